@@ -1,0 +1,171 @@
+## make              the module and dm-account, under build/
+## make test         all tests; WORKERS=n: with n worker processes;
+##                   TESTS="t/a.t ...": these only
+## make demo         a demo on 127.0.0.1; says what to try
+## make demo-check   runs what the demo printed and looks at the results
+## make demo-stop    ends the demo
+## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
+## make test-source-build
+##                   the module with plain nginx source, built and loaded
+## make install      installs below DESTDIR
+## make clean        removes build/
+##
+## Missing Debian packages are named and installed with apt-get.
+
+SHELL       = /bin/bash
+.SHELLFLAGS = -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+CFLAGS      = -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDFLAGS     = -Wl,-z,relro -Wl,-z,now
+WARNINGS    = -Wall -Wextra -Werror
+
+NGINX_BINARY = /usr/sbin/nginx
+NGINX_DEV    = /usr/share/nginx/src
+
+# of the demo, on 127.0.0.1
+export TLS_PORT    = 8443
+export PLAIN_PORT  = 8080
+export DM_PORT     = 8090
+
+CORE_SRCS    = $(wildcard src/core/*.c)
+ACCOUNT_SRCS = $(wildcard tools/dm-account*.c tools/dm_account*.c)
+UNIT_SRCS    = $(wildcard t/unit/test_*.c)
+MODULE_DEPS  = $(wildcard *.c src/*.[ch] src/core/*.[ch])
+
+CORE_OBJS    = $(CORE_SRCS:%.c=build/%.o)
+ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=build/%.o)
+UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=build/unit/%)
+
+# changes when another version of nginx-dev is installed
+NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)
+
+
+.PHONY: all
+all: build/ngx_dm_sec_module.so build/dm-account
+
+
+.PHONY: help
+help:
+	@sed -n 's/^##\( \|$$\)//p' Makefile
+
+
+# each does nothing, and quickly, where all packages are there
+
+.PHONY: deps deps-demo deps-test
+
+deps:
+	@tools/deps build
+
+deps-demo: deps
+	@tools/deps demo
+
+deps-test: deps
+	@tools/deps test
+
+
+# the core, the tools and the unit tests
+
+build/src/core/%.o: src/core/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
+	    -c -o $@ $<
+
+build/tools/%.o: tools/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
+	    -Isrc/core -c -o $@ $<
+
+build/libdmcore.a: $(CORE_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+build/dm-account: $(ACCOUNT_OBJS) build/libdmcore.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    -ljansson -llmdb -lcrypt -lssl -lcrypto
+
+build/unit/%: t/unit/%.c build/libdmcore.a | deps-test
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -MMD -MP \
+	    -Isrc/core -o $@ $< build/libdmcore.a \
+	    -lcmocka -llmdb -lcrypt -lssl -lcrypto
+
+-include $(CORE_OBJS:.o=.d) $(ACCOUNT_OBJS:.o=.d) $(UNIT_TESTS:=.d)
+
+
+# the module: nginx's own build in a copy of nginx-dev
+
+build/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) | deps lists
+	rm -rf build/nginx
+	mkdir -p build
+	cp -r $(NGINX_DEV) build/nginx
+	cd build/nginx && . ./conf_flags \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
+	        --with-cc-opt='$(CFLAGS)' --with-ld-opt='$(LDFLAGS)' \
+	        --add-dynamic-module='$(CURDIR)' > configure.log \
+	    || { tail -n 6 configure.log >&2; exit 1; }
+
+build/ngx_dm_sec_module.so: build/nginx/objs/Makefile $(MODULE_DEPS) | lists
+	+$(MAKE) --no-print-directory -C build/nginx -f objs/Makefile modules
+	install -m 644 build/nginx/objs/ngx_dm_sec_module.so $@
+
+# config names each file, here it is seen that none is forgotten;
+# dm_store_write is the tools' only
+.PHONY: lists
+lists:
+	@diff <(ls $(MODULE_DEPS) | grep -v /dm_store_write | LC_ALL=C sort) \
+	    <(sed -n 's|.*$$ngx_addon_dir/\(.*\.[ch]\) .*|\1|p' config \
+	        | LC_ALL=C sort) \
+	    || { echo "config does not list what is there:" \
+	        "add the files marked <, remove those marked >" >&2; exit 1; }
+
+
+# the tests: as root, nginx's workers could not read the test directory
+
+GLOBALS = load_module $(CURDIR)/build/ngx_dm_sec_module.so;
+ifeq ($(shell id -u),0)
+GLOBALS += user root;
+endif
+ifdef WORKERS
+GLOBALS += worker_processes $(WORKERS);
+endif
+
+TESTS = t $(UNIT_TESTS)
+
+.PHONY: test
+test: all $(UNIT_TESTS) | deps-test
+	TEST_NGINX_BINARY='$(NGINX_BINARY)' TEST_NGINX_GLOBALS='$(GLOBALS)' \
+	TEST_DM_ACCOUNT='$(CURDIR)/build/dm-account' \
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
+
+.PHONY: test-source-build
+test-source-build: | deps lists
+	tools/test-source-build
+
+
+.PHONY: demo demo-check demo-stop demo-fresh
+
+demo: all | deps-demo
+	@NGINX_BINARY='$(NGINX_BINARY)' demo/start
+
+demo-check:
+	@demo/check
+
+demo-stop:
+	@demo/stop
+
+demo-fresh:
+	@demo/fresh
+
+
+.PHONY: install
+install: all
+	install -D -m 644 build/ngx_dm_sec_module.so \
+	    $(DESTDIR)/usr/lib/nginx/modules/ngx_dm_sec_module.so
+	install -D -m 644 conf/mod-dm-sec.conf \
+	    $(DESTDIR)/usr/share/nginx/modules-available/mod-dm-sec.conf
+	install -D -m 755 build/dm-account $(DESTDIR)/usr/sbin/dm-account
+
+.PHONY: clean
+clean: demo-stop
+	rm -rf --one-file-system build

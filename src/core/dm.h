@@ -1,0 +1,61 @@
+/*
+ * What every part of the core shares: octet strings, results, messages.
+ * The core is libc, OpenSSL and LMDB only: the nginx module, the tools,
+ * the unit tests and the fuzzers all link it.
+ */
+
+#ifndef DM_H
+#define DM_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+/* octets with a length, not NUL-terminated, owned by somebody else */
+typedef struct {
+    const unsigned char  *data;
+    size_t                len;
+} dm_str_t;
+
+#define dm_str(literal)                                                       \
+    (dm_str_t) { (const unsigned char *) (literal), sizeof(literal) - 1 }
+
+/* 1 if they are the same octets, else 0; never for secrets */
+int dm_str_eq(dm_str_t a, dm_str_t b);
+
+/* the same with ASCII letters in either case, whatever the locale */
+int dm_str_ieq(dm_str_t a, dm_str_t b);
+
+
+/*
+ * Results.  DM_ERROR is always a failure of ours (memory, the store, the
+ * library), never the fault of who asked: it must not be shown as a wrong
+ * password or an unknown account.
+ */
+#define DM_OK         0
+#define DM_DECLINED  -1     /* not found, or does not match */
+#define DM_INVALID   -2     /* malformed input, err says what and where */
+#define DM_EXISTS    -3     /* a name, identity or certificate is taken */
+#define DM_ERROR     -4
+
+
+/*
+ * One sentence for a person: what is wrong and what to do; lower case, no
+ * full stop, no newline, no secret.  NULL is accepted wherever a dm_err_t is.
+ */
+typedef struct {
+    char  text[512];
+} dm_err_t;
+
+void dm_err_set(dm_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Whether text has 1 to max octets of UTF-8 (RFC 3629) without control
+ * characters (C0, DEL, C1).  DM_OK, or DM_INVALID and err starts with what.
+ */
+int dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err);
+
+
+#endif /* DM_H */

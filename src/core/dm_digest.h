@@ -1,0 +1,52 @@
+/* Digest arithmetic of RFC 7616 and RFC 2617 */
+
+#ifndef DM_DIGEST_H
+#define DM_DIGEST_H
+
+
+#include "dm.h"
+
+
+/* in the order of strength, weakest first */
+typedef enum {
+    DM_MD5 = 0,
+    DM_SHA512_256,              /* FIPS 180-4, not a truncated SHA-512 */
+    DM_SHA256,
+    DM_NALGORITHMS
+} dm_algorithm_t;
+
+#define DM_HASH_MAX  32         /* octets of the longest hash */
+
+
+/*
+ * Fetches the hashes from OpenSSL, once per process; further calls are free.
+ * DM_ERROR if the library refuses one of them (a FIPS provider without MD5).
+ */
+int dm_digest_init(dm_err_t *err);
+
+/* "MD5", "SHA-256", "SHA-512-256" as in RFC 7616, section 6.1 */
+const char *dm_digest_name(dm_algorithm_t alg);
+
+/* the algorithm of that name, case-insensitively; DM_DECLINED if none */
+int dm_digest_by_name(dm_str_t name, dm_algorithm_t *alg);
+
+/* octets of its hash: 16 or 32 */
+size_t dm_digest_size(dm_algorithm_t alg);
+
+/*
+ * H(part[0] ":" part[1] ":" ... part[n-1]) into out[dm_digest_size(alg)].
+ * DM_OK or DM_ERROR.
+ */
+int dm_digest_join(dm_algorithm_t alg, const dm_str_t *part, size_t n,
+    unsigned char *out);
+
+/* HA1 = H(name ":" realm ":" password), RFC 7616, section 3.4.2 */
+int dm_digest_ha1(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
+    dm_str_t password, unsigned char *out);
+
+/* userhash = H(name ":" realm), RFC 7616, section 3.4.4 */
+int dm_digest_userhash(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
+    unsigned char *out);
+
+
+#endif /* DM_DIGEST_H */

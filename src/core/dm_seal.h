@@ -1,0 +1,69 @@
+/*
+ * The store key, and AES-256-GCM under it.  A sealed value is
+ *
+ *     key id length (1) | key id | IV (12) | ciphertext | tag (16)
+ *
+ * and is bound to associated data that is not part of it.
+ */
+
+#ifndef DM_SEAL_H
+#define DM_SEAL_H
+
+
+#include "dm.h"
+
+
+#define DM_KEYS          2      /* in force at once, during a rekey */
+#define DM_KEY_ID_MAX    16     /* octets, [A-Za-z0-9._-] */
+#define DM_KEY_SIZE      32
+#define DM_SEAL_OVERHEAD (1 + DM_KEY_ID_MAX + 12 + 16)
+
+
+typedef struct {
+    char           id[DM_KEY_ID_MAX + 1];
+    unsigned char  key[DM_KEY_SIZE];
+} dm_key_t;
+
+/* the first seals, each opens */
+typedef struct {
+    unsigned  n;
+    dm_key_t  key[DM_KEYS];
+} dm_keys_t;
+
+typedef struct dm_sealer_s  dm_sealer_t;
+
+
+/*
+ * Reads a key file: one or two lines "ID HEX64".  Refuses a file that is not
+ * regular or that group or world can read.  DM_OK, DM_INVALID or DM_ERROR;
+ * the buffers it used are wiped.  The caller wipes keys.
+ */
+int dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err);
+
+void dm_keys_wipe(dm_keys_t *keys);
+
+
+/* NULL if OpenSSL fails; the sealer keeps its own copy of the keys */
+dm_sealer_t *dm_sealer_new(const dm_keys_t *keys, dm_err_t *err);
+
+/* wipes; NULL is accepted */
+void dm_sealer_free(dm_sealer_t *sealer);
+
+/*
+ * Seals plain under the first key, bound to the n parts of ad in order.
+ * out has room for plain.len + DM_SEAL_OVERHEAD.  DM_OK or DM_ERROR.
+ */
+int dm_sealer_seal(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
+    dm_str_t plain, unsigned char *out, size_t *outlen);
+
+/*
+ * Opens sealed into out, which may be sealed.data itself and has room for
+ * sealed.len.  DM_OK; DM_DECLINED if it was not sealed under one of the keys
+ * with this ad; DM_INVALID if it is too short or names a key that is not
+ * here; DM_ERROR.
+ */
+int dm_sealer_open(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
+    dm_str_t sealed, unsigned char *out, size_t *outlen);
+
+
+#endif /* DM_SEAL_H */

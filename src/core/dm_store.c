@@ -1,0 +1,806 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dm_store_internal.h"
+#include "dm_wire.h"
+
+
+static int dm_store_locate(dm_store_t *store, dm_store_mode_t mode,
+    dm_err_t *err);
+static int dm_store_map(dm_store_t *store, dm_store_mode_t mode,
+    dm_err_t *err);
+static int dm_store_identify(dm_store_t *store, dm_err_t *err);
+static int dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
+    dm_err_t *err);
+static int dm_store_access(dm_store_t *store, const char *file, int flags,
+    const char *verb, dm_err_t *err);
+static int dm_store_load(dm_store_t *store, dm_err_t *err);
+static int dm_store_make_decoy(dm_store_t *store, dm_err_t *err);
+static int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
+static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
+static int dm_store_parse_meta(dm_store_t *store, unsigned char *record,
+    size_t len, dm_err_t *err);
+static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
+    unsigned char *record, dm_err_t *err);
+
+
+int
+dm_store_open(dm_store_t **out, const char *path, dm_store_mode_t mode,
+    const dm_keys_t *keys, dm_err_t *err)
+{
+    int          rc;
+    dm_store_t  *store;
+
+    *out = NULL;
+
+    store = dm_store_new(path, keys, err);
+    if (store == NULL) {
+        return DM_ERROR;
+    }
+
+    rc = dm_store_locate(store, mode, err);
+    if (rc != DM_OK) {
+        goto failed;
+    }
+
+    rc = dm_store_map(store, mode, err);
+    if (rc != DM_OK) {
+        goto failed;
+    }
+
+    rc = dm_store_load(store, err);
+    if (rc != DM_OK) {
+        goto failed;
+    }
+
+    dm_store_unlock(store);
+
+    *out = store;
+
+    return DM_OK;
+
+failed:
+
+    dm_store_close(store);
+
+    return rc;
+}
+
+
+dm_store_t *
+dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
+{
+    dm_store_t  *store;
+
+    if (dm_digest_init(err) != DM_OK) {
+        return NULL;
+    }
+
+    store = calloc(1, sizeof(dm_store_t));
+    if (store == NULL) {
+        dm_err_set(err, "out of memory");
+        return NULL;
+    }
+
+    store->lock = -1;
+    store->path = strdup(path);
+    store->data = dm_store_join(path, DM_STORE_DATA);
+    store->sealer = dm_sealer_new(keys, err);
+
+    if (store->sealer == NULL) {
+        goto failed;
+    }
+
+    if (store->path == NULL || store->data == NULL
+        || mdb_env_create(&store->env) != 0
+        || mdb_env_set_maxdbs(store->env, DM_DB_N) != 0
+        || mdb_env_set_maxreaders(store->env, DM_STORE_READERS) != 0)
+    {
+        dm_err_set(err, "out of memory");
+        goto failed;
+    }
+
+    return store;
+
+failed:
+
+    dm_store_close(store);
+
+    return NULL;
+}
+
+
+char *
+dm_store_join(const char *path, const char *file)
+{
+    char    *out;
+    size_t   size;
+
+    size = strlen(path) + 1 + strlen(file) + 1;
+
+    out = malloc(size);
+
+    if (out != NULL) {
+        (void) snprintf(out, size, "%s/%s", path, file);
+    }
+
+    return out;
+}
+
+
+void
+dm_store_close(dm_store_t *store)
+{
+    if (store == NULL) {
+        return;
+    }
+
+    if (store->write != NULL) {
+        mdb_txn_abort(store->write);
+    }
+
+    if (store->read != NULL) {
+        mdb_txn_abort(store->read);
+    }
+
+    if (store->env != NULL) {
+        mdb_env_close(store->env);
+    }
+
+    if (store->lock != -1) {
+        close(store->lock);
+    }
+
+    dm_sealer_free(store->sealer);
+    free(store->data);
+    free(store->path);
+    free(store);
+}
+
+
+static int
+dm_store_locate(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
+{
+    struct stat  sb;
+
+    if (stat(store->path, &sb) == -1 && errno == ENOENT) {
+        dm_err_set(err, "store \"%s\" does not exist: correct the path, or "
+                   "make it with \"dm-account init\"", store->path);
+        return DM_INVALID;
+    }
+
+    if (stat(store->data, &sb) == 0) {
+        return DM_OK;
+    }
+
+    if (errno == EACCES) {
+        return dm_store_denied(store, mode, errno, err);
+    }
+
+    dm_err_set(err, "\"%s\" is no account store: \"%s\": %s", store->path,
+               store->data, strerror(errno));
+
+    return DM_INVALID;
+}
+
+
+/* opens the environment; a writer comes back with the lock */
+static int
+dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
+{
+    int                    rc;
+    static const unsigned  flags[] = {
+        [DM_STORE_PEEK] = MDB_NOTLS|MDB_RDONLY|MDB_NOLOCK,
+        [DM_STORE_READ] = MDB_NOTLS|MDB_RDONLY,
+        [DM_STORE_WRITE] = MDB_NOTLS|MDB_WRITEMAP
+    };
+
+    if (mode == DM_STORE_WRITE) {
+        store->lock = open(store->data, O_RDWR|O_CLOEXEC);
+
+        if (store->lock == -1) {
+            return dm_store_denied(store, mode, errno, err);
+        }
+
+        if (dm_store_lock(store, err) != DM_OK) {
+            return DM_ERROR;
+        }
+    }
+
+    /* the mode is that of the lock file, where there is none yet */
+
+    rc = mdb_env_open(store->env, store->path, flags[mode], 0660);
+
+    if (rc == EACCES) {
+        return dm_store_denied(store, mode, rc, err);
+    }
+
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
+        dm_err_set(err, "\"%s\" is no account store: %s", store->path,
+                   mdb_strerror(rc));
+        return DM_INVALID;
+    }
+
+    if (rc != 0) {
+        return dm_store_fail(store, rc, "cannot be opened", err);
+    }
+
+    return dm_store_identify(store, err);
+}
+
+
+static int
+dm_store_identify(dm_store_t *store, dm_err_t *err)
+{
+    int          fd;
+    struct stat  sb, locked;
+
+    if (mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &sb) == -1) {
+        return dm_store_fail(store, errno, "cannot be examined", err);
+    }
+
+    store->dev = sb.st_dev;
+    store->ino = sb.st_ino;
+
+    if (store->lock == -1) {
+        return DM_OK;
+    }
+
+    if (fstat(store->lock, &locked) == -1
+        || locked.st_dev != sb.st_dev || locked.st_ino != sb.st_ino)
+    {
+        dm_err_set(err, "store \"%s\" was replaced at this moment: try again",
+                   store->path);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* says which file it is that the user of this process may not use */
+static int
+dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
+    dm_err_t *err)
+{
+    static const int  data[] = {
+        [DM_STORE_PEEK] = R_OK,
+        [DM_STORE_READ] = R_OK,
+        [DM_STORE_WRITE] = R_OK|W_OK
+    };
+
+    if (dm_store_access(store, ".", X_OK, "entered", err) != DM_OK
+        || dm_store_access(store, DM_STORE_DATA, data[mode], "used", err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    if (mode != DM_STORE_PEEK
+        && dm_store_access(store, DM_STORE_LOCK, R_OK|W_OK, "used", err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    return dm_store_fail(store, rc, "cannot be opened", err);
+}
+
+
+static int
+dm_store_access(dm_store_t *store, const char *file, int flags,
+    const char *verb, dm_err_t *err)
+{
+    int    rc;
+    char  *name;
+
+    name = dm_store_join(store->path, file);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    rc = DM_OK;
+
+    if (faccessat(AT_FDCWD, name, flags, AT_EACCESS) == -1) {
+        dm_err_set(err, "\"%s\" cannot be %s by user id %u: %s; its group "
+                   "must be one of that user's, see \"dm-account init "
+                   "--owner\"", name, verb, (unsigned) geteuid(),
+                   strerror(errno));
+        rc = DM_INVALID;
+    }
+
+    free(name);
+
+    return rc;
+}
+
+
+/* proves the key and makes what lookups need */
+static int
+dm_store_load(dm_store_t *store, dm_err_t *err)
+{
+    int       rc;
+    MDB_txn  *txn;
+
+    txn = NULL;
+
+    if (dm_store_start(store, &txn, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    rc = dm_store_databases(store, txn, 0, err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_read_meta(store, txn, err);
+    }
+
+    if (rc != DM_OK) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+
+    /* an abort would close the databases again */
+
+    rc = mdb_txn_commit(txn);
+    if (rc != 0) {
+        return dm_store_fail(store, rc, "cannot be read", err);
+    }
+
+    if (dm_store_start(store, &store->read, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    mdb_txn_reset(store->read);
+
+    return dm_store_make_decoy(store, err);
+}
+
+
+int
+dm_store_databases(dm_store_t *store, MDB_txn *txn, unsigned flags,
+    dm_err_t *err)
+{
+    int                       rc;
+    unsigned                  i;
+    static const char *const  name[DM_DB_N] = {
+        [DM_DB_ACCOUNT] = "account",
+        [DM_DB_NAME] = "name",
+        [DM_DB_USERHASH] = "userhash",
+        [DM_DB_PSK] = "psk",
+        [DM_DB_CERT] = "cert",
+        [DM_DB_META] = "meta"
+    };
+
+    for (i = 0; i < DM_DB_N; i++) {
+        rc = mdb_dbi_open(txn, name[i], flags, &store->dbi[i]);
+
+        if (rc == MDB_NOTFOUND) {
+            dm_err_set(err, "\"%s\" is no account store: it holds no "
+                       "database \"%s\"", store->path, name[i]);
+            return DM_INVALID;
+        }
+
+        if (rc != 0) {
+            return dm_store_fail(store, rc, "cannot open a database", err);
+        }
+    }
+
+    return DM_OK;
+}
+
+
+/*
+ * What is looked up and found, with a name, an identity and secrets of no
+ * account: for one that is not there.
+ */
+static int
+dm_store_make_decoy(dm_store_t *store, dm_err_t *err)
+{
+    int            rc;
+    size_t         i;
+    dm_account_t   account;
+    unsigned char  random[16], text[2 * sizeof(random)], key[DM_KEY_SIZE];
+
+    memset(&account, 0, sizeof(account));
+
+    if (RAND_bytes(random, sizeof(random)) != 1
+        || RAND_bytes(key, sizeof(key)) != 1
+        || RAND_bytes(account.ha1[0], sizeof(account.ha1)) != 1)
+    {
+        dm_err_set(err, "OpenSSL gives no random numbers");
+        return DM_ERROR;
+    }
+
+    for (i = 0; i < sizeof(random); i++) {
+        text[2 * i] = (unsigned char) ('a' + (random[i] >> 4));
+        text[2 * i + 1] = (unsigned char) ('a' + (random[i] & 15));
+    }
+
+    account.id = (dm_str_t) { text, sizeof(text) };
+    account.name = account.id;
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        account.has_ha1[i] = 1;
+    }
+
+    account.npsks = 1;
+    account.psk[0].identity = account.id;
+    account.psk[0].key = (dm_str_t) { key, sizeof(key) };
+
+    rc = dm_account_encode(&account, store->sealer, store->meta.id,
+                           store->decoy, &store->decoy_len, err);
+
+    dm_account_wipe(&account);
+    OPENSSL_cleanse(key, sizeof(key));
+
+    return rc;
+}
+
+
+/* begins a reading transaction, or renews the one that is there */
+static int
+dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
+{
+    int  rc;
+
+    for ( ;; ) {
+        rc = *txn == NULL ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn)
+                          : mdb_txn_renew(*txn);
+
+        if (rc == 0) {
+            return DM_OK;
+        }
+
+        if (rc != MDB_MAP_RESIZED) {
+            return dm_store_fail(store, rc, "cannot be read", err);
+        }
+
+        /* each turn means that a writer has made the store grow again */
+
+        if (dm_store_lock(store, err) != DM_OK) {
+            return DM_ERROR;
+        }
+
+        rc = dm_store_fit(store, err);
+
+        dm_store_unlock(store);
+
+        if (rc != DM_OK) {
+            return DM_ERROR;
+        }
+    }
+}
+
+
+int
+dm_store_fit(dm_store_t *store, dm_err_t *err)
+{
+    int          fd;
+    size_t       size, file;
+    MDB_stat     env;
+    struct stat  sb;
+    MDB_envinfo  info;
+
+    if (store->lock == -1) {
+        return dm_store_remap(store, 0, err);
+    }
+
+    if (mdb_env_info(store->env, &info) != 0
+        || mdb_env_stat(store->env, &env) != 0
+        || mdb_env_get_fd(store->env, &fd) != 0
+        || fstat(fd, &sb) == -1)
+    {
+        return dm_store_fail(store, errno, "cannot be examined", err);
+    }
+
+    file = (size_t) sb.st_size;
+    size = file > info.me_mapsize ? file : info.me_mapsize;
+
+    if ((info.me_last_pgno + 1) * env.ms_psize > size / 10 * 9) {
+        size *= 2;
+    }
+
+    /* LMDB would do it, but would not survive that it fails */
+
+    if (file < size && ftruncate(fd, (off_t) size) == -1) {
+        return dm_store_fail(store, errno, "cannot grow", err);
+    }
+
+    if (size == info.me_mapsize) {
+        return DM_OK;
+    }
+
+    return dm_store_remap(store, size, err);
+}
+
+
+/* size 0: as the file says itself */
+static int
+dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err)
+{
+    int  rc;
+
+    rc = mdb_env_set_mapsize(store->env, size);
+    if (rc == 0) {
+        return DM_OK;
+    }
+
+    /* LMDB has nothing mapped now, and would crash on whatever comes next */
+
+    if (store->read != NULL) {
+        mdb_txn_abort(store->read);
+        store->read = NULL;
+    }
+
+    return dm_store_fail(store, rc, "cannot be mapped anew", err);
+}
+
+
+int
+dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
+{
+    if (store->write != NULL) {
+        *txn = store->write;
+        return DM_OK;
+    }
+
+    if (store->read == NULL) {
+        dm_err_set(err, "store \"%s\" is no longer mapped: it must be opened "
+                   "again", store->path);
+        return DM_ERROR;
+    }
+
+    if (store->reading == 0
+        && dm_store_start(store, &store->read, err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    store->reading++;
+    *txn = store->read;
+
+    return DM_OK;
+}
+
+
+void
+dm_store_release(dm_store_t *store)
+{
+    if (store->write != NULL) {
+        return;
+    }
+
+    store->reading--;
+
+    if (store->reading == 0) {
+        mdb_txn_reset(store->read);
+    }
+}
+
+
+int
+dm_store_read_meta(dm_store_t *store, MDB_txn *txn, dm_err_t *err)
+{
+    int            rc;
+    MDB_val        key, value;
+    unsigned char  record[DM_STORE_META_MAX];
+
+    key.mv_data = DM_STORE_META_KEY;
+    key.mv_size = sizeof(DM_STORE_META_KEY) - 1;
+
+    rc = mdb_get(txn, store->dbi[DM_DB_META], &key, &value);
+
+    if (rc == MDB_NOTFOUND) {
+        dm_err_set(err, "\"%s\" is no account store: it has no meta record",
+                   store->path);
+        return DM_INVALID;
+    }
+
+    if (rc != 0) {
+        return dm_store_fail(store, rc, "the meta record cannot be read", err);
+    }
+
+    if (value.mv_size > sizeof(record)) {
+        value.mv_size = sizeof(record);
+    }
+
+    memcpy(record, value.mv_data, value.mv_size);
+
+    return dm_store_parse_meta(store, record, value.mv_size, err);
+}
+
+
+static int
+dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
+    dm_err_t *err)
+{
+    int               rc;
+    dm_str_t          realm;
+    dm_wire_t         w;
+    MDB_envinfo       info;
+    unsigned char    *id;
+    dm_store_meta_t   meta;
+
+    dm_wire_init(&w, record, len);
+
+    meta.format = (unsigned) dm_wire_get(&w, 2);
+
+    if (!w.bad && meta.format != DM_STORE_FORMAT) {
+        dm_err_set(err, "store \"%s\" has format %u, this program reads only "
+                   "format %d", store->path, meta.format, DM_STORE_FORMAT);
+        return DM_INVALID;
+    }
+
+    id = dm_wire_take(&w, DM_STORE_ID_SIZE);
+    realm = dm_wire_get_str(&w, 1);
+    meta.accounts = dm_wire_get(&w, 8);
+    meta.lacks_sha256 = dm_wire_get(&w, 8);
+
+    rc = dm_store_prove(store, &w, record, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    (void) mdb_env_info(store->env, &info);
+    meta.map_size = info.me_mapsize;
+
+    memcpy(meta.id, id, DM_STORE_ID_SIZE);
+    memcpy(store->realm, realm.data, realm.len);
+    meta.realm.data = store->realm;
+    meta.realm.len = realm.len;
+
+    store->meta = meta;
+
+    return DM_OK;
+}
+
+
+/* w stands on the sealed part */
+static int
+dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
+    dm_err_t *err)
+{
+    int            rc;
+    size_t         len;
+    dm_str_t       ad[DM_STORE_META_BOUND], sealed, key_id;
+    dm_wire_t      head;
+    unsigned char  plain[DM_STORE_META_MAX];
+
+    head = *w;
+    key_id = dm_wire_get_str(&head, 1);
+
+    if (head.bad) {
+        dm_err_set(err, "store \"%s\" is damaged: its meta record is cut "
+                   "short", store->path);
+        return DM_ERROR;
+    }
+
+    sealed.data = w->pos;
+    sealed.len = (size_t) (w->last - w->pos);
+    dm_store_bind_meta(ad, record, (size_t) (w->pos - record));
+
+    rc = dm_sealer_open(store->sealer, ad, DM_STORE_META_BOUND, sealed, plain,
+                        &len);
+
+    switch (rc) {
+
+    case DM_OK:
+        return DM_OK;
+
+    case DM_INVALID:
+        dm_err_set(err, "store \"%s\" was sealed with key \"%.*s\", which is "
+                   "not in the key file", store->path, (int) key_id.len,
+                   (const char *) key_id.data);
+        return DM_INVALID;
+
+    case DM_DECLINED:
+        dm_err_set(err, "key \"%.*s\" of the key file does not open store "
+                   "\"%s\": it is another key of that id, or the store was "
+                   "changed by somebody without the key", (int) key_id.len,
+                   (const char *) key_id.data, store->path);
+        return DM_INVALID;
+
+    default:
+        dm_err_set(err, "store \"%s\" cannot be opened: OpenSSL failed",
+                   store->path);
+        return DM_ERROR;
+    }
+}
+
+
+void
+dm_store_bind_meta(dm_str_t *ad, const unsigned char *record, size_t len)
+{
+    ad[0] = dm_str("dm-sec meta");
+    ad[1].data = record;
+    ad[1].len = len;
+}
+
+
+const dm_store_meta_t *
+dm_store_meta(const dm_store_t *store)
+{
+    return &store->meta;
+}
+
+
+int
+dm_store_replaced(const dm_store_t *store)
+{
+    struct stat  sb;
+
+    return store->read == NULL
+           || stat(store->data, &sb) == -1
+           || sb.st_dev != store->dev || sb.st_ino != store->ino;
+}
+
+
+void
+dm_store_tend(dm_store_t *store)
+{
+    (void) mdb_reader_check(store->env, NULL);
+}
+
+
+int
+dm_store_lock(dm_store_t *store, dm_err_t *err)
+{
+    int  rc;
+
+    if (store->lock == -1) {
+        return DM_OK;
+    }
+
+    do {
+        rc = flock(store->lock, LOCK_EX);
+    } while (rc == -1 && errno == EINTR);
+
+    if (rc == -1) {
+        return dm_store_fail(store, errno, "cannot be locked", err);
+    }
+
+    return DM_OK;
+}
+
+
+void
+dm_store_unlock(dm_store_t *store)
+{
+    if (store->lock != -1) {
+        (void) flock(store->lock, LOCK_UN);
+    }
+}
+
+
+int
+dm_store_fail(dm_store_t *store, int rc, const char *what, dm_err_t *err)
+{
+    switch (rc) {
+
+    case MDB_MAP_FULL:
+        dm_err_set(err, "store \"%s\" is full: nothing of this transaction "
+                   "is kept; write in smaller ones, the store grows before "
+                   "each", store->path);
+        break;
+
+    case MDB_READERS_FULL:
+        dm_err_set(err, "store \"%s\" has %d readers, which is all it can "
+                   "have", store->path, DM_STORE_READERS);
+        break;
+
+    default:
+        dm_err_set(err, "store \"%s\": %s: %s", store->path, what,
+                   mdb_strerror(rc));
+    }
+
+    return DM_ERROR;
+}

@@ -1,0 +1,92 @@
+/*
+ * The account store: one LMDB environment, a directory.  Named databases:
+ * account (id -> record), name, userhash, psk, cert (key -> id), meta.
+ */
+
+#ifndef DM_STORE_H
+#define DM_STORE_H
+
+
+#include "dm.h"
+#include "dm_account.h"
+
+
+#define DM_STORE_FORMAT    1
+#define DM_REALM_MAX       255
+
+
+typedef struct dm_store_s  dm_store_t;
+
+
+typedef struct {
+    unsigned       format;
+    unsigned char  id[DM_STORE_ID_SIZE];
+    dm_str_t       realm;           /* lives as long as the store is open */
+    uint64_t       accounts;
+    uint64_t       lacks_sha256;    /* have an HA1, but none for SHA-256 */
+    uint64_t       map_size;        /* octets */
+} dm_store_meta_t;
+
+
+/* how to open it */
+typedef enum {
+    DM_STORE_PEEK,      /* read, without the lock file: the nginx master,
+                           which closes it again before it forks */
+    DM_STORE_READ,      /* read, with a reader slot: workers, tools */
+    DM_STORE_WRITE      /* tools */
+} dm_store_mode_t;
+
+
+/* what an account can be looked up by */
+typedef enum {
+    DM_BY_ID,
+    DM_BY_NAME,
+    DM_BY_USERHASH_MD5,         /* the raw hash */
+    DM_BY_USERHASH_SHA512_256,
+    DM_BY_USERHASH_SHA256,
+    DM_BY_PSK,                  /* the identity */
+    DM_BY_CERT                  /* a certificate key */
+} dm_store_index_t;
+
+
+/*
+ * Opens the store and proves that keys are its keys.  One environment per
+ * process and path at a time (LMDB), never carried across a fork.
+ * DM_OK; DM_INVALID: absent, another format, a wrong key, not readable, and
+ * err says which and what to do; DM_ERROR.
+ */
+int dm_store_open(dm_store_t **store, const char *path, dm_store_mode_t mode,
+    const dm_keys_t *keys, dm_err_t *err);
+
+/* NULL is accepted */
+void dm_store_close(dm_store_t *store);
+
+/* as of the last dm_store_open(), or of the open write transaction */
+const dm_store_meta_t *dm_store_meta(const dm_store_t *store);
+
+/*
+ * 1 if what stands at the path is no longer the environment that is open
+ * (replaced by rename, or gone), or if that could not be mapped anew when it
+ * grew: then it must be opened again; else 0.  Costs one stat().
+ */
+int dm_store_replaced(const dm_store_t *store);
+
+/* housekeeping of a long reader, once a second: frees dead readers' slots */
+void dm_store_tend(dm_store_t *store);
+
+/*
+ * Looks an account up.  The record is copied into record[DM_RECORD_MAX] and
+ * decoded there, no transaction stays open.  The sealed part's tag is proven,
+ * and the account itself must hold the key that it was found by.  key must not
+ * point into record.  The caller wipes both record (*len octets) and account.
+ *
+ * DM_OK; DM_DECLINED: there is none, and then record and account hold a decoy
+ * that took the same time to open, has an HA1 for each algorithm and a PSK,
+ * and matches nothing, so that the caller can go on as if it had been found;
+ * DM_ERROR: the store failed, err says how, and nothing is known of the key.
+ */
+int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
+    unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
+
+
+#endif /* DM_STORE_H */

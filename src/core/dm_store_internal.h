@@ -1,0 +1,140 @@
+/*
+ * What dm_store.c and dm_store_write.c share.
+ *
+ * Locks.  LMDB keeps readers from writers and writers from each other, but
+ * with MDB_WRITEMAP it also cuts or extends the data file to what it takes for
+ * the map size whenever it maps it, under no lock at all: a writer that maps
+ * while another grows would cut off what that one has committed.  So a writer
+ * holds an flock() on the data file while it opens the environment, and from
+ * before it looks at the size until its transaction ends.
+ */
+
+#ifndef DM_STORE_INTERNAL_H
+#define DM_STORE_INTERNAL_H
+
+
+#include <lmdb.h>
+#include <sys/types.h>
+
+#include "dm_store.h"
+
+
+#define DM_STORE_DATA     "data.mdb"
+#define DM_STORE_LOCK     "lock.mdb"
+#define DM_STORE_READERS  1024
+
+
+typedef enum {
+    DM_DB_ACCOUNT = 0,      /* id -> record */
+    DM_DB_NAME,             /* name -> id */
+    DM_DB_USERHASH,         /* algorithm (1), hash -> id */
+    DM_DB_PSK,              /* identity -> id */
+    DM_DB_CERT,             /* SHA-256 of the certificate key -> id */
+    DM_DB_META,             /* DM_STORE_META_KEY -> the meta record */
+    DM_DB_N
+} dm_store_db_t;
+
+
+/*
+ * The meta record: format (16) | store id (16 octets) | realm str8
+ * accounts (64) | lacks_sha256 (64) | nothing, sealed, bound to all of it.
+ * The format comes first in every format there will be.  The map size is in
+ * LMDB's own meta page.
+ */
+#define DM_STORE_META_KEY  "meta"
+#define DM_STORE_META_MAX                                                     \
+    (2 + DM_STORE_ID_SIZE + 1 + DM_REALM_MAX + 8 + 8 + DM_SEAL_OVERHEAD)
+#define DM_STORE_META_BOUND  2
+
+
+struct dm_store_s {
+    char             *path;
+    char             *data;                 /* the path of its data file */
+    dm_sealer_t      *sealer;
+    MDB_env          *env;
+    MDB_dbi           dbi[DM_DB_N];
+    dev_t             dev;                  /* of the data file */
+    ino_t             ino;
+
+    MDB_txn          *read;                 /* NULL: the map was lost */
+    unsigned          reading;              /* who is in it: walk, lookup */
+
+    MDB_txn          *write;                /* NULL: none is open */
+    int               lock;                 /* what a writer locks, or -1 */
+    unsigned          changed;              /* in the write transaction */
+
+    dm_store_meta_t   meta;
+    dm_store_meta_t   before;               /* the write transaction */
+    unsigned char     realm[DM_REALM_MAX];  /* what meta.realm points into */
+
+    unsigned char     decoy[DM_RECORD_MAX];
+    size_t            decoy_len;
+};
+
+
+/* a key as it stands in a database */
+typedef struct {
+    dm_store_db_t     db;
+    size_t            len;
+    unsigned char     data[DM_ID_MAX];
+} dm_store_key_t;
+
+
+/*
+ * A store that is not yet opened, with its sealer and a configured env.
+ * NULL with err; dm_store_close() frees it.
+ */
+dm_store_t *dm_store_new(const char *path, const dm_keys_t *keys,
+    dm_err_t *err);
+
+/* path "/" file, to be freed; NULL */
+char *dm_store_join(const char *path, const char *file);
+
+/* flags are 0 or MDB_CREATE.  DM_OK; DM_INVALID: one is not there; DM_ERROR */
+int dm_store_databases(dm_store_t *store, MDB_txn *txn, unsigned flags,
+    dm_err_t *err);
+
+/* reads meta as txn sees it.  DM_OK, DM_INVALID or DM_ERROR */
+int dm_store_read_meta(dm_store_t *store, MDB_txn *txn, dm_err_t *err);
+
+/* the parts of the meta record's associated data */
+void dm_store_bind_meta(dm_str_t *ad, const unsigned char *record,
+    size_t len);
+
+/*
+ * The transaction to read in: the write transaction, or else the renewed
+ * reading one, which dm_store_release() resets.  DM_OK or DM_ERROR.
+ */
+int dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
+void dm_store_release(dm_store_t *store);
+
+/* DM_OK; DM_DECLINED: no account can have such a key; DM_ERROR */
+int dm_store_key(dm_store_key_t *out, dm_store_index_t index, dm_str_t key);
+
+/*
+ * Copies the account's record into record[DM_RECORD_MAX].  DM_OK, DM_DECLINED
+ * or DM_ERROR.
+ */
+int dm_store_fetch(dm_store_t *store, MDB_txn *txn, dm_str_t id,
+    unsigned char *record, size_t *len, dm_err_t *err);
+
+/* dm_account_decode(), and the record must be that account's */
+int dm_store_decode(dm_store_t *store, dm_str_t id, unsigned char *record,
+    size_t len, dm_account_t *account, dm_err_t *err);
+
+/*
+ * Brings the map to the size of the data file, which a writer that holds the
+ * lock doubles where it is 90 % full.  No transaction may be open.  DM_OK or
+ * DM_ERROR.
+ */
+int dm_store_fit(dm_store_t *store, dm_err_t *err);
+
+/* DM_OK or DM_ERROR; waits for the other writer */
+int dm_store_lock(dm_store_t *store, dm_err_t *err);
+void dm_store_unlock(dm_store_t *store);
+
+/* DM_ERROR, and err says that what failed for LMDB's reason rc */
+int dm_store_fail(dm_store_t *store, int rc, const char *what, dm_err_t *err);
+
+
+#endif /* DM_STORE_INTERNAL_H */

@@ -1,0 +1,64 @@
+/* What changes the account store: only tools link this */
+
+#ifndef DM_STORE_WRITE_H
+#define DM_STORE_WRITE_H
+
+
+#include <sys/types.h>
+
+#include "dm_store.h"
+
+
+#define DM_STORE_MAP_SIZE  ((uint64_t) 16 << 30)
+
+
+/*
+ * Makes a new environment at path, which must not exist (its parent must).
+ * The directory and its files get gid as their group, so that workers of that
+ * group can read the data (0640) and lock (0660).  realm has 1 to DM_REALM_MAX
+ * octets of UTF-8 without control characters, quotes and backslashes; map_size
+ * is at least 1 MiB.  Nothing is left behind where it fails.  DM_OK,
+ * DM_INVALID, DM_EXISTS or DM_ERROR.
+ */
+int dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
+    gid_t gid, const dm_keys_t *keys, dm_err_t *err);
+
+/*
+ * One write transaction of a store opened with DM_STORE_WRITE; writers wait
+ * for each other.  All further calls below, and dm_store_lookup(), see what
+ * it has changed so far.  The map is doubled first where it is 90 % full.
+ */
+int dm_store_begin(dm_store_t *store, dm_err_t *err);
+int dm_store_commit(dm_store_t *store, dm_err_t *err);
+void dm_store_abort(dm_store_t *store);
+
+/*
+ * Adds the account, or replaces the one with its id; revision and time of
+ * change are set here.  Record, indexes and counters change together.
+ * account may point into what dm_store_lookup() returned.  DM_OK; DM_INVALID;
+ * DM_EXISTS: its name, a PSK identity or a certificate key is another
+ * account's, and err names both; DM_ERROR.  After DM_OK or DM_EXISTS the
+ * transaction can go on; nothing of a refused account is in it.
+ */
+int dm_store_put(dm_store_t *store, const dm_account_t *account,
+    dm_err_t *err);
+
+/* DM_OK, DM_DECLINED: no such account, DM_ERROR */
+int dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err);
+
+/*
+ * Calls fn for each account in the order of ids, secrets opened; the account
+ * is wiped after the call.  fn returns DM_OK to go on, anything else ends the
+ * walk and is its result.  A record that cannot be opened ends it with
+ * DM_ERROR, unless bad is not NULL: then bad(id, err, data) is called for it.
+ * Reads in one snapshot, or in the open write transaction.  fn may look
+ * accounts up, and in a write transaction put and delete them, also the one
+ * that it is called for; it must not begin or end a transaction.
+ */
+int dm_store_walk(dm_store_t *store,
+    int (*fn)(const dm_account_t *account, void *data),
+    int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
+    void *data, dm_err_t *err);
+
+
+#endif /* DM_STORE_WRITE_H */

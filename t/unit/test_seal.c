@@ -1,0 +1,461 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <openssl/err.h>
+
+#include "dm_seal.h"
+
+
+#define DIGITS  "00112233445566778899aabbccddeeff"                           \
+                "FFEEDDCCBBAA99887766554433221100"
+
+
+static char  dir[] = "/tmp/dm-test-seal.XXXXXX";
+static char  path[sizeof(dir) + 8];
+
+
+static dm_str_t
+str(const char *s)
+{
+    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
+}
+
+
+static dm_keys_t
+make_keys(const char *first, const char *second)
+{
+    dm_keys_t  keys;
+
+    memset(&keys, 0, sizeof(keys));
+
+    strcpy(keys.key[0].id, first);
+    memset(keys.key[0].key, first[strlen(first) - 1], DM_KEY_SIZE);
+    keys.n = 1;
+
+    if (second != NULL) {
+        strcpy(keys.key[1].id, second);
+        memset(keys.key[1].key, second[strlen(second) - 1], DM_KEY_SIZE);
+        keys.n = 2;
+    }
+
+    return keys;
+}
+
+
+static dm_sealer_t *
+make_sealer(const char *first, const char *second)
+{
+    dm_err_t      err;
+    dm_keys_t     keys;
+    dm_sealer_t  *sealer;
+
+    keys = make_keys(first, second);
+    sealer = dm_sealer_new(&keys, &err);
+    assert_non_null(sealer);
+
+    return sealer;
+}
+
+
+static void
+test_round_trip(void **state)
+{
+    size_t          i, len, outlen;
+    dm_str_t        ad[2], plain;
+    dm_sealer_t    *sealer;
+    unsigned char   data[300], sealed[sizeof(data) + DM_SEAL_OVERHEAD];
+    unsigned char   out[sizeof(sealed)];
+
+    (void) state;
+
+    sealer = make_sealer("k-1", NULL);
+    ad[0] = str("label");
+    ad[1] = str("");
+
+    for (i = 0; i < sizeof(data); i++) {
+        data[i] = (unsigned char) i;
+    }
+
+    for (i = 0; i < sizeof(data); i++) {
+        plain = (dm_str_t) { data, i };
+
+        assert_int_equal(dm_sealer_seal(sealer, ad, 2, plain, sealed, &len),
+                         DM_OK);
+        assert_int_equal(len, 1 + 3 + 12 + i + 16);
+        assert_memory_equal(sealed, "\3k-1", 4);
+
+        assert_int_equal(dm_sealer_open(sealer, ad, 2,
+                                        (dm_str_t) { sealed, len }, out,
+                                        &outlen),
+                         DM_OK);
+        assert_int_equal(outlen, i);
+        assert_memory_equal(out, data, i);
+
+        /* in place */
+
+        assert_int_equal(dm_sealer_open(sealer, ad, 2,
+                                        (dm_str_t) { sealed, len }, sealed,
+                                        &outlen),
+                         DM_OK);
+        assert_int_equal(outlen, i);
+        assert_memory_equal(sealed, data, i);
+
+        /* and no second copy of it stays behind */
+
+        while (outlen < len) {
+            assert_int_equal(sealed[outlen++], 0);
+        }
+    }
+
+    dm_sealer_free(sealer);
+}
+
+
+static void
+test_iv_differs(void **state)
+{
+    size_t          len;
+    dm_sealer_t    *sealer;
+    unsigned char   a[64], b[64];
+
+    (void) state;
+
+    sealer = make_sealer("k1", NULL);
+
+    assert_int_equal(dm_sealer_seal(sealer, NULL, 0, str("x"), a, &len),
+                     DM_OK);
+    assert_int_equal(dm_sealer_seal(sealer, NULL, 0, str("x"), b, &len),
+                     DM_OK);
+    assert_memory_not_equal(a + 3, b + 3, 12);
+    assert_memory_not_equal(a + 15, b + 15, 17);
+
+    dm_sealer_free(sealer);
+}
+
+
+static void
+test_tampering(void **state)
+{
+    int             rc;
+    size_t          i, len, outlen;
+    dm_str_t        ad[1];
+    dm_sealer_t    *sealer;
+    unsigned char   sealed[128], copy[128];
+
+    (void) state;
+
+    sealer = make_sealer("k1", "k2");
+    ad[0] = str("label");
+
+    assert_int_equal(dm_sealer_seal(sealer, ad, 1, str("the secret"), sealed,
+                                    &len),
+                     DM_OK);
+
+    for (i = 0; i < len; i++) {
+        memcpy(copy, sealed, len);
+        copy[i] ^= 1;
+
+        rc = dm_sealer_open(sealer, ad, 1, (dm_str_t) { copy, len }, copy,
+                            &outlen);
+        assert_true(rc == DM_DECLINED || rc == DM_INVALID);
+    }
+
+    for (i = 0; i < len; i++) {
+        memcpy(copy, sealed, len);
+
+        rc = dm_sealer_open(sealer, ad, 1, (dm_str_t) { copy, i }, copy,
+                            &outlen);
+        assert_true(rc == DM_DECLINED || rc == DM_INVALID);
+    }
+
+    /* what failed left nothing that the next one trips over */
+
+    assert_int_equal(dm_sealer_open(sealer, ad, 1, (dm_str_t) { sealed, len },
+                                    copy, &outlen),
+                     DM_OK);
+    assert_int_equal(ERR_peek_error(), 0);
+
+    dm_sealer_free(sealer);
+}
+
+
+static void
+test_associated_data(void **state)
+{
+    size_t          len, outlen;
+    dm_str_t        ad[2], other[3], sealed;
+    dm_sealer_t    *sealer;
+    unsigned char   buf[64], out[64];
+
+    (void) state;
+
+    sealer = make_sealer("k1", NULL);
+
+    ad[0] = str("ab");
+    ad[1] = str("cd");
+    assert_int_equal(dm_sealer_seal(sealer, ad, 2, str("x"), buf, &len),
+                     DM_OK);
+    sealed = (dm_str_t) { buf, len };
+
+    other[0] = str("ab");
+    other[1] = str("ce");
+    assert_int_equal(dm_sealer_open(sealer, other, 2, sealed, out, &outlen),
+                     DM_DECLINED);
+
+    /* the same octets, divided in another way */
+
+    other[0] = str("a");
+    other[1] = str("bcd");
+    assert_int_equal(dm_sealer_open(sealer, other, 2, sealed, out, &outlen),
+                     DM_DECLINED);
+
+    other[0] = str("abcd");
+    assert_int_equal(dm_sealer_open(sealer, other, 1, sealed, out, &outlen),
+                     DM_DECLINED);
+
+    other[0] = str("ab");
+    other[1] = str("cd");
+    other[2] = str("");
+    assert_int_equal(dm_sealer_open(sealer, other, 3, sealed, out, &outlen),
+                     DM_DECLINED);
+
+    assert_int_equal(dm_sealer_open(sealer, ad, 2, sealed, out, &outlen),
+                     DM_OK);
+
+    dm_sealer_free(sealer);
+}
+
+
+static void
+test_two_keys(void **state)
+{
+    size_t          len, outlen;
+    dm_str_t        old;
+    dm_keys_t       keys;
+    dm_sealer_t    *before, *during, *after, *wrong;
+    unsigned char   buf[64], out[64];
+
+    (void) state;
+
+    before = make_sealer("k1", NULL);
+    during = make_sealer("k2", "k1");
+    after = make_sealer("k2", NULL);
+
+    keys = make_keys("k1", NULL);
+    keys.key[0].key[31] ^= 1;
+    wrong = dm_sealer_new(&keys, NULL);
+    assert_non_null(wrong);
+
+    assert_int_equal(dm_sealer_seal(before, NULL, 0, str("x"), buf, &len),
+                     DM_OK);
+    old = (dm_str_t) { buf, len };
+
+    assert_int_equal(dm_sealer_open(during, NULL, 0, old, out, &outlen),
+                     DM_OK);
+    assert_int_equal(dm_sealer_open(after, NULL, 0, old, out, &outlen),
+                     DM_INVALID);
+    assert_int_equal(dm_sealer_open(wrong, NULL, 0, old, out, &outlen),
+                     DM_DECLINED);
+
+    /* the first seals */
+
+    assert_int_equal(dm_sealer_seal(during, NULL, 0, str("x"), buf, &len),
+                     DM_OK);
+    assert_memory_equal(buf, "\2k2", 3);
+    assert_int_equal(dm_sealer_open(after, NULL, 0, (dm_str_t) { buf, len },
+                                    out, &outlen),
+                     DM_OK);
+
+    dm_sealer_free(before);
+    dm_sealer_free(during);
+    dm_sealer_free(after);
+    dm_sealer_free(wrong);
+    dm_sealer_free(NULL);
+}
+
+
+static void
+test_no_key(void **state)
+{
+    dm_err_t   err;
+    dm_keys_t  keys;
+
+    (void) state;
+
+    memset(&keys, 0, sizeof(keys));
+    assert_null(dm_sealer_new(&keys, &err));
+    assert_non_null(strstr(err.text, "no key was given"));
+}
+
+
+static void
+write_file(const char *text, mode_t mode)
+{
+    FILE  *f;
+
+    unlink(path);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+
+static void
+test_key_file(void **state)
+{
+    dm_err_t       err;
+    dm_keys_t      keys;
+    unsigned char  key[DM_KEY_SIZE] = {
+        0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+        0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+        0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88,
+        0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00
+    };
+
+    (void) state;
+
+    write_file("k1 " DIGITS "\n", 0600);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+    assert_int_equal(keys.n, 1);
+    assert_string_equal(keys.key[0].id, "k1");
+    assert_memory_equal(keys.key[0].key, key, DM_KEY_SIZE);
+
+    write_file("k1 " DIGITS, 0400);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+
+    write_file("2025-11.a_BCDEFG " DIGITS "\r\nold " DIGITS "\r\n", 0600);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+    assert_int_equal(keys.n, 2);
+    assert_string_equal(keys.key[0].id, "2025-11.a_BCDEFG");
+    assert_string_equal(keys.key[1].id, "old");
+    assert_memory_equal(keys.key[1].key, key, DM_KEY_SIZE);
+
+    dm_keys_wipe(&keys);
+    assert_int_equal(keys.n, 0);
+    assert_int_equal(keys.key[1].key[1], 0);
+}
+
+
+static void
+test_bad_key_file(void **state)
+{
+    size_t     i;
+    dm_err_t   err;
+    dm_keys_t  keys;
+
+    static const struct {
+        const char  *text;
+        const char  *line;
+    } bad[] = {
+        { "", "line 1" },
+        { "\n", "line 1" },
+        { DIGITS "\n", "line 1" },
+        { " " DIGITS "\n", "line 1" },
+        { "k1" DIGITS "\n", "line 1" },
+        { "k1  " DIGITS "\n", "line 1" },
+        { "k1 " DIGITS "0\n", "line 1" },
+        { "k1 " DIGITS " \n", "line 1" },
+        { "k/1 " DIGITS "\n", "line 1" },
+        { "k1234567890123456 " DIGITS "\n", "line 1" },
+        { "k1 0g112233445566778899aabbccddeeff"
+          "FFEEDDCCBBAA99887766554433221100\n", "line 1" },
+        { "k1 00112233445566778899aabbccddeeff\n", "line 1" },
+        { "k1 " DIGITS "\n\n", "line 2" },
+        { "k1 " DIGITS "\nk2\n", "line 2" },
+        { "k1 " DIGITS "\nk1 " DIGITS "\n", "line 2" },
+        { "k1 " DIGITS "\nk2 " DIGITS "\nk3 " DIGITS "\n", "line 3" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        write_file(bad[i].text, 0600);
+        assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+        assert_non_null(strstr(err.text, path));
+        assert_non_null(strstr(err.text, bad[i].line));
+        assert_null(strstr(err.text, "00112233"));
+        assert_int_equal(keys.n, 0);
+    }
+}
+
+
+static void
+test_key_file_refused(void **state)
+{
+    mode_t     mode;
+    dm_err_t   err;
+    dm_keys_t  keys;
+
+    (void) state;
+
+    for (mode = 01; mode <= 040; mode <<= 1) {
+        write_file("k1 " DIGITS "\n", 0600 | mode);
+        assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+        assert_non_null(strstr(err.text, "open to its group or to others"));
+    }
+
+    unlink(path);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+    assert_non_null(strstr(err.text, "No such file"));
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+    assert_non_null(strstr(err.text, "not a regular file"));
+
+    assert_int_equal(dm_keys_read(dir, &keys, NULL), DM_INVALID);
+}
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    if (mkdtemp(dir) == NULL) {
+        return -1;
+    }
+
+    sprintf(path, "%s/key", dir);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    unlink(path);
+
+    return rmdir(dir);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_iv_differs),
+        cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_associated_data),
+        cmocka_unit_test(test_two_keys),
+        cmocka_unit_test(test_no_key),
+        cmocka_unit_test(test_key_file),
+        cmocka_unit_test(test_bad_key_file),
+        cmocka_unit_test(test_key_file_refused)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

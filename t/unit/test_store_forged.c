@@ -1,0 +1,107 @@
+#include "store_fixture.h"
+
+
+static void
+expect_damage(dm_store_index_t index, const char *key, const char *why)
+{
+    dm_store_t  *store;
+
+    store = open_store(DM_STORE_READ);
+    assert_int_equal(lookup(store, index, key), DM_ERROR);
+
+    if (strstr(found.err.text, why) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", why, found.err.text);
+    }
+
+    /* the others are not touched by it */
+
+    assert_int_equal(lookup(store, DM_BY_ID, "B"), DM_OK);
+    dm_store_close(store);
+}
+
+
+static void
+test_forged(void **state)
+{
+    size_t         len;
+    dm_store_t    *store;
+    unsigned char  record[DM_RECORD_MAX], big[DM_RECORD_MAX + 1];
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+    dm_store_close(store);
+
+    /* an index that leads elsewhere, to nobody, or to nonsense */
+
+    forge("name", str("alice"), str("B"));
+    expect_damage(DM_BY_NAME, "alice", "an index leads to account \"B\", "
+                  "which does not hold");
+    forge("psk", str("psk a"), str("B"));
+    expect_damage(DM_BY_PSK, "psk a", "does not hold");
+    forge("psk", str("new"), str("A"));
+    expect_damage(DM_BY_PSK, "new", "does not hold");
+    forge("name", str("alice"), str("Z"));
+    expect_damage(DM_BY_NAME, "alice", "account \"Z\", which is not there");
+    forge("name", str("alice"), str(""));
+    expect_damage(DM_BY_NAME, "alice", "an index is damaged");
+    memset(big, 'x', sizeof(big));
+    forge("name", str("alice"), (dm_str_t) { big, DM_ID_MAX + 1 });
+    expect_damage(DM_BY_NAME, "alice", "an index is damaged");
+
+    /* a record that was changed: enable, clear part (state) */
+
+    len = peer_into("account", "A", record);
+    record[2] ^= 1;
+    forge("account", str("A"), (dm_str_t) { record, len });
+    expect_damage(DM_BY_ID, "A", "account \"A\": the record is damaged, was "
+                  "changed");
+    record[2] ^= 1;
+    record[len - 1] ^= 1;
+    forge("account", str("A"), (dm_str_t) { record, len });
+    expect_damage(DM_BY_ID, "A", "was changed");
+
+    /* another's record under this id, one too long, an empty one */
+
+    len = peer_into("account", "B", record);
+    forge("account", str("A"), (dm_str_t) { record, len });
+    expect_damage(DM_BY_ID, "A", "is the record of another");
+    forge("account", str("A"), (dm_str_t) { big, sizeof(big) });
+    expect_damage(DM_BY_ID, "A", "a record is damaged");
+    forge("account", str("A"), str(""));
+    expect_damage(DM_BY_ID, "A", "is damaged");
+}
+
+
+static void
+test_record_of_another_store(void **state)
+{
+    size_t         len;
+    dm_store_t    *store;
+    unsigned char  record[DM_RECORD_MAX];
+
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+    dm_store_close(store);
+    len = peer_into("account", "A", record);
+
+    assert_int_equal(fresh(state), DM_OK);
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+    dm_store_close(store);
+    forge("account", str("A"), (dm_str_t) { record, len });
+    expect_damage(DM_BY_ID, "A", "was changed");
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup(test_forged, fresh),
+        cmocka_unit_test_setup(test_record_of_another_store, fresh)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
