@@ -1,0 +1,394 @@
+/* dm-account init: a new store and, where there is none, its key */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "dm_account_cli.h"
+#include "dm_account_input.h"
+#include "dm_account_json.h"
+
+
+#define DM_INIT_KEY_ID    "k1"
+#define DM_INIT_LINE_MAX  (DM_KEY_ID_MAX + 2 * DM_KEY_SIZE + 3)
+
+
+enum {
+    DM_OPT_REALM = DM_OPT_VERB,
+    DM_OPT_OWNER,
+    DM_OPT_MAP_SIZE
+};
+
+
+typedef struct {
+    const char  *realm;
+    const char  *owner;
+    uint64_t     map_size;
+    gid_t        gid;
+    int          new_key;
+} dm_init_t;
+
+
+static int dm_init_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc,
+    char **argv);
+static int dm_init_owner(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_parents(dm_cli_t *cli);
+static int dm_init_parent(dm_cli_t *cli, const char *path);
+static int dm_init_key(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_write_key(dm_cli_t *cli, int fd);
+static int dm_init_key_line(char *line, size_t size);
+static int dm_init_sync_parent(const char *path);
+static int dm_init_store(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_done(dm_cli_t *cli, dm_init_t *init);
+
+
+static const struct option  dm_init_opts[] = {
+    { "realm", required_argument, NULL, DM_OPT_REALM },
+    { "owner", required_argument, NULL, DM_OPT_OWNER },
+    { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
+    DM_CLI_OPTIONS
+};
+
+
+const dm_verb_t  dm_verb_init = {
+    "init",
+    "--realm REALM [OPTION ...]",
+    "make a store and, where there is none, its key file",
+
+    "  --realm REALM    the realm of all its accounts; it cannot be changed,\n"
+    "                   for the hashes of passwords hold it\n"
+    "  --owner USER     whose workers read the store: its files get the\n"
+    "                   primary group of USER, default www-data\n"
+    "  --map-size SIZE  the room it may grow into, default 16g; the file is\n"
+    "                   sparse, and the room is doubled when it is 90 % full\n"
+    "\n"
+    "The key file is made with mode 0600. Keep a copy of it apart from the\n"
+    "store's: without it no password and no PSK can be read again.\n"
+    "\n"
+    "example:\n"
+    "  dm-account init --realm dm@example.org\n",
+
+    dm_init_opts,
+    dm_init_run
+};
+
+
+static int
+dm_init_run(dm_cli_t *cli, int argc, char **argv)
+{
+    int        rc;
+    dm_init_t  init;
+
+    rc = dm_init_options(cli, &init, argc, argv);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    if (access(cli->store_path, F_OK) == 0) {
+        return dm_cli_refuse(cli, "\"%s\" exists already and is left as it "
+                             "is: name another place with --store",
+                             cli->store_path);
+    }
+
+    rc = dm_init_owner(cli, &init);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_init_parents(cli);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_init_key(cli, &init);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_init_store(cli, &init);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    return dm_init_done(cli, &init);
+}
+
+
+static int
+dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
+{
+    int  opt;
+
+    init->realm = NULL;
+    init->owner = "www-data";
+    init->map_size = DM_STORE_MAP_SIZE;
+    init->new_key = 0;
+
+    while ((opt = dm_cli_getopt(cli, ":", dm_init_opts, argc, argv)) > 0) {
+
+        switch (opt) {
+
+        case DM_OPT_REALM:
+            init->realm = optarg;
+            break;
+
+        case DM_OPT_OWNER:
+            init->owner = optarg;
+            break;
+
+        default: /* DM_OPT_MAP_SIZE */
+            if (dm_input_size(optarg, &init->map_size, &cli->err) != DM_OK) {
+                return dm_cli_usage(cli, "--map-size: %s", cli->err.text);
+            }
+        }
+    }
+
+    if (opt == -1) {
+        return cli->status;
+    }
+
+    if (init->realm == NULL) {
+        return dm_cli_usage(cli, "--realm is needed");
+    }
+
+    return dm_cli_no_operand(cli, argc);
+}
+
+
+static int
+dm_init_owner(dm_cli_t *cli, dm_init_t *init)
+{
+    struct passwd  *pw;
+
+    pw = getpwnam(init->owner);
+
+    if (pw == NULL) {
+        return dm_cli_refuse(cli, "there is no user \"%s\": name the user of "
+                             "nginx's workers with --owner", init->owner);
+    }
+
+    init->gid = pw->pw_gid;
+
+    return DM_CLI_DONE;
+}
+
+
+/* only the default places: elsewhere a missing directory is a slip */
+static int
+dm_init_parents(dm_cli_t *cli)
+{
+    int  rc;
+
+    rc = DM_CLI_DONE;
+
+    if (strcmp(cli->store_path, DM_DEFAULT_STORE) == 0) {
+        rc = dm_init_parent(cli, DM_DEFAULT_STORE);
+    }
+
+    if (rc == DM_CLI_DONE && strcmp(cli->key_path, DM_DEFAULT_KEY) == 0) {
+        rc = dm_init_parent(cli, DM_DEFAULT_KEY);
+    }
+
+    return rc;
+}
+
+
+static int
+dm_init_parent(dm_cli_t *cli, const char *path)
+{
+    char  copy[PATH_MAX], *dir;
+
+    (void) snprintf(copy, sizeof(copy), "%s", path);
+    dir = dirname(copy);
+
+    if (mkdir(dir, 0755) == -1) {
+        if (errno == EEXIST) {
+            return DM_CLI_DONE;
+        }
+
+        return dm_cli_refuse(cli, "cannot make \"%s\": %s", dir,
+                             strerror(errno));
+    }
+
+    /* against our umask: workers must pass through it */
+    if (chmod(dir, 0755) == -1) {
+        return dm_cli_refuse(cli, "cannot set the mode of \"%s\": %s", dir,
+                             strerror(errno));
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_init_key(dm_cli_t *cli, dm_init_t *init)
+{
+    int  fd, rc;
+
+    fd = open(cli->key_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd == -1 && errno == EEXIST) {
+        return DM_CLI_DONE;
+    }
+
+    if (fd == -1) {
+        return dm_cli_refuse(cli, "cannot make the key file \"%s\": %s",
+                             cli->key_path, strerror(errno));
+    }
+
+    init->new_key = 1;
+
+    rc = dm_init_write_key(cli, fd);
+
+    if (rc != DM_CLI_DONE) {
+        (void) unlink(cli->key_path);
+    }
+
+    return rc;
+}
+
+
+/* a store whose key did not reach the disk could never be opened again */
+static int
+dm_init_write_key(dm_cli_t *cli, int fd)
+{
+    int      failed;
+    char     line[DM_INIT_LINE_MAX];
+    size_t   len;
+
+    if (dm_init_key_line(line, sizeof(line)) != DM_OK) {
+        OPENSSL_cleanse(line, sizeof(line));
+        (void) close(fd);
+        return dm_cli_refuse(cli, "cannot make a key: the library failed");
+    }
+
+    len = strlen(line);
+    failed = (write(fd, line, len) != (ssize_t) len || fsync(fd) == -1);
+
+    OPENSSL_cleanse(line, sizeof(line));
+
+    failed |= (close(fd) == -1);
+    failed |= (dm_init_sync_parent(cli->key_path) == -1);
+
+    if (failed) {
+        return dm_cli_refuse(cli, "cannot write the key file \"%s\": %s",
+                             cli->key_path, strerror(errno));
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_init_key_line(char *line, size_t size)
+{
+    int            rc;
+    size_t         len;
+    unsigned char  key[DM_KEY_SIZE];
+
+    len = (size_t) snprintf(line, size, "%s ", DM_INIT_KEY_ID);
+
+    rc = RAND_priv_bytes(key, sizeof(key)) == 1
+         && OPENSSL_buf2hexstr_ex(line + len, size - len, NULL, key,
+                                  sizeof(key), '\0')
+            == 1;
+
+    OPENSSL_cleanse(key, sizeof(key));
+
+    if (!rc) {
+        return DM_ERROR;
+    }
+
+    len = strlen(line);
+    (void) snprintf(line + len, size - len, "\n");
+
+    return DM_OK;
+}
+
+
+static int
+dm_init_sync_parent(const char *path)
+{
+    int   fd, rc;
+    char  copy[PATH_MAX];
+
+    (void) snprintf(copy, sizeof(copy), "%s", path);
+
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    rc = fsync(fd);
+    (void) close(fd);
+
+    return rc;
+}
+
+
+static int
+dm_init_store(dm_cli_t *cli, dm_init_t *init)
+{
+    int        rc;
+    dm_keys_t  keys;
+
+    rc = dm_keys_read(cli->key_path, &keys, &cli->err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_create(cli->store_path, dm_cli_str(init->realm),
+                             init->map_size, init->gid, &keys, &cli->err);
+    }
+
+    dm_keys_wipe(&keys);
+
+    if (rc == DM_OK) {
+        return DM_CLI_DONE;
+    }
+
+    /* a store that came to be meanwhile may be sealed with this very key */
+    if (init->new_key && rc != DM_EXISTS) {
+        (void) unlink(cli->key_path);
+    }
+
+    return dm_cli_refuse(cli, "%s", cli->err.text);
+}
+
+
+static int
+dm_init_done(dm_cli_t *cli, dm_init_t *init)
+{
+    int  rc;
+
+    dm_cli_audit(cli);
+
+    if (!cli->json) {
+        printf("created \"%s\", realm \"%s\", with the %s key in \"%s\"\n",
+               cli->store_path, init->realm,
+               init->new_key ? "new" : "existing", cli->key_path);
+        return DM_CLI_DONE;
+    }
+
+    rc = dm_json_print(json_pack("{s:s, s:s, s:s, s:s, s:b}",
+                                 "result", "created",
+                                 "store", cli->store_path,
+                                 "realm", init->realm,
+                                 "key", cli->key_path,
+                                 "new_key", init->new_key));
+
+    return dm_cli_printed(cli, rc);
+}
