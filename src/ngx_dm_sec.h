@@ -1,0 +1,252 @@
+/*
+ * What the parts of the module share: the configuration, the state of a
+ * request, and the reasons for which one is refused.
+ */
+
+#ifndef NGX_DM_SEC_H
+#define NGX_DM_SEC_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "dm.h"
+#include "dm_account.h"
+#include "dm_store.h"
+#include "dm_suite.h"
+
+
+/* authentication methods, as bits, weakest first */
+#define NGX_DM_SEC_BASIC      0x01
+#define NGX_DM_SEC_X509       0x08
+
+#define NGX_DM_SEC_HTTP_AUTH  NGX_DM_SEC_BASIC
+
+#define NGX_DM_SEC_METHODS    4     /* bits, also of those to come */
+
+
+typedef enum {
+    NGX_DM_SEC_DEVID_OFF = 0,
+    NGX_DM_SEC_DEVID_MATCH,
+    NGX_DM_SEC_DEVID_REQUIRE
+} ngx_dm_sec_devid_e;
+
+
+typedef enum {
+    NGX_DM_SEC_HEADERS_OFF = 0,     /* scrubbed, not set */
+    NGX_DM_SEC_HEADERS_ON,          /* scrubbed and set */
+    NGX_DM_SEC_HEADERS_PASS         /* neither */
+} ngx_dm_sec_headers_e;
+
+
+/* why a request is refused, in the order in which that is judged */
+typedef enum {
+    NGX_DM_SEC_R_PENDING = -1,      /* not judged yet */
+    NGX_DM_SEC_R_NONE = 0,
+    NGX_DM_SEC_R_MISDIRECTED,
+    NGX_DM_SEC_R_PLAINTEXT,
+    NGX_DM_SEC_R_EARLY_DATA,
+    NGX_DM_SEC_R_TLS_PROTOCOL,
+    NGX_DM_SEC_R_TLS_CIPHER,
+    NGX_DM_SEC_R_DEVID_MISSING,
+    NGX_DM_SEC_R_DEVID_MALFORMED,
+    NGX_DM_SEC_R_STORE,
+    NGX_DM_SEC_R_OVERLOADED,
+    NGX_DM_SEC_R_MALFORMED,
+    NGX_DM_SEC_R_LOCKED,
+    NGX_DM_SEC_R_CERT_REQUIRED,
+    NGX_DM_SEC_R_CERT_INVALID,
+    NGX_DM_SEC_R_CERT_REVOKED,
+    NGX_DM_SEC_R_CERT_UNBOUND,
+    NGX_DM_SEC_R_NO_CREDENTIALS,
+    NGX_DM_SEC_R_BAD_CREDENTIALS,
+    NGX_DM_SEC_R_MISMATCH,
+    NGX_DM_SEC_R_DISABLED,
+    NGX_DM_SEC_R_EXPIRED,
+    NGX_DM_SEC_R_GROUP,
+    NGX_DM_SEC_R_DEVID_MISMATCH,
+    NGX_DM_SEC_R_MAX
+} ngx_dm_sec_reason_e;
+
+
+/* what a method makes of a request */
+typedef enum {
+    NGX_DM_SEC_ABSENT = 0,          /* nothing that counts was presented */
+    NGX_DM_SEC_VERIFIED,
+    NGX_DM_SEC_PENDING,             /* in the thread pool */
+    NGX_DM_SEC_WRONG,
+    NGX_DM_SEC_LOCKED,
+    NGX_DM_SEC_MALFORMED,
+    NGX_DM_SEC_FAILED               /* ours: never taken for wrong */
+} ngx_dm_sec_outcome_e;
+
+
+/* how much a suite of a policy is wanted where it has no certificate */
+typedef enum {
+    NGX_DM_SEC_CHOICE = 0,          /* MODERN: one of several, nothing said */
+    NGX_DM_SEC_LISTED,              /* a list of the standard: a warning */
+    NGX_DM_SEC_NAMED                /* by itself: an error */
+} ngx_dm_sec_wanted_e;
+
+typedef struct {
+    const dm_suite_t             *suite;
+    ngx_dm_sec_wanted_e           wanted;
+} ngx_dm_sec_suite_t;
+
+
+/*
+ * The TLS policy of one level.  Each of profile, protocols and ciphers is
+ * NGX_CONF_UNSET_* where the level does not say it; 0 and NULL mean "off".
+ */
+typedef struct {
+    ngx_uint_t                    profile_versions;
+    ngx_array_t                  *profile_suites;   /* ngx_dm_sec_suite_t */
+    ngx_uint_t                    own_versions;
+    ngx_array_t                  *own_suites;
+
+    /* in force here, inherited or not; 0 and NULL: no policy */
+    ngx_uint_t                    versions;
+    ngx_array_t                  *suites;
+} ngx_dm_sec_policy_t;
+
+#define ngx_dm_sec_policy_in_force(policy)                                    \
+    ((policy)->versions || (policy)->suites)
+
+
+/* one way in which a certificate finds its account */
+typedef struct {
+    ngx_uint_t                    kind;             /* dm_cert_kind_t */
+    ngx_regex_t                  *regex;            /* NULL: by kind */
+} ngx_dm_sec_x509_identity_t;
+
+
+typedef struct {
+    ngx_uint_t                    attempts;         /* 0: no lockout */
+    ngx_uint_t                    address_attempts; /* 0: no such limit */
+    ngx_msec_t                    window;
+    ngx_msec_t                    duration;
+} ngx_dm_sec_lockout_t;
+
+
+typedef struct {
+    ngx_str_t                     store;
+    ngx_str_t                     key_file;
+
+    ngx_str_t                     zone_name;
+    ssize_t                       zone_size;
+    ngx_shm_zone_t               *zone;
+    ngx_dm_sec_lockout_t          lockout;
+
+    ngx_msec_t                    password_cache;
+    ngx_uint_t                    hash_threads;
+    ngx_uint_t                    hash_queue;
+    ngx_thread_pool_t            *thread_pool;
+
+    dm_keys_t                    *keys;             /* wiped with the cycle */
+    ngx_str_t                     realm;            /* of the store */
+
+    ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
+    ngx_uint_t                    on;
+} ngx_dm_sec_main_conf_t;
+
+
+typedef struct {
+    ngx_http_core_loc_conf_t     *clcf;
+    struct ngx_dm_sec_loc_conf_s *dlcf;
+} ngx_dm_sec_location_t;
+
+
+typedef struct {
+    ngx_http_core_srv_conf_t     *cscf;
+    struct ngx_dm_sec_loc_conf_s *dlcf;             /* the server's own */
+    ngx_array_t                   locations;        /* those inside it */
+    ngx_uint_t                    on;
+    ngx_uint_t                    tls;              /* a policy, or x509 */
+} ngx_dm_sec_srv_conf_t;
+
+
+typedef struct ngx_dm_sec_loc_conf_s {
+    ngx_dm_sec_policy_t           policy;
+
+    ngx_uint_t                    auth;             /* NGX_DM_SEC_BASIC | */
+    ngx_uint_t                    auth_said;        /* here or above */
+    ngx_flag_t                    auth_all;
+    ngx_str_t                     realm;
+    ngx_str_t                     basic_challenge;
+    ngx_array_t                  *x509_identity;
+    ngx_array_t                  *groups;           /* ngx_str_t */
+    ngx_uint_t                    device_id;
+    ngx_uint_t                    identity_headers;
+    ngx_flag_t                    client_cert_header;
+    ngx_flag_t                    pass_authorization;
+    ngx_flag_t                    plaintext_auth;
+
+    unsigned                      own_auth_all:1;   /* said at this level */
+    unsigned                      own_x509_identity:1;
+    unsigned                      own_groups:1;
+    unsigned                      own_device_id:1;
+} ngx_dm_sec_loc_conf_t;
+
+
+/* the account of a verified credential: nothing secret, in the request's pool */
+typedef struct {
+    ngx_str_t                     id;
+    ngx_str_t                     name;
+    ngx_str_t                     groups;           /* joined by commas */
+    dm_state_t                    state;
+    time_t                        not_before;
+    time_t                        not_after;
+} ngx_dm_sec_account_t;
+
+
+typedef struct {
+    ngx_dm_sec_outcome_e          outcome;
+    ngx_dm_sec_reason_e           reason;           /* where not verified */
+    ngx_dm_sec_account_t         *account;          /* where verified */
+    ngx_str_t                     claimed;          /* unverified, for logs */
+    ngx_uint_t                    retry_after;      /* s, where locked */
+} ngx_dm_sec_credential_t;
+
+
+/*
+ * The state of a request, kept on the main request across internal
+ * redirects.  What a credential proved stays; what a location decides about
+ * it is judged anew in each.
+ */
+typedef struct {
+    ngx_dm_sec_credential_t       basic;
+    ngx_dm_sec_credential_t       x509;
+    struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
+
+    ngx_dm_sec_account_t         *account;          /* decided: verified */
+    ngx_uint_t                    method;
+
+    ngx_dm_sec_reason_e           reason;           /* decided: denied */
+    ngx_dm_sec_loc_conf_t        *denied_by;        /* whose challenge it is */
+
+    ngx_array_t                  *scrubbed;         /* ngx_table_elt_t */
+
+    unsigned                      scrub_done:1;
+    unsigned                      basic_done:1;
+    unsigned                      denied:1;         /* once, then for ever */
+} ngx_dm_sec_ctx_t;
+
+
+extern ngx_module_t  ngx_dm_sec_module;
+extern ngx_module_t  ngx_dm_sec_watch_module;
+
+
+/*
+ * The context of the request's main request; with create it is made where
+ * there is none yet.  NULL: none, or no memory.
+ */
+ngx_dm_sec_ctx_t *ngx_dm_sec_get_ctx(ngx_http_request_t *r,
+    ngx_uint_t create);
+
+
+#define ngx_dm_sec_set_dm_str(s)                                              \
+    (dm_str_t) { (s).data, (s).len }
+
+
+#endif /* NGX_DM_SEC_H */

@@ -1,0 +1,380 @@
+/* The decision: the one part that knows all methods */
+
+#include "ngx_dm_sec_access.h"
+#include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_devid.h"
+#include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_x509.h"
+
+
+#define NGX_DM_SEC_PRESENTED  2
+
+
+/* a method that the location accepts, and what it made of the request */
+typedef struct {
+    ngx_uint_t                method;
+    ngx_dm_sec_credential_t  *cred;
+} ngx_dm_sec_presented_t;
+
+
+static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_presented_t *presented);
+static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid);
+static ngx_dm_sec_reason_e ngx_dm_sec_judge_credentials(
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_presented_t *presented, ngx_uint_t n);
+static ngx_dm_sec_reason_e ngx_dm_sec_judge_missing(
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_presented_t *presented,
+    ngx_uint_t n);
+static ngx_dm_sec_reason_e ngx_dm_sec_judge_account(
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_account_t *account);
+static ngx_uint_t ngx_dm_sec_in_groups(ngx_array_t *wanted,
+    ngx_str_t *groups);
+
+
+ngx_int_t
+ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t  *ctx;
+
+    if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_dm_sec_hello_misdirected(r)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_dm_sec_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_dm_sec_deny(r, ctx, NGX_DM_SEC_R_MISDIRECTED);
+}
+
+
+/*
+ * An error_page for what nginx refuses before any phase (a bad certificate,
+ * a malformed header) comes here without POST_READ, so what is done there is
+ * done here too: it is the last place that every way to an upstream passes.
+ */
+ngx_int_t
+ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t       *ctx;
+    ngx_dm_sec_reason_e     reason;
+    ngx_dm_sec_loc_conf_t  *dlcf;
+
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    reason = ngx_dm_sec_hello_misdirected(r) ? NGX_DM_SEC_R_MISDIRECTED
+                                             : ngx_dm_sec_tls_judge(r, dlcf);
+
+    if (reason == NGX_DM_SEC_R_NONE) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_dm_sec_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_dm_sec_deny(r, ctx, reason);
+}
+
+
+ngx_int_t
+ngx_dm_sec_access_handler(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t       *ctx;
+    ngx_dm_sec_reason_e     reason;
+    ngx_dm_sec_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    if (dlcf->auth == 0) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_dm_sec_get_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    reason = ngx_dm_sec_decide(r, dlcf, ctx);
+
+    if (reason == NGX_DM_SEC_R_PENDING) {
+        return NGX_AGAIN;
+    }
+
+    if (reason == NGX_DM_SEC_R_NONE) {
+        return NGX_OK;
+    }
+
+    return ngx_dm_sec_deny(r, ctx, reason);
+}
+
+
+ngx_int_t
+ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
+{
+    if (r == r->main && ngx_dm_sec_identity_set(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* in the order of ngx_dm_sec_reason_e: what is refused first is said first */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_int_t               devid;
+    ngx_str_t               value;
+    ngx_uint_t              n;
+    ngx_dm_sec_reason_e     reason;
+    ngx_dm_sec_presented_t  presented[NGX_DM_SEC_PRESENTED];
+
+    devid = ngx_dm_sec_devid_read(r, &value);
+
+    reason = ngx_dm_sec_judge_devid(dlcf, devid);
+    if (reason != NGX_DM_SEC_R_NONE) {
+        return reason;
+    }
+
+    n = ngx_dm_sec_present(r, dlcf, ctx, presented);
+
+    if (ctx->basic.outcome == NGX_DM_SEC_PENDING) {
+        return NGX_DM_SEC_R_PENDING;
+    }
+
+    reason = ngx_dm_sec_judge_credentials(dlcf, ctx, presented, n);
+    if (reason != NGX_DM_SEC_R_NONE) {
+        return reason;
+    }
+
+    reason = ngx_dm_sec_judge_account(dlcf, ctx->account);
+    if (reason != NGX_DM_SEC_R_NONE) {
+        return reason;
+    }
+
+    if (dlcf->device_id != NGX_DM_SEC_DEVID_OFF
+        && devid == NGX_OK
+        && ngx_dm_sec_devid_match(&value, &ctx->account->id) != NGX_OK)
+    {
+        return NGX_DM_SEC_R_DEVID_MISMATCH;
+    }
+
+    return NGX_DM_SEC_R_NONE;
+}
+
+
+/* asks the methods that the location accepts, the strongest first */
+static ngx_uint_t
+ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_presented_t *presented)
+{
+    ngx_uint_t  n;
+
+    n = 0;
+
+    if (dlcf->auth & NGX_DM_SEC_X509) {
+
+        /* another location may look for the account in another way */
+
+        ngx_dm_sec_x509_verify(r, dlcf, &ctx->x509);
+
+        presented[n].method = NGX_DM_SEC_X509;
+        presented[n++].cred = &ctx->x509;
+    }
+
+    if (dlcf->auth & NGX_DM_SEC_BASIC) {
+
+        /* after an internal redirect the header may be gone */
+
+        if (!ctx->basic_done) {
+            ctx->basic_done = 1;
+            ngx_dm_sec_basic_verify(r, ctx);
+        }
+
+        presented[n].method = NGX_DM_SEC_BASIC;
+        presented[n++].cred = &ctx->basic;
+    }
+
+    return n;
+}
+
+
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge_devid(ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid)
+{
+    if (dlcf->device_id == NGX_DM_SEC_DEVID_OFF || devid == NGX_OK) {
+        return NGX_DM_SEC_R_NONE;
+    }
+
+    if (devid == NGX_ERROR) {
+        return NGX_DM_SEC_R_DEVID_MALFORMED;
+    }
+
+    return dlcf->device_id == NGX_DM_SEC_DEVID_REQUIRE
+           ? NGX_DM_SEC_R_DEVID_MISSING : NGX_DM_SEC_R_NONE;
+}
+
+
+/*
+ * All that was presented must verify and name one account, ctx->account; in
+ * presented the strongest method is first.
+ */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_presented_t *presented, ngx_uint_t n)
+{
+    ngx_uint_t             i, outcome;
+    ngx_dm_sec_account_t  *account;
+
+    ctx->account = NULL;
+    ctx->method = 0;
+
+    for (outcome = NGX_DM_SEC_FAILED;
+         outcome >= NGX_DM_SEC_MALFORMED;
+         outcome--)
+    {
+        for (i = 0; i < n; i++) {
+            if (presented[i].cred->outcome == outcome) {
+                return presented[i].cred->reason;
+            }
+        }
+    }
+
+    /* where all are needed, who lacks one must not learn about the next */
+
+    for (i = 0; i < n; i++) {
+        outcome = presented[i].cred->outcome;
+
+        if (outcome == NGX_DM_SEC_WRONG
+            || (outcome == NGX_DM_SEC_ABSENT && dlcf->auth_all))
+        {
+            return presented[i].cred->reason;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (presented[i].cred->outcome != NGX_DM_SEC_VERIFIED) {
+            continue;
+        }
+
+        account = presented[i].cred->account;
+
+        if (ctx->account == NULL) {
+            ctx->account = account;
+            ctx->method = presented[i].method;
+            continue;
+        }
+
+        if (account->id.len != ctx->account->id.len
+            || ngx_memcmp(account->id.data, ctx->account->id.data,
+                          account->id.len)
+               != 0)
+        {
+            return NGX_DM_SEC_R_MISMATCH;
+        }
+    }
+
+    if (ctx->account == NULL) {
+        return ngx_dm_sec_judge_missing(dlcf, presented, n);
+    }
+
+    return NGX_DM_SEC_R_NONE;
+}
+
+
+/* a client that could still send a password must be asked for it */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge_missing(ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_presented_t *presented, ngx_uint_t n)
+{
+    if (dlcf->auth & NGX_DM_SEC_HTTP_AUTH) {
+        return presented[n - 1].cred->reason;
+    }
+
+    return presented[0].cred->reason;
+}
+
+
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_account_t *account)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    if (account->state != DM_ACTIVE) {
+        return NGX_DM_SEC_R_DISABLED;
+    }
+
+    if ((account->not_before && now < account->not_before)
+        || (account->not_after && now > account->not_after))
+    {
+        return NGX_DM_SEC_R_EXPIRED;
+    }
+
+    if (dlcf->groups
+        && !ngx_dm_sec_in_groups(dlcf->groups, &account->groups))
+    {
+        return NGX_DM_SEC_R_GROUP;
+    }
+
+    return NGX_DM_SEC_R_NONE;
+}
+
+
+/* groups are joined by commas, which no group's name holds */
+static ngx_uint_t
+ngx_dm_sec_in_groups(ngx_array_t *wanted, ngx_str_t *groups)
+{
+    u_char      *p, *end, *last;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = wanted->elts;
+    last = groups->data + groups->len;
+
+    for (p = groups->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        for (i = 0; i < wanted->nelts; i++) {
+            if (name[i].len == (size_t) (end - p)
+                && ngx_memcmp(name[i].data, p, name[i].len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,309 @@
+/* How a request is refused: status, log line, challenge */
+
+#include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_devid.h"
+#include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_tls.h"
+
+
+#define NGX_DM_SEC_LOG_VALUE     128    /* octets of a value that are logged */
+
+#define NGX_DM_SEC_RETRY_AFTER   5      /* s */
+#define NGX_DM_SEC_RETRY_JITTER  6
+
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_uint_t   status;
+    ngx_uint_t   level;
+} ngx_dm_sec_answer_t;
+
+
+static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
+static u_char *ngx_dm_sec_escape(u_char *dst, ngx_str_t *src);
+static ngx_int_t ngx_dm_sec_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf);
+static ngx_int_t ngx_dm_sec_add_retry_after(ngx_http_request_t *r,
+    ngx_uint_t seconds);
+static ngx_int_t ngx_dm_sec_add_header(ngx_http_request_t *r, char *key,
+    ngx_str_t *value);
+
+
+static ngx_http_output_header_filter_pt  ngx_dm_sec_next_header_filter;
+
+
+/* indexed by ngx_dm_sec_reason_e */
+static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
+    { ngx_string("-"), 0, NGX_LOG_ERR },
+    { ngx_string("misdirected"), NGX_HTTP_MISDIRECTED_REQUEST, NGX_LOG_ERR },
+    { ngx_string("plaintext"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("early_data"), 425, NGX_LOG_ERR },
+    { ngx_string("tls_protocol"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("tls_cipher"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("devid_missing"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
+    { ngx_string("devid_malformed"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
+    { ngx_string("store_unavailable"), NGX_HTTP_SERVICE_UNAVAILABLE,
+      NGX_LOG_ERR },
+    { ngx_string("overloaded"), NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    { ngx_string("malformed"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
+    { ngx_string("locked"), NGX_HTTP_TOO_MANY_REQUESTS, NGX_LOG_ERR },
+    { ngx_string("certificate_required"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_invalid"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_revoked"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_unbound"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("no_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
+    { ngx_string("bad_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_ERR },
+    { ngx_string("account_mismatch"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("account_disabled"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("account_expired"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("group"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("devid_mismatch"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR }
+};
+
+
+ngx_int_t
+ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_reason_e reason)
+{
+    ngx_uint_t            again;
+    ngx_dm_sec_answer_t  *answer;
+
+    answer = &ngx_dm_sec_answers[reason];
+
+    /* an error_page whose location refuses too is still one decision */
+    again = (ctx->denied && ctx->reason == reason);
+
+    ctx->denied = 1;
+    ctx->reason = reason;
+    ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    if (!again) {
+        ngx_dm_sec_log_denied(r, ctx, answer);
+    }
+
+    return answer->status;
+}
+
+
+ngx_str_t *
+ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason)
+{
+    return &ngx_dm_sec_answers[reason].name;
+}
+
+
+static void
+ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_answer_t *answer)
+{
+    u_char      *p;
+    u_char       buf[3][NGX_DM_SEC_LOG_VALUE * 4];
+    ngx_str_t    method, protocol, cipher, value[3];
+    ngx_uint_t   i;
+
+    ngx_dm_sec_tls_facts(r, &protocol, &cipher);
+    ngx_dm_sec_method_name(ctx->method, &method);
+
+    ngx_str_null(&value[0]);
+
+    if (ctx->account) {
+        value[0] = ctx->account->id;
+    }
+
+    value[1] = ctx->basic.claimed.len ? ctx->basic.claimed
+                                      : ctx->x509.claimed;
+
+    (void) ngx_dm_sec_devid_read(r, &value[2]);
+
+    for (i = 0; i < 3; i++) {
+        p = ngx_dm_sec_escape(buf[i], &value[i]);
+        value[i].data = buf[i];
+        value[i].len = p - buf[i];
+    }
+
+    ngx_log_error(answer->level, r->connection->log, 0,
+                  "dm_sec: denied reason=%V status=%ui method=%V "
+                  "account=\"%V\" claimed=\"%V\" devid=\"%V\" "
+                  "protocol=%V cipher=%V",
+                  &answer->name, answer->status, &method,
+                  &value[0], &value[1], &value[2], &protocol, &cipher);
+}
+
+
+/* dst has room for NGX_DM_SEC_LOG_VALUE * 4; absent is "-" */
+static u_char *
+ngx_dm_sec_escape(u_char *dst, ngx_str_t *src)
+{
+    u_char  *p, *last;
+
+    if (src->len == 0) {
+        *dst++ = '-';
+        return dst;
+    }
+
+    p = src->data;
+    last = p + ngx_min(src->len, NGX_DM_SEC_LOG_VALUE);
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p < 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
+            dst = ngx_sprintf(dst, "\\x%02Xd", (ngx_uint_t) *p);
+            continue;
+        }
+
+        *dst++ = *p;
+    }
+
+    return dst;
+}
+
+
+ngx_int_t
+ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
+    ngx_str_t *challenge)
+{
+    u_char  *p, *s, *last;
+
+    /* each octet of the realm may need a backslash: RFC 7230, 3.2.6 */
+
+    p = ngx_pnalloc(cf->pool, sizeof("Basic realm=\"\", charset=\"UTF-8\"")
+                              + realm->len * 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    challenge->data = p;
+    last = realm->data + realm->len;
+
+    p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
+
+    for (s = realm->data; s < last; s++) {
+        if (*s == '"' || *s == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = *s;
+    }
+
+    p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
+                   sizeof("\", charset=\"UTF-8\"") - 1);
+
+    challenge->len = p - challenge->data;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_answer_init(void)
+{
+    ngx_dm_sec_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_dm_sec_header_filter;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t          rc;
+    ngx_dm_sec_ctx_t  *ctx;
+
+    if (r != r->main) {
+        return ngx_dm_sec_next_header_filter(r);
+    }
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    /* a status that an error_page or the server behind made is not ours */
+
+    if (ctx == NULL
+        || !ctx->denied
+        || r->err_status != ngx_dm_sec_answers[ctx->reason].status)
+    {
+        return ngx_dm_sec_next_header_filter(r);
+    }
+
+    rc = NGX_OK;
+
+    switch (r->err_status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        rc = ngx_dm_sec_add_challenge(r, ctx->denied_by);
+        break;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        rc = ngx_dm_sec_add_retry_after(r, ctx->basic.retry_after);
+        break;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+
+        /* a fleet that was refused together must not come back together */
+
+        rc = ngx_dm_sec_add_retry_after(r, NGX_DM_SEC_RETRY_AFTER
+                                     + ngx_random() % NGX_DM_SEC_RETRY_JITTER);
+        break;
+
+    case 425:
+        ngx_str_set(&r->headers_out.status_line, "425 Too Early");
+        break;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    if (!(dlcf->auth & NGX_DM_SEC_BASIC)) {
+        return NGX_OK;
+    }
+
+    return ngx_dm_sec_add_header(r, "WWW-Authenticate",
+                                 &dlcf->basic_challenge);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_add_retry_after(ngx_http_request_t *r, ngx_uint_t seconds)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(value.data, "%ui", seconds);
+    value.len = p - value.data;
+
+    return ngx_dm_sec_add_header(r, "Retry-After", &value);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_add_header(ngx_http_request_t *r, char *key, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) key;
+    h->key.len = ngx_strlen(key);
+    h->value = *value;
+
+    return NGX_OK;
+}

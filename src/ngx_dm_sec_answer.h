@@ -1,0 +1,28 @@
+/* How a request is refused: status, log line, challenge */
+
+#ifndef NGX_DM_SEC_ANSWER_H
+#define NGX_DM_SEC_ANSWER_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/*
+ * Refuses the request: remembers the reason, logs one line for it, and
+ * returns the status for the phase handler to return.
+ */
+ngx_int_t ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_reason_e reason);
+
+/* the reason as it stands in logs: "no_credentials" */
+ngx_str_t *ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason);
+
+/* puts the filter that adds challenges and Retry-After in front */
+void ngx_dm_sec_answer_init(void);
+
+/* writes the challenge for a realm, once per location; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
+    ngx_str_t *challenge);
+
+
+#endif /* NGX_DM_SEC_ANSWER_H */

@@ -1,0 +1,232 @@
+/* Basic authentication, RFC 7617 */
+
+#include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_store.h"
+
+#include "dm_basic.h"
+#include "dm_digest.h"
+
+
+static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_basic_t *basic);
+static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_account_t *account, dm_basic_t *basic);
+static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc);
+static void ngx_dm_sec_basic_conclude(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_dm_sec_basic_match(dm_account_t *account,
+    dm_basic_t *basic, dm_algorithm_t alg);
+static dm_algorithm_t ngx_dm_sec_basic_strongest(dm_account_t *account);
+
+
+void
+ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+{
+    int               rc;
+    dm_err_t          err;
+    dm_basic_t        basic;
+    ngx_table_elt_t  *h;
+
+    ctx->basic.outcome = NGX_DM_SEC_ABSENT;
+    ctx->basic.reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL) {
+        return;
+    }
+
+    rc = dm_basic_parse(&basic, ngx_dm_sec_set_dm_str(h->value), &err);
+
+    switch (rc) {
+
+    case DM_OK:
+        ngx_dm_sec_basic_judge(r, ctx, &basic);
+        ngx_explicit_memzero(&basic, sizeof(dm_basic_t));
+        return;
+
+    case DM_DECLINED:
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
+
+    ctx->basic.outcome = NGX_DM_SEC_MALFORMED;
+    ctx->basic.reason = NGX_DM_SEC_R_MALFORMED;
+}
+
+
+/* a name that is unknown goes the same way, with a decoy */
+static void
+ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_basic_t *basic)
+{
+    ngx_int_t              rc;
+    ngx_str_t              name;
+    dm_account_t          *account;
+    ngx_dm_sec_attempt_t  *attempt;
+
+    name.data = (u_char *) basic->name.data;
+    name.len = basic->name.len;
+
+    attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
+
+    if (attempt) {
+        attempt->name.data = ngx_pstrdup(r->pool, &name);
+    }
+
+    if (attempt == NULL || attempt->name.data == NULL) {
+        ngx_dm_sec_basic_conclude(r, ctx, NGX_ERROR);
+        return;
+    }
+
+    attempt->name.len = name.len;
+
+    ctx->attempt = attempt;
+    ctx->basic.claimed = attempt->name;
+
+    rc = ngx_dm_sec_store_lookup(r, DM_BY_NAME, &attempt->name, &account);
+
+    if (rc == NGX_ERROR) {
+        ngx_dm_sec_basic_conclude(r, ctx, NGX_ERROR);
+        return;
+    }
+
+    attempt->known = (rc == NGX_OK);
+    attempt->unlocks = attempt->known ? account->unlocks : 0;
+
+    rc = ngx_dm_sec_basic_try(r, ctx, account, basic);
+
+    ngx_dm_sec_store_release();
+
+    ngx_dm_sec_basic_conclude(r, ctx, rc);
+}
+
+
+/*
+ * NGX_OK verified, NGX_DECLINED wrong, NGX_AGAIN pending, NGX_BUSY overloaded
+ * or, with retry_after, locked; NGX_ERROR internal
+ */
+static ngx_int_t
+ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_account_t *account, dm_basic_t *basic)
+{
+    ngx_int_t       rc;
+    dm_algorithm_t  alg;
+
+    rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->basic.retry_after);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_BUSY : NGX_ERROR;
+    }
+
+    /* of a decoy too: it takes the same time */
+
+    ctx->basic.account = ngx_dm_sec_store_copy(r->pool, account);
+
+    if (ctx->basic.account == NULL) {
+        return NGX_ERROR;
+    }
+
+    alg = ngx_dm_sec_basic_strongest(account);
+
+    if (!account->has_ha1[alg] && account->crypt.len) {
+        return ngx_dm_sec_hash_verify(r, account, basic->password,
+                                      ngx_dm_sec_basic_hashed);
+    }
+
+    rc = ngx_dm_sec_basic_match(account, basic, alg);
+
+    return ctx->attempt->known || rc == NGX_ERROR ? rc : NGX_DECLINED;
+}
+
+
+static void
+ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_dm_sec_basic_conclude(r, ngx_dm_sec_get_ctx(r, 0), rc);
+}
+
+
+static void
+ngx_dm_sec_basic_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_dm_sec_credential_t  *cred;
+
+    cred = &ctx->basic;
+
+    switch (rc) {
+
+    case NGX_OK:
+        cred->outcome = NGX_DM_SEC_VERIFIED;
+        return;
+
+    case NGX_AGAIN:
+        cred->outcome = NGX_DM_SEC_PENDING;
+        return;
+
+    case NGX_DECLINED:
+        cred->outcome = NGX_DM_SEC_WRONG;
+        cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
+        ngx_dm_sec_lockout_fail(r, ctx->attempt);
+        break;
+
+    case NGX_BUSY:
+        cred->outcome = cred->retry_after ? NGX_DM_SEC_LOCKED
+                                          : NGX_DM_SEC_FAILED;
+        cred->reason = cred->retry_after ? NGX_DM_SEC_R_LOCKED
+                                         : NGX_DM_SEC_R_OVERLOADED;
+        break;
+
+    default:
+        cred->outcome = NGX_DM_SEC_FAILED;
+        cred->reason = NGX_DM_SEC_R_STORE;
+    }
+
+    cred->account = NULL;
+}
+
+
+/*
+ * NGX_OK the password is the account's, NGX_DECLINED it is not, NGX_ERROR
+ * internal.  An account that has no password runs the same comparison.
+ */
+static ngx_int_t
+ngx_dm_sec_basic_match(dm_account_t *account, dm_basic_t *basic,
+    dm_algorithm_t alg)
+{
+    ngx_int_t  rc;
+    u_char     ha1[DM_HASH_MAX];
+
+    if (dm_digest_ha1(alg, basic->name, ngx_dm_sec_store_realm(),
+                      basic->password, ha1)
+        != DM_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = CRYPTO_memcmp(ha1, account->ha1[alg], dm_digest_size(alg)) == 0
+         && account->has_ha1[alg] ? NGX_OK : NGX_DECLINED;
+
+    ngx_explicit_memzero(ha1, sizeof(ha1));
+
+    return rc;
+}
+
+
+static dm_algorithm_t
+ngx_dm_sec_basic_strongest(dm_account_t *account)
+{
+    dm_algorithm_t  alg;
+
+    for (alg = DM_NALGORITHMS - 1; alg > 0; alg--) {
+        if (account->has_ha1[alg]) {
+            return alg;
+        }
+    }
+
+    return account->has_ha1[DM_MD5] ? DM_MD5 : DM_SHA256;
+}

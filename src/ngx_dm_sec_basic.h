@@ -1,0 +1,17 @@
+/* Basic authentication, RFC 7617 */
+
+#ifndef NGX_DM_SEC_BASIC_H
+#define NGX_DM_SEC_BASIC_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/*
+ * Fills ctx->basic from the request's Authorization header.  Where that is
+ * PENDING, the request goes on by itself when the outcome is there.
+ */
+void ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
+
+
+#endif /* NGX_DM_SEC_BASIC_H */

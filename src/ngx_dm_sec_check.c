@@ -1,0 +1,310 @@
+/* What "nginx -t" finds: conflicts between directives and between levels */
+
+#include "ngx_dm_sec_check.h"
+#include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_zone.h"
+
+
+static ngx_uint_t ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf);
+static ngx_int_t ngx_dm_sec_check_server(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf);
+static ngx_int_t ngx_dm_sec_check_level(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
+static ngx_int_t ngx_dm_sec_check_x509(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf);
+static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf);
+static void ngx_dm_sec_check_openness(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+
+
+ngx_int_t
+ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_uint_t               i, auth;
+    ngx_dm_sec_srv_conf_t  **dscfp;
+
+    auth = 0;
+    dscfp = dmcf->servers.elts;
+
+    for (i = 0; i < dmcf->servers.nelts; i++) {
+        auth |= ngx_dm_sec_check_what_is_on(dscfp[i]);
+        dmcf->on |= dscfp[i]->on;
+    }
+
+    if (!dmcf->on) {
+        return NGX_OK;
+    }
+
+    if (ngx_dm_sec_zone_init(cf, dmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
+                 || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < dmcf->servers.nelts; i++) {
+
+        if (ngx_dm_sec_hello_init_server(cf, dscfp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (dscfp[i]->on
+            && ngx_dm_sec_check_server(cf, dmcf, dscfp[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* sets on and tls of the server; returns the methods used anywhere in it */
+static ngx_uint_t
+ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t              i, auth, policy;
+    ngx_dm_sec_location_t  *location;
+
+    auth = dscf->dlcf->auth;
+    policy = ngx_dm_sec_policy_in_force(&dscf->dlcf->policy);
+
+    location = dscf->locations.elts;
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+        auth |= location[i].dlcf->auth;
+        policy |= ngx_dm_sec_policy_in_force(&location[i].dlcf->policy);
+    }
+
+    dscf->on = (auth || policy);
+    dscf->tls = ((auth & NGX_DM_SEC_X509) || policy);
+
+    return auth;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t              i;
+    ngx_dm_sec_location_t  *location;
+
+    if (ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
+        || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    location = dscf->locations.elts;
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+
+        if (ngx_dm_sec_tls_check_location(cf, dscf, &location[i]) != NGX_OK
+            || ngx_dm_sec_check_level(cf, dmcf, dscf, location[i].clcf,
+                                      location[i].dlcf)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_dm_sec_check_openness(cf, dscf);
+
+    return NGX_OK;
+}
+
+
+/* one server or location, by itself; clcf is NULL for a server */
+static ngx_int_t
+ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf)
+{
+    if (ngx_dm_sec_check_needs_auth(cf, dscf, clcf, dlcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (dlcf->auth == 0) {
+        return NGX_OK;
+    }
+
+    if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_plaintext_auth on\" contradicts the "
+                            "TLS policy in force: behind a TLS load balancer "
+                            "write \"dm_sec_profile off\"");
+        return NGX_ERROR;
+    }
+
+    if (dlcf->auth_all && (dlcf->auth & (dlcf->auth - 1)) == 0) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth_all on\" needs two methods in "
+                            "\"dm_sec_auth\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_check_x509(cf, dscf, clcf, dlcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_basic_challenge(cf, dlcf->realm.len ? &dlcf->realm
+                                                          : &dmcf->realm,
+                                      &dlcf->basic_challenge);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (sscf->ssl.ctx == NULL) {
+
+        if (dlcf->auth == NGX_DM_SEC_X509 && dlcf->plaintext_auth) {
+            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                                "\"dm_sec_auth x509\" needs TLS, and the "
+                                "server has no \"listen ... ssl\"");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if ((dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 0) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth x509\" needs client certificates: "
+                            "write \"ssl_verify_client optional\" and "
+                            "\"ssl_client_certificate\"");
+        return NGX_ERROR;
+    }
+
+    if (!(dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 1) {
+        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, clcf,
+                            "\"ssl_verify_client on\" demands a certificate "
+                            "also where \"dm_sec_auth\" has no x509: write "
+                            "\"ssl_verify_client optional\"");
+    }
+
+    return NGX_OK;
+}
+
+
+/* what narrows authentication must not stand where there is none */
+static ngx_int_t
+ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    char  *needless;
+
+    needless = NULL;
+
+    if (dlcf->auth == 0) {
+
+        if (dlcf->own_groups) {
+            needless = "dm_sec_groups";
+
+        } else if (dlcf->own_device_id) {
+            needless = "dm_sec_device_id";
+
+        } else if (dlcf->own_auth_all) {
+            needless = "dm_sec_auth_all";
+        }
+    }
+
+    if (dlcf->own_x509_identity && !(dlcf->auth & NGX_DM_SEC_X509)) {
+        needless = "dm_sec_x509_identity";
+    }
+
+    /* said for a whole server, it may be meant for its locations */
+
+    if (needless == NULL || clcf == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                        "\"%s\" has no effect: \"dm_sec_auth\" here does not "
+                        "accept a method that it needs", needless);
+
+    return NGX_ERROR;
+}
+
+
+/* a location that is open because nobody said otherwise */
+static void
+ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t              i, auth;
+    ngx_dm_sec_location_t  *location;
+
+    auth = 0;
+    location = dscf->locations.elts;
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+        auth |= location[i].dlcf->auth;
+    }
+
+    if (auth == 0) {
+        return;
+    }
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+
+        if (location[i].dlcf->auth_said || location[i].clcf->handler == NULL) {
+            continue;
+        }
+
+        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, location[i].clcf,
+                            "no authentication here, while other locations "
+                            "of the server have it: write \"dm_sec_auth\" or, "
+                            "if it is meant, \"dm_sec_auth off\"");
+    }
+}
+
+
+void
+ngx_dm_sec_conf_log(ngx_uint_t level, ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    const char *fmt, ...)
+{
+    u_char    *p, *last;
+    u_char     text[NGX_MAX_CONF_ERRSTR];
+    va_list    args;
+    ngx_str_t  location;
+
+    last = text + NGX_MAX_CONF_ERRSTR;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, last, fmt, args);
+    va_end(args);
+
+    if (clcf) {
+        location = clcf->name;
+
+        if (clcf->noname) {
+            ngx_str_set(&location, "if or limit_except");
+        }
+
+        p = ngx_slprintf(p, last, " in location \"%V\"", &location);
+    }
+
+    ngx_log_error(level, cf->log, 0, "dm_sec: %*s in server \"%V\" in %s:%ui",
+                  (size_t) (p - text), text, &dscf->cscf->server_name,
+                  dscf->cscf->file_name, dscf->cscf->line);
+}

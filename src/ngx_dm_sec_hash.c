@@ -1,0 +1,399 @@
+/* Slow password hashes: in the thread pool, and remembered for a while */
+
+#include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_zone.h"
+
+#include <ngx_crypt.h>
+
+
+#define NGX_DM_SEC_HASH_THREADS  1
+#define NGX_DM_SEC_HASH_QUEUE    64
+#define NGX_DM_SEC_HASH_MAX      65535
+
+#define NGX_DM_SEC_HASH_POOL     4096
+
+
+/* owned by the request's pool, which lives as long as r->main->blocked */
+typedef struct {
+    ngx_queue_t              queue;
+    ngx_thread_task_t       *task;
+    ngx_http_request_t      *r;
+    ngx_dm_sec_main_conf_t  *dmcf;
+    ngx_dm_sec_hash_pt       done;
+    ngx_log_t               *log;       /* the cycle's: a thread's own use */
+
+    dm_slot_t                slot;      /* of what is remembered */
+    u_char                  *password;  /* NUL-terminated, as the hash */
+    u_char                  *hash;
+    ngx_int_t                rc;
+} ngx_dm_sec_hash_t;
+
+
+static u_char *ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t src);
+static ngx_int_t ngx_dm_sec_hash_remembered(ngx_dm_sec_main_conf_t *dmcf,
+    dm_slot_t *slot);
+static void ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job);
+static ngx_int_t ngx_dm_sec_hash_start(ngx_http_request_t *r,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_hash_t *job);
+static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_next(void);
+static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
+static ngx_int_t ngx_dm_sec_hash_compare(ngx_pool_t *pool,
+    ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_event(ngx_event_t *ev);
+static void ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job);
+
+
+/* of this worker */
+static struct {
+    ngx_uint_t   running;
+    ngx_uint_t   waiting;
+    ngx_queue_t  queue;
+} ngx_dm_sec_hashes;
+
+
+char *
+ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_main_conf_t  *dmcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (dmcf->hash_threads != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > NGX_DM_SEC_HASH_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number of threads \"%V\": 1 to 65535",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    dmcf->hash_threads = n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "queue=", 6) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_atoi(value[2].data + 6, value[2].len - 6);
+
+    if (n == NGX_ERROR || n > NGX_DM_SEC_HASH_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid length of the queue \"%V\": 0 to 65535",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    dmcf->hash_queue = n;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    static ngx_str_t  name = ngx_string("default");
+
+    ngx_conf_init_uint_value(dmcf->hash_threads, NGX_DM_SEC_HASH_THREADS);
+    ngx_conf_init_uint_value(dmcf->hash_queue, NGX_DM_SEC_HASH_QUEUE);
+
+    dmcf->thread_pool = ngx_thread_pool_add(cf, &name);
+
+    return dmcf->thread_pool ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
+    dm_str_t password, ngx_dm_sec_hash_pt done)
+{
+    dm_str_t                 part[4];
+    dm_slot_t                slot;
+    ngx_thread_task_t       *task;
+    ngx_dm_sec_hash_t       *job;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    /* the hash is a part of the key: with a new password nothing is known */
+
+    part[0] = dm_str("password");
+    part[1] = account->id;
+    part[2] = account->crypt;
+    part[3] = password;
+
+    if (ngx_dm_sec_zone_slot(dmcf, part, 4, &slot) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_hash_remembered(dmcf, &slot) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_dm_sec_hash_t));
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    task->handler = ngx_dm_sec_hash_thread;
+    task->event.handler = ngx_dm_sec_hash_event;
+    task->event.data = task->ctx;
+
+    job = task->ctx;
+
+    job->task = task;
+    job->r = r;
+    job->dmcf = dmcf;
+    job->done = done;
+    job->log = ngx_cycle->log;
+    job->slot = slot;
+    job->rc = NGX_ERROR;
+
+    job->password = ngx_dm_sec_hash_dup(r->pool, password);
+    job->hash = ngx_dm_sec_hash_dup(r->pool, account->crypt);
+
+    if (job->password == NULL || job->hash == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_hash_start(r, dmcf, job);
+}
+
+
+static u_char *
+ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t src)
+{
+    u_char  *dst;
+
+    dst = ngx_pnalloc(pool, src.len + 1);
+    if (dst == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(dst, src.data, src.len);
+    dst[src.len] = '\0';
+
+    return dst;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hash_remembered(ngx_dm_sec_main_conf_t *dmcf, dm_slot_t *slot)
+{
+    dm_cell_t            *cell;
+    ngx_dm_sec_shared_t  *sh;
+
+    if (dmcf->password_cache == 0) {
+        return NGX_DECLINED;
+    }
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+
+    ngx_dm_sec_zone_lock(dmcf);
+    cell = dm_table_find(sh->passwords, slot, ngx_current_msec);
+    ngx_dm_sec_zone_unlock(dmcf);
+
+    return cell ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job)
+{
+    dm_cell_t            *cell;
+    ngx_dm_sec_shared_t  *sh;
+
+    if (job->dmcf->password_cache == 0) {
+        return;
+    }
+
+    sh = ngx_dm_sec_zone_shared(job->dmcf);
+
+    ngx_dm_sec_zone_lock(job->dmcf);
+
+    cell = dm_table_find(sh->passwords, &job->slot, ngx_current_msec);
+
+    if (cell == NULL) {
+        cell = dm_table_take(sh->passwords, &job->slot, DM_RANK_LOW,
+                             ngx_current_msec);
+        cell->expires = ngx_current_msec + job->dmcf->password_cache;
+        dm_table_put(cell, &job->slot);
+    }
+
+    ngx_dm_sec_zone_unlock(job->dmcf);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_hash_t *job)
+{
+    if (ngx_dm_sec_hashes.queue.next == NULL) {
+        ngx_queue_init(&ngx_dm_sec_hashes.queue);
+    }
+
+    if (ngx_dm_sec_hashes.running < dmcf->hash_threads) {
+
+        if (ngx_dm_sec_hash_post(job) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_dm_sec_hashes.waiting < dmcf->hash_queue) {
+        ngx_queue_insert_tail(&ngx_dm_sec_hashes.queue, &job->queue);
+        ngx_dm_sec_hashes.waiting++;
+
+    } else {
+        return NGX_BUSY;
+    }
+
+    r->main->blocked++;
+    r->aio = 1;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
+{
+    if (ngx_thread_task_post(job->dmcf->thread_pool, job->task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_dm_sec_hashes.running++;
+
+    return NGX_OK;
+}
+
+
+/* a client that has gone needs no answer, and its hash no time */
+static void
+ngx_dm_sec_hash_next(void)
+{
+    ngx_queue_t        *q;
+    ngx_dm_sec_hash_t  *job;
+
+    while (!ngx_queue_empty(&ngx_dm_sec_hashes.queue)) {
+
+        q = ngx_queue_head(&ngx_dm_sec_hashes.queue);
+        job = ngx_queue_data(q, ngx_dm_sec_hash_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_dm_sec_hashes.waiting--;
+
+        if (!job->r->connection->error && ngx_dm_sec_hash_post(job) == NGX_OK)
+        {
+            return;
+        }
+
+        ngx_dm_sec_hash_end(job);
+    }
+}
+
+
+/* in a thread: nothing of the request is touched but the job itself */
+static void
+ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
+{
+    ngx_dm_sec_hash_t *job = data;
+
+    ngx_pool_t  *pool;
+
+    pool = ngx_create_pool(NGX_DM_SEC_HASH_POOL, job->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    job->rc = ngx_dm_sec_hash_compare(pool, job);
+
+    ngx_destroy_pool(pool);
+}
+
+
+/* ngx_crypt() knows what htpasswd makes, and leaves the rest to crypt_r() */
+static ngx_int_t
+ngx_dm_sec_hash_compare(ngx_pool_t *pool, ngx_dm_sec_hash_t *job)
+{
+    size_t   len;
+    u_char  *encrypted;
+
+    if (ngx_crypt(pool, job->password, job->hash, &encrypted) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* crypt_r() says "*0" of a hash that it does not know */
+
+    if (encrypted[0] == '*') {
+        return NGX_ERROR;
+    }
+
+    len = ngx_strlen(job->hash);
+
+    if (ngx_strlen(encrypted) != len
+        || CRYPTO_memcmp(encrypted, job->hash, len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dm_sec_hash_event(ngx_event_t *ev)
+{
+    ngx_dm_sec_hash_t *job = ev->data;
+
+    ngx_dm_sec_hashes.running--;
+
+    if (job->rc == NGX_OK) {
+        ngx_dm_sec_hash_remember(job);
+    }
+
+    ngx_dm_sec_hash_next();
+    ngx_dm_sec_hash_end(job);
+}
+
+
+static void
+ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = job->r;
+    c = r->connection;
+
+    ngx_explicit_memzero(job->password, ngx_strlen(job->password));
+    ngx_explicit_memzero(job->hash, ngx_strlen(job->hash));
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (job->rc == NGX_ERROR && !c->error) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "dm_sec: the account's password hash cannot be "
+                      "verified: set its password anew");
+    }
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    job->done(r, job->rc);
+
+    /* of a terminated request this ends it, and does not revive its phases */
+
+    r->write_event_handler(r);
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,33 @@
+/* Slow password hashes: in the thread pool, and remembered for a while */
+
+#ifndef NGX_DM_SEC_HASH_H
+#define NGX_DM_SEC_HASH_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/*
+ * Called when a verification has ended, before the request goes on: NGX_OK
+ * the password is right, NGX_DECLINED it is not, NGX_ERROR internal.
+ */
+typedef void (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r, ngx_int_t rc);
+
+
+/* setter of dm_sec_hash_threads */
+char *ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* takes nginx's default thread pool; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
+
+/*
+ * Verifies a password against the account's crypt(3) hash.  NGX_OK: it was
+ * right a while ago, with this hash; NGX_AGAIN: it has begun, done is called
+ * when it has ended; NGX_BUSY: too many wait; NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_hash_verify(ngx_http_request_t *r,
+    dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_pt done);
+
+
+#endif /* NGX_DM_SEC_HASH_H */

@@ -1,0 +1,304 @@
+/* Servers on one address: each handshake gets its own server's policy */
+
+#include "ngx_dm_sec_hello.h"
+
+#include "dm_hello.h"
+
+
+static int ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg);
+static ngx_http_core_srv_conf_t *ngx_dm_sec_hello_find(
+    ngx_http_virtual_names_t *names, ngx_str_t *host);
+static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_session_context(
+    ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx);
+
+
+ngx_int_t
+ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    SSL_CTX                  *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ctx = sscf->ssl.ctx;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
+
+    if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: cannot set the session id context");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx chooses the server in its servername callback, when the version has
+ * been negotiated already with the default server's limits.  Whatever is
+ * chosen here, nginx chooses again there, and a request that ends up in yet
+ * another server is misdirected.
+ */
+static int
+ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
+{
+    int                        rc;
+    size_t                     len;
+    u_char                     name[DM_SERVERNAME_MAX];
+    ngx_str_t                  host;
+    const u_char              *ext;
+    ngx_connection_t          *c;
+    ngx_http_connection_t     *hc;
+    ngx_http_ssl_srv_conf_t   *sscf;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    c = ngx_ssl_get_connection(ssl);
+
+    if (c->ssl->handshaked) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len)
+        != 1)
+    {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    rc = dm_hello_servername(ext, len, name, &host.len);
+
+    if (rc == DM_INVALID) {
+        *alert = SSL_AD_DECODE_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+
+    if (rc == DM_DECLINED) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    host.data = name;
+    hc = c->data;
+
+    cscf = ngx_dm_sec_hello_find(hc->addr_conf->virtual_names, &host);
+
+    if (cscf == NULL) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (sscf->ssl.ctx && ngx_dm_sec_hello_apply(ssl, sscf->ssl.ctx) != NGX_OK)
+    {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+
+/* as ngx_http_find_virtual_server(), which is static; NULL: the default */
+static ngx_http_core_srv_conf_t *
+ngx_dm_sec_hello_find(ngx_http_virtual_names_t *names, ngx_str_t *host)
+{
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *sn;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (names == NULL) {
+        return NULL;
+    }
+
+    cscf = ngx_hash_find_combined(&names->names,
+                                  ngx_hash_key(host->data, host->len),
+                                  host->data, host->len);
+    if (cscf) {
+        return cscf;
+    }
+
+    sn = names->regex;
+
+    for (i = 0; i < names->nregex; i++) {
+        if (ngx_regex_exec(sn[i].regex->regex, host, NULL, 0) >= 0) {
+            return sn[i].server;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* what SSL_set_SSL_CTX() leaves as it was copied at SSL_new() */
+static ngx_int_t
+ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx)
+{
+    if (SSL_set_SSL_CTX(ssl, ctx) == NULL) {
+        return NGX_ERROR;
+    }
+
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx),
+                   SSL_CTX_get_verify_callback(ctx));
+    SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
+    SSL_set_options(ssl, SSL_CTX_get_options(ctx)|SSL_OP_NO_RENEGOTIATION);
+
+    if (SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(ctx))
+        != 1
+        || SSL_set_max_proto_version(ssl, SSL_CTX_get_max_proto_version(ctx))
+           != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx's context is the same for servers with the same certificate and CAs.
+ * Here it is the server's own; it changes too when these or the CRLs change,
+ * so that a session from before a reload does not bring an old trust with it:
+ * it holds the leaf only, whose chain could not be verified anew.
+ */
+static ngx_int_t
+ngx_dm_sec_hello_session_context(ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx)
+{
+    u_char       hash[EVP_MAX_MD_SIZE];
+    unsigned     len;
+    EVP_MD_CTX  *md;
+    ngx_int_t    rc;
+
+    md = EVP_MD_CTX_new();
+    if (md == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
+        && EVP_DigestUpdate(md, cscf->server_name.data,
+                            cscf->server_name.len) == 1
+        && EVP_DigestUpdate(md, cscf->file_name, ngx_strlen(cscf->file_name))
+           == 1
+        && EVP_DigestUpdate(md, &cscf->line, sizeof(cscf->line)) == 1
+        && ngx_dm_sec_hello_hash_certs(md, ctx) == NGX_OK
+        && ngx_dm_sec_hello_hash_trust(md, ctx) == NGX_OK
+        && EVP_DigestFinal_ex(md, hash, &len) == 1
+        && SSL_CTX_set_session_id_context(ctx, hash, len) == 1)
+    {
+        rc = NGX_OK;
+    }
+
+    EVP_MD_CTX_free(md);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx)
+{
+    long      rc;
+    X509     *cert;
+    u_char    hash[EVP_MAX_MD_SIZE];
+    unsigned  len;
+
+    for (rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
+         rc;
+         rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+    {
+        cert = SSL_CTX_get0_certificate(ctx);
+
+        if (X509_digest(cert, EVP_sha256(), hash, &len) != 1
+            || EVP_DigestUpdate(md, hash, len) != 1)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* the loop ends in an error by design */
+    ERR_clear_error();
+
+    return NGX_OK;
+}
+
+
+/* the CAs that are trusted, not only the names that are sent, and the CRLs */
+static ngx_int_t
+ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx)
+{
+    int                     i, rc;
+    X509                   *cert;
+    u_char                  hash[EVP_MAX_MD_SIZE];
+    unsigned                len;
+    X509_CRL               *crl;
+    X509_OBJECT            *object;
+    STACK_OF(X509_OBJECT)  *objects;
+
+    objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+
+    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        object = sk_X509_OBJECT_value(objects, i);
+
+        cert = X509_OBJECT_get0_X509(object);
+        crl = X509_OBJECT_get0_X509_CRL(object);
+
+        rc = cert ? X509_digest(cert, EVP_sha256(), hash, &len)
+                  : X509_CRL_digest(crl, EVP_sha256(), hash, &len);
+
+        if (rc != 1 || EVP_DigestUpdate(md, hash, len) != 1) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_hello_misdirected(ngx_http_request_t *r)
+{
+    SSL_CTX                  *ctx;
+    ngx_uint_t                i;
+    ngx_dm_sec_srv_conf_t    *dscf, **dscfp;
+    ngx_dm_sec_main_conf_t   *dmcf;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (r->connection->ssl == NULL) {
+        return 0;
+    }
+
+    ctx = SSL_get_SSL_CTX(r->connection->ssl->connection);
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+    if (ctx == sscf->ssl.ctx) {
+        return 0;
+    }
+
+    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
+
+    if (dscf->tls) {
+        return 1;
+    }
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+    dscfp = dmcf->servers.elts;
+
+    for (i = 0; i < dmcf->servers.nelts; i++) {
+
+        sscf = dscfp[i]->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx == ctx) {
+            return dscfp[i]->tls;
+        }
+    }
+
+    return 1;
+}

@@ -1,0 +1,25 @@
+/* Servers on one address: each handshake gets its own server's policy */
+
+#ifndef NGX_DM_SEC_HELLO_H
+#define NGX_DM_SEC_HELLO_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/*
+ * Makes a server's SSL_CTX choose by SNI before anything is negotiated, and
+ * keeps its sessions to itself; for every TLS server, as soon as the module
+ * is on in one.  NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_hello_init_server(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+
+/*
+ * 1 if the request is for another server than its handshake was, and one of
+ * the two has a policy that would be evaded so; else 0.
+ */
+ngx_uint_t ngx_dm_sec_hello_misdirected(ngx_http_request_t *r);
+
+
+#endif /* NGX_DM_SEC_HELLO_H */

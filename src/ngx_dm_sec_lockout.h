@@ -1,0 +1,46 @@
+/* Lockout: wrong credentials, counted per account and client address */
+
+#ifndef NGX_DM_SEC_LOCKOUT_H
+#define NGX_DM_SEC_LOCKOUT_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* who tries: the name as it was claimed, known or not */
+typedef struct ngx_dm_sec_attempt_s {
+    ngx_str_t    name;
+    ngx_uint_t   known;
+    uint32_t     unlocks;           /* of the account: "dm-account unlock" */
+} ngx_dm_sec_attempt_t;
+
+
+/* setter of dm_sec_lockout */
+char *ngx_dm_sec_lockout_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* what is not set gets its default */
+void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
+
+/*
+ * NGX_OK: may try; NGX_DECLINED: is locked, and *retry has the seconds that
+ * are left; NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_lockout_check(ngx_http_request_t *r,
+    ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
+
+/* counts wrong credentials */
+void ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
+    ngx_dm_sec_attempt_t *attempt);
+
+
+/* a failure counter, as it lies in a cell; all of it is for the status page */
+typedef struct {
+    u_char       count[2];
+    u_char       known;
+    u_char       family;            /* 4, 6; 0: no address */
+    u_char       address[8];        /* IPv4, or the /64 of IPv6 */
+    u_char       name[19];          /* its beginning; none: of an address */
+} ngx_dm_sec_failure_t;
+
+
+#endif /* NGX_DM_SEC_LOCKOUT_H */

@@ -1,0 +1,403 @@
+/* The TLS policy of a level of the configuration: which versions and suites */
+
+#include "ngx_dm_sec_policy.h"
+
+
+static ngx_uint_t ngx_dm_sec_policy_is_off(ngx_conf_t *cf);
+static char *ngx_dm_sec_policy_no_off(ngx_conf_t *cf);
+static char *ngx_dm_sec_policy_versions(ngx_conf_t *cf, unsigned versions);
+static char *ngx_dm_sec_policy_add_list(ngx_conf_t *cf, ngx_array_t *suites,
+    const char *const *list, const char *name);
+static char *ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
+    ngx_str_t *name);
+static ngx_int_t ngx_dm_sec_policy_push(ngx_array_t *suites,
+    const dm_suite_t *suite, ngx_dm_sec_wanted_e wanted);
+
+
+char *
+ngx_dm_sec_policy_profile(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_loc_conf_t  *dlcf = conf;
+
+    char                   *rv;
+    dm_str_t                list;
+    ngx_str_t              *value;
+    ngx_uint_t              i, n;
+    ngx_array_t            *suites;
+    ngx_dm_sec_policy_t    *policy;
+    const dm_profile_t     *profile;
+
+    policy = &dlcf->policy;
+
+    if (policy->profile_versions != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    policy->profile_versions = 0;
+    policy->profile_suites = NULL;
+
+    if (ngx_dm_sec_policy_is_off(cf)) {
+        return ngx_dm_sec_policy_no_off(cf);
+    }
+
+    suites = ngx_array_create(cf->pool, 16, sizeof(ngx_dm_sec_suite_t));
+    if (suites == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        profile = dm_profile_by_name(ngx_dm_sec_set_dm_str(value[i]));
+
+        if (profile == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": the profiles are "
+                               "dm20, dm20-ssl3, modern and off", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        rv = ngx_dm_sec_policy_versions(cf, profile->versions);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        policy->profile_versions |= profile->versions;
+
+        for (n = 0; profile->lists[n]; n++) {
+            list.data = (const u_char *) profile->lists[n];
+            list.len = ngx_strlen(profile->lists[n]);
+
+            rv = ngx_dm_sec_policy_add_list(cf, suites, dm_suite_list(list),
+                                            profile->lists[n]);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+        }
+    }
+
+    policy->profile_suites = suites;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_dm_sec_policy_protocols(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_loc_conf_t  *dlcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i, bit;
+    ngx_dm_sec_policy_t    *policy;
+
+    policy = &dlcf->policy;
+
+    if (policy->own_versions != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    policy->own_versions = 0;
+
+    if (ngx_dm_sec_policy_is_off(cf)) {
+        return ngx_dm_sec_policy_no_off(cf);
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        bit = dm_version_by_name(ngx_dm_sec_set_dm_str(value[i]));
+
+        if (bit == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": the versions are "
+                               "SSLv3, TLSv1, TLSv1.1, TLSv1.2, TLSv1.3 "
+                               "and off", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        rv = ngx_dm_sec_policy_versions(cf, bit);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        policy->own_versions |= bit;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_dm_sec_policy_ciphers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_loc_conf_t  *dlcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i;
+    ngx_array_t            *suites;
+    const char *const      *list;
+
+    if (dlcf->policy.own_suites != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    dlcf->policy.own_suites = NULL;
+
+    if (ngx_dm_sec_policy_is_off(cf)) {
+        return ngx_dm_sec_policy_no_off(cf);
+    }
+
+    suites = ngx_array_create(cf->pool, 16, sizeof(ngx_dm_sec_suite_t));
+    if (suites == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        list = dm_suite_list(ngx_dm_sec_set_dm_str(value[i]));
+
+        if (list) {
+            rv = ngx_dm_sec_policy_add_list(cf, suites, list,
+                                            (char *) value[i].data);
+
+        } else {
+            rv = ngx_dm_sec_policy_add_suite(cf, suites, &value[i]);
+        }
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (suites->nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" names no suite that can be negotiated here",
+                           &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    dlcf->policy.own_suites = suites;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_policy_is_off(ngx_conf_t *cf)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "off") == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static char *
+ngx_dm_sec_policy_no_off(ngx_conf_t *cf)
+{
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    return "takes \"off\" alone, without other parameters";
+}
+
+
+static char *
+ngx_dm_sec_policy_versions(ngx_conf_t *cf, unsigned versions)
+{
+    unsigned  missing;
+
+    missing = versions & ~dm_version_available();
+
+    if (missing == 0) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%s is not available: this OpenSSL (%s) cannot "
+                       "negotiate it",
+                       dm_version_name(missing & (~missing + 1)),
+                       OpenSSL_version(OPENSSL_VERSION));
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_dm_sec_policy_add_list(ngx_conf_t *cf, ngx_array_t *suites,
+    const char *const *list, const char *name)
+{
+    dm_str_t              iana;
+    const dm_suite_t     *suite;
+    ngx_dm_sec_wanted_e   wanted;
+
+    wanted = ngx_strcmp(name, "MODERN") == 0 ? NGX_DM_SEC_CHOICE
+                                             : NGX_DM_SEC_LISTED;
+
+    for ( /* void */ ; *list; list++) {
+
+        iana.data = (const u_char *) *list;
+        iana.len = ngx_strlen(*list);
+
+        suite = dm_suite_by_name(iana);
+
+        if (suite == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "suite \"%s\" of \"%s\" is not available: "
+                               "this OpenSSL (%s) cannot negotiate it",
+                               *list, name,
+                               OpenSSL_version(OPENSSL_VERSION));
+            return NGX_CONF_ERROR;
+        }
+
+        /* nothing here can answer a PSK identity */
+        if (suite->auth & DM_AUTH_PSK) {
+            continue;
+        }
+
+        if (ngx_dm_sec_policy_push(suites, suite, wanted) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
+    ngx_str_t *name)
+{
+    const dm_suite_t  *suite;
+
+    suite = dm_suite_by_name(ngx_dm_sec_set_dm_str(*name));
+
+    if (suite == NULL && dm_suite_forbidden(ngx_dm_sec_set_dm_str(*name))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "suite \"%V\" is refused: it does not encrypt, "
+                           "does not authenticate or is of export strength",
+                           name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (suite == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": it is no list (DM-X509, "
+                           "DM-PSK, DM-TLS11, DM-SSL3, MODERN), and no suite "
+                           "that this OpenSSL (%s) can negotiate",
+                           name, OpenSSL_version(OPENSSL_VERSION));
+        return NGX_CONF_ERROR;
+    }
+
+    if (suite->auth & DM_AUTH_PSK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "suite \"%V\" can never be negotiated: it needs "
+                           "a pre-shared key, which no \"dm_sec_auth\" here "
+                           "accepts", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_dm_sec_policy_push(suites, suite, NGX_DM_SEC_NAMED) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a suite that two lists have keeps its first place */
+static ngx_int_t
+ngx_dm_sec_policy_push(ngx_array_t *suites, const dm_suite_t *suite,
+    ngx_dm_sec_wanted_e wanted)
+{
+    ngx_uint_t           i;
+    ngx_dm_sec_suite_t  *elt;
+
+    elt = suites->elts;
+
+    for (i = 0; i < suites->nelts; i++) {
+        if (elt[i].suite == suite) {
+            elt[i].wanted = ngx_max(elt[i].wanted, wanted);
+            return NGX_OK;
+        }
+    }
+
+    elt = ngx_array_push(suites);
+    if (elt == NULL) {
+        return NGX_ERROR;
+    }
+
+    elt->suite = suite;
+    elt->wanted = wanted;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_policy_create(ngx_dm_sec_policy_t *policy)
+{
+    policy->profile_versions = NGX_CONF_UNSET_UINT;
+    policy->own_versions = NGX_CONF_UNSET_UINT;
+    policy->own_suites = NGX_CONF_UNSET_PTR;
+
+    /* set by ngx_pcalloc(): profile_suites, versions, suites */
+}
+
+
+void
+ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
+    ngx_dm_sec_policy_t *prev)
+{
+    if (prev) {
+        policy->versions = prev->versions;
+        policy->suites = prev->suites;
+    }
+
+    if (policy->profile_versions != NGX_CONF_UNSET_UINT) {
+        policy->versions = policy->profile_versions;
+        policy->suites = policy->profile_suites;
+    }
+
+    if (policy->own_versions != NGX_CONF_UNSET_UINT) {
+        policy->versions = policy->own_versions;
+    }
+
+    if (policy->own_suites != NGX_CONF_UNSET_PTR) {
+        policy->suites = policy->own_suites;
+    }
+}
+
+
+ngx_uint_t
+ngx_dm_sec_policy_has(ngx_array_t *suites, ngx_uint_t id)
+{
+    ngx_uint_t           i;
+    ngx_dm_sec_suite_t  *elt;
+
+    elt = suites->elts;
+
+    for (i = 0; i < suites->nelts; i++) {
+        if (elt[i].suite->id == id) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

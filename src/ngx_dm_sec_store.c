@@ -1,0 +1,344 @@
+/* The account store in nginx: the master's check, each worker's environment */
+
+#include "ngx_dm_sec_store.h"
+
+
+#define NGX_DM_SEC_STORE_TEND  1000     /* ms */
+
+
+static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
+static void ngx_dm_sec_store_wipe_keys(void *data);
+static ngx_int_t ngx_dm_sec_store_read_meta(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
+static void ngx_dm_sec_store_tend(ngx_event_t *ev);
+static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
+static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
+    dm_account_t *account, ngx_str_t *groups);
+static ngx_int_t ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src,
+    ngx_str_t *dst);
+
+
+/* a worker has one environment: LMDB allows no second in a process */
+static struct {
+    dm_store_t    *store;           /* NULL: not to be opened just now */
+    ngx_uint_t     complained;      /* said once, until it opens again */
+    ngx_event_t    tend;
+
+    dm_account_t   account;
+    u_char         record[DM_RECORD_MAX];
+    size_t         len;             /* of the record in use */
+} ngx_dm_sec_worker;
+
+
+ngx_int_t
+ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    if (dmcf->store.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: \"dm_sec_auth\" needs \"dm_sec_account_store\" "
+                      "in http, with the path of a store that "
+                      "\"dm-account init\" made");
+        return NGX_ERROR;
+    }
+
+    if (dmcf->key_file.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: \"dm_sec_account_store\" needs "
+                      "\"dm_sec_store_key\" in http, with the key file that "
+                      "\"dm-account init\" made");
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_store_read_keys(cf, dmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_store_read_meta(cf, dmcf);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_store_read_keys(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    dm_err_t             err;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(dm_keys_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(cln->data, sizeof(dm_keys_t));
+
+    dmcf->keys = cln->data;
+    cln->handler = ngx_dm_sec_store_wipe_keys;
+
+    if (dm_keys_read((char *) dmcf->key_file.data, dmcf->keys, &err) != DM_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dm_sec_store_wipe_keys(void *data)
+{
+    dm_keys_wipe(data);
+}
+
+
+/* without locks, and closed again: the workers are forked later */
+static ngx_int_t
+ngx_dm_sec_store_read_meta(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    dm_err_t                err;
+    ngx_int_t               rc;
+    dm_store_t             *store;
+    const dm_store_meta_t  *meta;
+
+    if (dm_store_open(&store, (char *) dmcf->store.data, DM_STORE_PEEK,
+                      dmcf->keys, &err)
+        != DM_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
+        return NGX_ERROR;
+    }
+
+    meta = dm_store_meta(store);
+
+    rc = ngx_dm_sec_store_dup(cf->pool, meta->realm, &dmcf->realm);
+
+    dm_store_close(store);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    /* not the cache manager and its like */
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    dmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_dm_sec_module);
+
+    if (dmcf == NULL || dmcf->keys == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_dm_sec_store_open(dmcf, cycle->log);
+
+    ngx_dm_sec_worker.tend.handler = ngx_dm_sec_store_tend;
+    ngx_dm_sec_worker.tend.data = dmcf;
+    ngx_dm_sec_worker.tend.log = cycle->log;
+    ngx_dm_sec_worker.tend.cancelable = 1;
+
+    ngx_add_timer(&ngx_dm_sec_worker.tend, NGX_DM_SEC_STORE_TEND);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_store_exit_process(ngx_cycle_t *cycle)
+{
+    dm_store_close(ngx_dm_sec_worker.store);
+    ngx_dm_sec_worker.store = NULL;
+}
+
+
+/* a store that was replaced by rename, or was not there, is opened anew */
+static void
+ngx_dm_sec_store_tend(ngx_event_t *ev)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
+
+    ngx_add_timer(ev, NGX_DM_SEC_STORE_TEND);
+
+    /* a single process lives on when a reload takes the module out */
+
+    if (dmcf == NULL || dmcf->keys == NULL) {
+        return;
+    }
+
+    if (ngx_dm_sec_worker.store
+        && !dm_store_replaced(ngx_dm_sec_worker.store))
+    {
+        dm_store_tend(ngx_dm_sec_worker.store);
+        return;
+    }
+
+    if (ngx_dm_sec_worker.store) {
+        ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
+                      "dm_sec: store \"%V\" was replaced", &dmcf->store);
+        dm_store_close(ngx_dm_sec_worker.store);
+    }
+
+    ngx_dm_sec_store_open(dmcf, ev->log);
+}
+
+
+static void
+ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
+{
+    dm_err_t  err;
+
+    ngx_dm_sec_worker.store = NULL;
+
+    if (dm_store_open(&ngx_dm_sec_worker.store, (char *) dmcf->store.data,
+                      DM_STORE_READ, dmcf->keys, &err)
+        == DM_OK)
+    {
+        ngx_dm_sec_worker.complained = 0;
+        return;
+    }
+
+    ngx_dm_sec_worker.store = NULL;
+
+    if (!ngx_dm_sec_worker.complained) {
+        ngx_dm_sec_worker.complained = 1;
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "dm_sec: %s; requests that need it are answered 503, "
+                      "and it is tried again each second", err.text);
+    }
+}
+
+
+ngx_int_t
+ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
+    ngx_str_t *key, dm_account_t **account)
+{
+    int       rc;
+    dm_err_t  err;
+
+    *account = &ngx_dm_sec_worker.account;
+
+    if (ngx_dm_sec_worker.store == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = dm_store_lookup(ngx_dm_sec_worker.store, index,
+                         ngx_dm_sec_set_dm_str(*key),
+                         ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
+                         &ngx_dm_sec_worker.account, &err);
+
+    switch (rc) {
+
+    case DM_OK:
+        return NGX_OK;
+
+    case DM_DECLINED:
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "dm_sec: %s", err.text);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_dm_sec_store_release(void)
+{
+    dm_account_wipe(&ngx_dm_sec_worker.account);
+    ngx_explicit_memzero(ngx_dm_sec_worker.record, ngx_dm_sec_worker.len);
+}
+
+
+dm_str_t
+ngx_dm_sec_store_realm(void)
+{
+    return dm_store_meta(ngx_dm_sec_worker.store)->realm;
+}
+
+
+ngx_dm_sec_account_t *
+ngx_dm_sec_store_copy(ngx_pool_t *pool, dm_account_t *account)
+{
+    ngx_dm_sec_account_t  *copy;
+
+    copy = ngx_palloc(pool, sizeof(ngx_dm_sec_account_t));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    copy->state = account->state;
+    copy->not_before = account->not_before;
+    copy->not_after = account->not_after;
+
+    if (ngx_dm_sec_store_dup(pool, account->id, &copy->id) != NGX_OK
+        || ngx_dm_sec_store_dup(pool, account->name, &copy->name) != NGX_OK
+        || ngx_dm_sec_store_join_groups(pool, account, &copy->groups)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return copy;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_store_join_groups(ngx_pool_t *pool, dm_account_t *account,
+    ngx_str_t *groups)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    ngx_str_null(groups);
+
+    if (account->ngroups == 0) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (i = 0; i < account->ngroups; i++) {
+        len += account->group[i].len + 1;
+    }
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    groups->data = p;
+    groups->len = len - 1;
+
+    for (i = 0; i < account->ngroups; i++) {
+        p = ngx_cpymem(p, account->group[i].data, account->group[i].len);
+        *p++ = ',';
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src, ngx_str_t *dst)
+{
+    dst->len = src.len;
+    dst->data = ngx_pnalloc(pool, src.len);
+
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, src.data, src.len);
+
+    return NGX_OK;
+}

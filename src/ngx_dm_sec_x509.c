@@ -1,0 +1,545 @@
+/* Client certificates, RFC 5280: the account that one is bound to */
+
+#include "ngx_dm_sec_x509.h"
+#include "ngx_dm_sec_store.h"
+
+#include "dm_cert.h"
+#include "dm_devid.h"
+
+
+/* the whole subject must match, whatever the pattern says */
+#define NGX_DM_SEC_X509_ANCHORED  "\\A(?:%V)\\z"
+
+
+static ngx_int_t ngx_dm_sec_x509_add_identity(ngx_conf_t *cf,
+    ngx_array_t *identities, ngx_str_t *value);
+static ngx_int_t ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
+    ngx_regex_t **regex);
+static ngx_dm_sec_reason_e ngx_dm_sec_x509_judge(ngx_http_request_t *r,
+    SSL *ssl, X509 *cert);
+static ngx_int_t ngx_dm_sec_x509_find(ngx_http_request_t *r,
+    ngx_dm_sec_x509_identity_t *identity, X509 *cert,
+    ngx_dm_sec_credential_t *cred);
+static ngx_int_t ngx_dm_sec_x509_by_key(ngx_http_request_t *r,
+    ngx_uint_t kind, X509 *cert, ngx_dm_sec_credential_t *cred);
+static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_http_request_t *r,
+    ngx_regex_t *regex, X509 *cert, ngx_dm_sec_credential_t *cred);
+static ngx_int_t ngx_dm_sec_x509_lookup(ngx_http_request_t *r,
+    dm_store_index_t index, ngx_str_t *key, ngx_dm_sec_credential_t *cred);
+static void ngx_dm_sec_x509_claim(ngx_http_request_t *r, X509 *cert,
+    ngx_dm_sec_credential_t *cred);
+static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
+    STACK_OF(X509) *chain, ngx_str_t *value);
+static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
+    ngx_str_t *value);
+
+
+static ngx_conf_enum_t  ngx_dm_sec_x509_kinds[] = {
+    { ngx_string("fingerprint"), DM_CERT_FINGERPRINT },
+    { ngx_string("issuer-serial"), DM_CERT_ISSUER_SERIAL },
+    { ngx_string("san"), DM_CERT_SAN },
+    { ngx_string("subject"), DM_CERT_SUBJECT },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_dm_sec_x509_set_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_loc_conf_t  *dlcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (dlcf->x509_identity != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    dlcf->own_x509_identity = 1;
+    dlcf->x509_identity = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                           sizeof(ngx_dm_sec_x509_identity_t));
+    if (dlcf->x509_identity == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_dm_sec_x509_add_identity(cf, dlcf->x509_identity, &value[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_array_t *
+ngx_dm_sec_x509_default_identity(ngx_conf_t *cf)
+{
+    ngx_uint_t    i;
+    ngx_array_t  *identities;
+
+    static ngx_str_t  names[] = {
+        ngx_string("fingerprint"), ngx_string("san"), ngx_string("subject")
+    };
+
+    identities = ngx_array_create(cf->pool, 3,
+                                  sizeof(ngx_dm_sec_x509_identity_t));
+    if (identities == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (ngx_dm_sec_x509_add_identity(cf, identities, &names[i])
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return identities;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_add_identity(ngx_conf_t *cf, ngx_array_t *identities,
+    ngx_str_t *value)
+{
+    ngx_uint_t                   i;
+    ngx_dm_sec_x509_identity_t  *identity;
+
+    identity = ngx_array_push(identities);
+    if (identity == NULL) {
+        return NGX_ERROR;
+    }
+
+    identity->regex = NULL;
+
+    for (i = 0; ngx_dm_sec_x509_kinds[i].name.len; i++) {
+
+        if (ngx_dm_sec_x509_kinds[i].name.len == value->len
+            && ngx_strcmp(ngx_dm_sec_x509_kinds[i].name.data, value->data)
+               == 0)
+        {
+            identity->kind = ngx_dm_sec_x509_kinds[i].value;
+            return NGX_OK;
+        }
+    }
+
+    return ngx_dm_sec_x509_compile(cf, value, &identity->regex);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
+    ngx_regex_t **regex)
+{
+    u_char               *p;
+    ngx_regex_compile_t   rc;
+    u_char                errstr[NGX_MAX_CONF_ERRSTR];
+
+    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+
+    rc.pattern.data = ngx_pnalloc(cf->pool, pattern->len
+                                  + sizeof(NGX_DM_SEC_X509_ANCHORED));
+    if (rc.pattern.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(rc.pattern.data, NGX_DM_SEC_X509_ANCHORED "%Z", pattern);
+
+    rc.pattern.len = p - rc.pattern.data - 1;
+    rc.pool = cf->pool;
+    rc.err.len = NGX_MAX_CONF_ERRSTR;
+    rc.err.data = errstr;
+
+    if (ngx_regex_compile(&rc) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
+        return NGX_ERROR;
+    }
+
+    if (rc.captures == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": neither fingerprint, "
+                           "issuer-serial, san or subject nor a regular "
+                           "expression with a group for the account's id",
+                           pattern);
+        return NGX_ERROR;
+    }
+
+    *regex = rc.regex;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_credential_t *cred)
+{
+    SSL                         *ssl;
+    X509                        *cert;
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_dm_sec_x509_identity_t  *identity;
+
+    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
+
+    cred->outcome = NGX_DM_SEC_ABSENT;
+    cred->reason = NGX_DM_SEC_R_CERT_REQUIRED;
+
+    if (r->connection->ssl == NULL) {
+        return;
+    }
+
+    ssl = r->connection->ssl->connection;
+    cert = SSL_get0_peer_certificate(ssl);
+
+    if (cert == NULL) {
+        return;
+    }
+
+    ngx_dm_sec_x509_claim(r, cert, cred);
+
+    cred->reason = ngx_dm_sec_x509_judge(r, ssl, cert);
+
+    if (cred->reason != NGX_DM_SEC_R_NONE) {
+        cred->outcome = NGX_DM_SEC_WRONG;
+        return;
+    }
+
+    identity = dlcf->x509_identity->elts;
+
+    for (i = 0; i < dlcf->x509_identity->nelts; i++) {
+
+        rc = ngx_dm_sec_x509_find(r, &identity[i], cert, cred);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc == NGX_ERROR) {
+            cred->outcome = NGX_DM_SEC_FAILED;
+            cred->reason = NGX_DM_SEC_R_STORE;
+            return;
+        }
+
+        cred->outcome = NGX_DM_SEC_VERIFIED;
+        return;
+    }
+
+    /* verified, but nobody's: as if it had not been presented */
+
+    cred->reason = NGX_DM_SEC_R_CERT_UNBOUND;
+}
+
+
+/*
+ * NGX_DM_SEC_R_NONE, or why the certificate proves nothing now.  A resumed
+ * session was verified with the CAs and CRLs of today, see
+ * ngx_dm_sec_hello_session_context().
+ */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_x509_judge(ngx_http_request_t *r, SSL *ssl, X509 *cert)
+{
+    long         rc;
+    const char  *status;
+
+    rc = SSL_get_verify_result(ssl);
+
+    if (rc == X509_V_ERR_CERT_REVOKED) {
+        return NGX_DM_SEC_R_CERT_REVOKED;
+    }
+
+    if (rc != X509_V_OK) {
+        return NGX_DM_SEC_R_CERT_INVALID;
+    }
+
+    /* nginx refuses it, but an error_page for that comes here too */
+
+    if (ngx_ssl_ocsp_get_status(r->connection, &status) != NGX_OK) {
+        return ngx_strcmp(status, "revoked") == 0 ? NGX_DM_SEC_R_CERT_REVOKED
+                                                  : NGX_DM_SEC_R_CERT_INVALID;
+    }
+
+    /* it may have expired since the handshake, also that of a session */
+
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) != 1
+        || X509_cmp_current_time(X509_get0_notBefore(cert)) != -1)
+    {
+        return NGX_DM_SEC_R_CERT_INVALID;
+    }
+
+    return NGX_DM_SEC_R_NONE;
+}
+
+
+/* NGX_OK found, NGX_DECLINED not this way, NGX_ERROR internal */
+static ngx_int_t
+ngx_dm_sec_x509_find(ngx_http_request_t *r,
+    ngx_dm_sec_x509_identity_t *identity, X509 *cert,
+    ngx_dm_sec_credential_t *cred)
+{
+    if (identity->regex) {
+        return ngx_dm_sec_x509_by_regex(r, identity->regex, cert, cred);
+    }
+
+    return ngx_dm_sec_x509_by_key(r, identity->kind, cert, cred);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
+    ngx_dm_sec_credential_t *cred)
+{
+    int         rc;
+    ngx_int_t   found;
+    ngx_str_t   key;
+    ngx_uint_t  n;
+    u_char      buf[DM_CERT_KEY_MAX];
+
+    key.data = buf;
+
+    for (n = 0; /* void */ ; n++) {
+
+        rc = dm_cert_key(cert, kind, n, buf, &key.len);
+
+        if (rc == DM_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == DM_DECLINED) {
+            return NGX_DECLINED;
+        }
+
+        if (rc == DM_OK) {
+            found = ngx_dm_sec_x509_lookup(r, DM_BY_CERT, &key, cred);
+
+            if (found != NGX_DECLINED) {
+                return found;
+            }
+        }
+
+        if (kind != DM_CERT_SAN) {
+            return NGX_DECLINED;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
+    X509 *cert, ngx_dm_sec_credential_t *cred)
+{
+    int        rc;
+    int        captures[6];
+    dm_str_t   group;
+    ngx_str_t  id, subject;
+    u_char     buf[DM_CERT_KEY_MAX], canonical[DM_DEVID_MAX];
+
+    rc = dm_cert_subject(cert, buf, sizeof(buf), &subject.len);
+
+    if (rc != DM_OK) {
+        return rc == DM_ERROR ? NGX_ERROR : NGX_DECLINED;
+    }
+
+    subject.data = buf;
+
+    /* 0: matched, but there are more groups than were asked for */
+
+    rc = ngx_regex_exec(regex, &subject, captures, 6);
+
+    if (rc == NGX_REGEX_NO_MATCHED) {
+        return NGX_DECLINED;
+    }
+
+    if (rc < 0) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "dm_sec: " ngx_regex_exec_n " failed: %i on a "
+                      "certificate's subject", (ngx_int_t) rc);
+        return NGX_ERROR;
+    }
+
+    if (rc == 1 || captures[2] < 0) {
+        return NGX_DECLINED;
+    }
+
+    group.data = buf + captures[2];
+    group.len = captures[3] - captures[2];
+
+    if (group.len > sizeof(canonical)
+        || dm_devid_canonical(group, canonical) != DM_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    id.data = canonical;
+    id.len = group.len;
+
+    return ngx_dm_sec_x509_lookup(r, DM_BY_ID, &id, cred);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_lookup(ngx_http_request_t *r, dm_store_index_t index,
+    ngx_str_t *key, ngx_dm_sec_credential_t *cred)
+{
+    ngx_int_t      rc;
+    dm_account_t  *account;
+
+    rc = ngx_dm_sec_store_lookup(r, index, key, &account);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        cred->account = ngx_dm_sec_store_copy(r->pool, account);
+
+        if (cred->account == NULL) {
+            rc = NGX_ERROR;
+        }
+    }
+
+    ngx_dm_sec_store_release();
+
+    return rc;
+}
+
+
+/* for the log, in the form that "dm-account set --cert-key" takes */
+static void
+ngx_dm_sec_x509_claim(ngx_http_request_t *r, X509 *cert,
+    ngx_dm_sec_credential_t *cred)
+{
+    ngx_str_t  key;
+    u_char     buf[DM_CERT_KEY_MAX];
+
+    if (dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, buf, &key.len) != DM_OK) {
+        return;
+    }
+
+    key.data = buf;
+    cred->claimed.data = ngx_pstrdup(r->pool, &key);
+
+    if (cred->claimed.data) {
+        cred->claimed.len = key.len;
+    }
+}
+
+
+ngx_int_t
+ngx_dm_sec_x509_client_cert(ngx_http_request_t *r, ngx_str_t *cert,
+    ngx_str_t *chain)
+{
+    SSL   *ssl;
+    X509  *leaf;
+
+    ngx_str_null(cert);
+    ngx_str_null(chain);
+
+    if (r->connection->ssl == NULL) {
+        return NGX_OK;
+    }
+
+    ssl = r->connection->ssl->connection;
+    leaf = SSL_get0_peer_certificate(ssl);
+
+    if (leaf == NULL
+        || ngx_dm_sec_x509_judge(r, ssl, leaf) != NGX_DM_SEC_R_NONE)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_dm_sec_x509_encode(r, leaf, cert) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_x509_chain(r, SSL_get0_verified_chain(ssl), chain);
+}
+
+
+/*
+ * What was between the leaf and the trust anchor when the chain was verified.
+ * A resumed session keeps the leaf only, and has no chain.
+ */
+static ngx_int_t
+ngx_dm_sec_x509_chain(ngx_http_request_t *r, STACK_OF(X509) *chain,
+    ngx_str_t *value)
+{
+    int         i, last;
+    u_char     *p;
+    ngx_str_t   item, joined;
+
+    last = sk_X509_num(chain) - 1;
+
+    for (i = 1; i < last; i++) {
+
+        if (ngx_dm_sec_x509_encode(r, sk_X509_value(chain, i), &item)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (value->len == 0) {
+            *value = item;
+            continue;
+        }
+
+        joined.len = value->len + 2 + item.len;
+        joined.data = ngx_pnalloc(r->pool, joined.len);
+        if (joined.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_cpymem(joined.data, value->data, value->len);
+        *p++ = ',';
+        *p++ = ' ';
+        ngx_memcpy(p, item.data, item.len);
+
+        *value = joined;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a byte sequence of RFC 8941: the DER in Base64, between colons */
+static ngx_int_t
+ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert, ngx_str_t *value)
+{
+    int         len;
+    u_char     *p;
+    ngx_str_t   der, b64;
+
+    len = i2d_X509(cert, NULL);
+    if (len < 0) {
+        return NGX_ERROR;
+    }
+
+    der.len = len;
+    der.data = ngx_pnalloc(r->pool, der.len);
+    if (der.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = der.data;
+    (void) i2d_X509(cert, &p);
+
+    value->data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(der.len) + 2);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    b64.data = value->data + 1;
+    ngx_encode_base64(&b64, &der);
+
+    value->data[0] = ':';
+    value->data[b64.len + 1] = ':';
+    value->len = b64.len + 2;
+
+    return NGX_OK;
+}

@@ -1,0 +1,30 @@
+/* Client certificates, RFC 5280: the account that one is bound to */
+
+#ifndef NGX_DM_SEC_X509_H
+#define NGX_DM_SEC_X509_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* setter of dm_sec_x509_identity */
+char *ngx_dm_sec_x509_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* what holds where the directive is not written; NULL: no memory */
+ngx_array_t *ngx_dm_sec_x509_default_identity(ngx_conf_t *cf);
+
+/* fills cred from the certificate of the connection */
+void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_credential_t *cred);
+
+/*
+ * The values of Client-Cert and Client-Cert-Chain (RFC 9440, section 2) in
+ * the request's pool, of a certificate that was verified; of length 0 where
+ * there is none.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_x509_client_cert(ngx_http_request_t *r, ngx_str_t *cert,
+    ngx_str_t *chain);
+
+
+#endif /* NGX_DM_SEC_X509_H */

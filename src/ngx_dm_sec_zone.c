@@ -1,0 +1,206 @@
+/* The memory that all workers share: secret, tables, counters */
+
+#include "ngx_dm_sec_zone.h"
+
+#include "dm_mac.h"
+
+
+#define NGX_DM_SEC_ZONE_SIZE  (10 * 1024 * 1024)
+#define NGX_DM_SEC_ZONE_MIN   (128 * 1024)
+
+
+static ngx_int_t ngx_dm_sec_zone_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone,
+    ngx_slab_pool_t *shpool);
+static dm_mac_t *ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh);
+
+
+static ngx_str_t  ngx_dm_sec_zone_name = ngx_string("dm_sec");
+
+
+char *
+ngx_dm_sec_zone_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_main_conf_t  *dmcf = conf;
+
+    u_char     *colon;
+    ngx_str_t  *value, size;
+
+    if (dmcf->zone_size) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    colon = ngx_strlchr(value[1].data, value[1].data + value[1].len, ':');
+
+    if (colon == NULL || colon == value[1].data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": write it as NAME:SIZE, "
+                           "as in \"dm_sec:10m\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    size.data = colon + 1;
+    size.len = value[1].data + value[1].len - size.data;
+
+    dmcf->zone_size = ngx_parse_size(&size);
+
+    if (dmcf->zone_size == NGX_ERROR
+        || dmcf->zone_size < NGX_DM_SEC_ZONE_MIN)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" of the zone: at least %dk",
+                           &size, NGX_DM_SEC_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    dmcf->zone_name.data = value[1].data;
+    dmcf->zone_name.len = colon - value[1].data;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_dm_sec_zone_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    if (dmcf->zone_size == 0) {
+        dmcf->zone_name = ngx_dm_sec_zone_name;
+        dmcf->zone_size = NGX_DM_SEC_ZONE_SIZE;
+    }
+
+    dmcf->zone = ngx_shared_memory_add(cf, &dmcf->zone_name, dmcf->zone_size,
+                                       &ngx_dm_sec_module);
+    if (dmcf->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    dmcf->zone->init = ngx_dm_sec_zone_init_zone;
+
+    return NGX_OK;
+}
+
+
+/* data is the old cycle's, where the zone lives on */
+static ngx_int_t
+ngx_dm_sec_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t  *shpool;
+
+    if (data) {
+        shm_zone->data = data;
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (shm_zone->shm.exists) {
+        shm_zone->data = shpool->data;
+        return NGX_OK;
+    }
+
+    return ngx_dm_sec_zone_make(shm_zone, shpool);
+}
+
+
+/* all of the zone at once: nothing is ever allocated in it later */
+static ngx_int_t
+ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
+{
+    size_t                size, half;
+    u_char               *p;
+    ngx_dm_sec_shared_t  *sh;
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_dm_sec_shared_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
+        ngx_ssl_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "dm_sec: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    size = shpool->pfree * ngx_pagesize;
+    half = ngx_align(size / 2, ngx_pagesize) - ngx_pagesize;
+
+    p = ngx_slab_calloc(shpool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    sh->failures = dm_table_init(p, half);
+    sh->passwords = dm_table_init(p + half, half);
+
+    if (sh->failures == NULL || sh->passwords == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = sh;
+    shm_zone->data = sh;
+
+    return NGX_OK;
+}
+
+
+ngx_dm_sec_shared_t *
+ngx_dm_sec_zone_shared(ngx_dm_sec_main_conf_t *dmcf)
+{
+    return dmcf->zone->data;
+}
+
+
+/* the one lock that the master frees when a worker dies in it */
+void
+ngx_dm_sec_zone_lock(ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_shmtx_lock(&((ngx_slab_pool_t *) dmcf->zone->shm.addr)->mutex);
+}
+
+
+void
+ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_shmtx_unlock(&((ngx_slab_pool_t *) dmcf->zone->shm.addr)->mutex);
+}
+
+
+ngx_int_t
+ngx_dm_sec_zone_slot(ngx_dm_sec_main_conf_t *dmcf, const dm_str_t *part,
+    size_t n, dm_slot_t *slot)
+{
+    u_char     hash[DM_MAC_SIZE];
+    dm_mac_t  *mac;
+
+    mac = ngx_dm_sec_zone_mac(ngx_dm_sec_zone_shared(dmcf));
+
+    if (mac == NULL || dm_mac_parts(mac, part, n, hash) != DM_OK) {
+        return NGX_ERROR;
+    }
+
+    dm_table_slot(hash, slot);
+
+    return NGX_OK;
+}
+
+
+/* made once in a process; a single one lives on with a reload's new zone */
+static dm_mac_t *
+ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh)
+{
+    static dm_mac_t             *mac;
+    static ngx_dm_sec_shared_t  *made_for;
+
+    if (mac && made_for == sh) {
+        return mac;
+    }
+
+    dm_mac_free(mac);
+
+    mac = dm_mac_new(sh->secret);
+    made_for = sh;
+
+    return mac;
+}
