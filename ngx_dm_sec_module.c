@@ -12,7 +12,9 @@
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_zone.h"
@@ -143,6 +145,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       0,
       NULL },
 
+    { ngx_string("dm_sec_log_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_dm_sec_log_set_limit,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("dm_sec_password_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -204,6 +213,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dm_sec_loc_conf_t, plaintext_auth),
+      NULL },
+
+    { ngx_string("dm_sec_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_dm_sec_status_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
       ngx_null_command
@@ -286,6 +302,9 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
            != NGX_OK
         || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_PRECONTENT_PHASE,
                                   ngx_dm_sec_precontent_handler)
+           != NGX_OK
+        || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
+                                  ngx_dm_sec_status_count)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -332,6 +351,7 @@ ngx_dm_sec_create_main_conf(ngx_conf_t *cf)
     }
 
     dmcf->lockout.attempts = NGX_CONF_UNSET_UINT;
+    dmcf->log_limit = NGX_CONF_UNSET_UINT;
     dmcf->password_cache = NGX_CONF_UNSET_MSEC;
     dmcf->hash_threads = NGX_CONF_UNSET_UINT;
     dmcf->hash_queue = NGX_CONF_UNSET_UINT;
@@ -349,6 +369,7 @@ ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_dm_sec_loc_conf_t  *dlcf;
 
     ngx_dm_sec_lockout_init(&dmcf->lockout);
+    ngx_conf_init_uint_value(dmcf->log_limit, 100);
     ngx_conf_init_msec_value(dmcf->password_cache, 60000);
 
     dlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_dm_sec_module);

@@ -40,6 +40,13 @@ typedef enum {
 } ngx_dm_sec_headers_e;
 
 
+typedef enum {
+    NGX_DM_SEC_STATUS_OFF = 0,
+    NGX_DM_SEC_STATUS_JSON,
+    NGX_DM_SEC_STATUS_PROMETHEUS
+} ngx_dm_sec_status_e;
+
+
 /* why a request is refused, in the order in which that is judged */
 typedef enum {
     NGX_DM_SEC_R_PENDING = -1,      /* not judged yet */
@@ -108,6 +115,7 @@ typedef struct {
     /* in force here, inherited or not; 0 and NULL: no policy */
     ngx_uint_t                    versions;
     ngx_array_t                  *suites;
+    ngx_uint_t                    listed;   /* suites are no profile's */
 } ngx_dm_sec_policy_t;
 
 #define ngx_dm_sec_policy_in_force(policy)                                    \
@@ -137,6 +145,7 @@ typedef struct {
     ssize_t                       zone_size;
     ngx_shm_zone_t               *zone;
     ngx_dm_sec_lockout_t          lockout;
+    ngx_uint_t                    log_limit;        /* lines/s; 0: none */
 
     ngx_msec_t                    password_cache;
     ngx_uint_t                    hash_threads;
@@ -181,6 +190,7 @@ typedef struct ngx_dm_sec_loc_conf_s {
     ngx_flag_t                    client_cert_header;
     ngx_flag_t                    pass_authorization;
     ngx_flag_t                    plaintext_auth;
+    ngx_dm_sec_status_e           status;           /* not inherited */
 
     unsigned                      own_auth_all:1;   /* said at this level */
     unsigned                      own_x509_identity:1;

@@ -134,7 +134,7 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
 {
-    if (r == r->main && ngx_dm_sec_identity_set(r) != NGX_OK) {
+    if (ngx_dm_sec_identity_set(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -3,10 +3,9 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_tls.h"
 
-
-#define NGX_DM_SEC_LOG_VALUE     128    /* octets of a value that are logged */
 
 #define NGX_DM_SEC_RETRY_AFTER   5      /* s */
 #define NGX_DM_SEC_RETRY_JITTER  6
@@ -21,7 +20,6 @@ typedef struct {
 
 static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
-static u_char *ngx_dm_sec_escape(u_char *dst, ngx_str_t *src);
 static ngx_int_t ngx_dm_sec_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf);
@@ -98,65 +96,40 @@ static void
 ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_answer_t *answer)
 {
-    u_char      *p;
-    u_char       buf[3][NGX_DM_SEC_LOG_VALUE * 4];
-    ngx_str_t    method, protocol, cipher, value[3];
-    ngx_uint_t   i;
+    u_char                   buf[3][NGX_DM_SEC_LOG_ESCAPED];
+    ngx_str_t                method, protocol, cipher;
+    ngx_str_t                account, claimed, devid;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    if (!ngx_dm_sec_log_may(dmcf->log_limit, answer->level, &answer->name)) {
+        return;
+    }
 
     ngx_dm_sec_tls_facts(r, &protocol, &cipher);
     ngx_dm_sec_method_name(ctx->method, &method);
-
-    ngx_str_null(&value[0]);
+    ngx_str_null(&account);
 
     if (ctx->account) {
-        value[0] = ctx->account->id;
+        account = ctx->account->id;
     }
 
-    value[1] = ctx->basic.claimed.len ? ctx->basic.claimed
-                                      : ctx->x509.claimed;
+    claimed = ctx->basic.claimed.len ? ctx->basic.claimed
+                                     : ctx->x509.claimed;
 
-    (void) ngx_dm_sec_devid_read(r, &value[2]);
+    (void) ngx_dm_sec_devid_read(r, &devid);
 
-    for (i = 0; i < 3; i++) {
-        p = ngx_dm_sec_escape(buf[i], &value[i]);
-        value[i].data = buf[i];
-        value[i].len = p - buf[i];
-    }
+    account = ngx_dm_sec_log_escape(buf[0], &account);
+    claimed = ngx_dm_sec_log_escape(buf[1], &claimed);
+    devid = ngx_dm_sec_log_escape(buf[2], &devid);
 
     ngx_log_error(answer->level, r->connection->log, 0,
                   "dm_sec: denied reason=%V status=%ui method=%V "
                   "account=\"%V\" claimed=\"%V\" devid=\"%V\" "
                   "protocol=%V cipher=%V",
                   &answer->name, answer->status, &method,
-                  &value[0], &value[1], &value[2], &protocol, &cipher);
-}
-
-
-/* dst has room for NGX_DM_SEC_LOG_VALUE * 4; absent is "-" */
-static u_char *
-ngx_dm_sec_escape(u_char *dst, ngx_str_t *src)
-{
-    u_char  *p, *last;
-
-    if (src->len == 0) {
-        *dst++ = '-';
-        return dst;
-    }
-
-    p = src->data;
-    last = p + ngx_min(src->len, NGX_DM_SEC_LOG_VALUE);
-
-    for ( /* void */ ; p < last; p++) {
-
-        if (*p < 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
-            dst = ngx_sprintf(dst, "\\x%02Xd", (ngx_uint_t) *p);
-            continue;
-        }
-
-        *dst++ = *p;
-    }
-
-    return dst;
+                  &account, &claimed, &devid, &protocol, &cipher);
 }
 
 

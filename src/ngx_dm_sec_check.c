@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_policy.h"
@@ -10,6 +11,8 @@
 #include "ngx_dm_sec_zone.h"
 
 
+static ngx_int_t ngx_dm_sec_check_off(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
 static ngx_uint_t ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf);
 static ngx_int_t ngx_dm_sec_check_server(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf);
@@ -24,12 +27,15 @@ static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
     ngx_dm_sec_loc_conf_t *dlcf);
 static void ngx_dm_sec_check_openness(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);
+static void ngx_dm_sec_check_status(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location);
 
 
 ngx_int_t
 ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
-    ngx_uint_t               i, auth;
+    ngx_uint_t               i, n, auth;
+    ngx_dm_sec_location_t   *location;
     ngx_dm_sec_srv_conf_t  **dscfp;
 
     auth = 0;
@@ -41,7 +47,7 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
     }
 
     if (!dmcf->on) {
-        return NGX_OK;
+        return ngx_dm_sec_check_off(cf, dmcf);
     }
 
     if (ngx_dm_sec_zone_init(cf, dmcf) != NGX_OK) {
@@ -63,6 +69,45 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         if (dscfp[i]->on
             && ngx_dm_sec_check_server(cf, dmcf, dscfp[i]) != NGX_OK)
         {
+            return NGX_ERROR;
+        }
+
+        location = dscfp[i]->locations.elts;
+
+        for (n = 0; n < dscfp[i]->locations.nelts; n++) {
+            ngx_dm_sec_check_status(cf, dscfp[i], &location[n]);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* on nowhere, the module has no counters to show */
+static ngx_int_t
+ngx_dm_sec_check_off(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_uint_t               i, n;
+    ngx_dm_sec_location_t   *location;
+    ngx_dm_sec_srv_conf_t  **dscfp;
+
+    dscfp = dmcf->servers.elts;
+
+    for (i = 0; i < dmcf->servers.nelts; i++) {
+        location = dscfp[i]->locations.elts;
+
+        for (n = 0; n < dscfp[i]->locations.nelts; n++) {
+
+            if (location[n].dlcf->status == NGX_DM_SEC_STATUS_OFF) {
+                continue;
+            }
+
+            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscfp[i],
+                                location[n].clcf,
+                                "\"dm_sec_status\" has nothing to show: no "
+                                "server has \"dm_sec_profile\", "
+                                "\"dm_sec_protocols\", \"dm_sec_ciphers\" or "
+                                "\"dm_sec_auth\"");
             return NGX_ERROR;
         }
     }
@@ -102,7 +147,8 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_uint_t              i;
     ngx_dm_sec_location_t  *location;
 
-    if (ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
+    if (ngx_dm_sec_handshake_init_server(cf, dscf) != NGX_OK
+        || ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)
            != NGX_OK)
     {
@@ -128,6 +174,51 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
+/* the page tells who is locked out and how busy the fleet is */
+static void
+ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_dm_sec_location_t *location)
+{
+    void           *conf;
+    ngx_uint_t      i, n;
+    ngx_module_t   *module;
+
+    /* the first member of these modules' configurations is what they check */
+
+    static char  *guards[] = {
+        "ngx_http_access_module", "ngx_http_auth_basic_module",
+        "ngx_http_auth_request_module", NULL
+    };
+
+    if (location->dlcf->status == NGX_DM_SEC_STATUS_OFF
+        || location->dlcf->auth)
+    {
+        return;
+    }
+
+    for (i = 0; i < cf->cycle->modules_n; i++) {
+        module = cf->cycle->modules[i];
+
+        for (n = 0; guards[n]; n++) {
+
+            if (ngx_strcmp(module->name, guards[n]) != 0) {
+                continue;
+            }
+
+            conf = location->clcf->loc_conf[module->ctx_index];
+
+            if (*(uintptr_t *) conf) {
+                return;
+            }
+        }
+    }
+
+    ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, location->clcf,
+                        "\"dm_sec_status\" is open to everybody: write "
+                        "\"allow\" and \"deny\", or \"dm_sec_auth\"");
+}
+
+
 /* one server or location, by itself; clcf is NULL for a server */
 static ngx_int_t
 ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
@@ -138,16 +229,16 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    if (dlcf->auth == 0) {
-        return NGX_OK;
-    }
-
     if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
         ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_plaintext_auth on\" contradicts the "
                             "TLS policy in force: behind a TLS load balancer "
                             "write \"dm_sec_profile off\"");
         return NGX_ERROR;
+    }
+
+    if (dlcf->auth == 0) {
+        return NGX_OK;
     }
 
     if (dlcf->auth_all && (dlcf->auth & (dlcf->auth - 1)) == 0) {
@@ -175,7 +266,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
-    if (sscf->ssl.ctx == NULL) {
+    if (sscf->ssl.ctx == NULL || !ngx_dm_sec_tls_listens(cf, dscf)) {
 
         if (dlcf->auth == NGX_DM_SEC_X509 && dlcf->plaintext_auth) {
             ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
@@ -266,7 +357,10 @@ ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 
     for (i = 0; i < dscf->locations.nelts; i++) {
 
-        if (location[i].dlcf->auth_said || location[i].clcf->handler == NULL) {
+        if (location[i].dlcf->auth_said
+            || location[i].dlcf->status
+            || location[i].clcf->handler == NULL)
+        {
             continue;
         }
 

@@ -11,6 +11,7 @@
 #define NGX_DM_SEC_HASH_MAX      65535
 
 #define NGX_DM_SEC_HASH_POOL     4096
+#define NGX_DM_SEC_HASH_HOLD     60000      /* ms */
 
 
 /* owned by the request's pool, which lives as long as r->main->blocked */
@@ -36,6 +37,7 @@ static void ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_start(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
 static void ngx_dm_sec_hash_next(void);
 static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_dm_sec_hash_compare(ngx_pool_t *pool,
@@ -46,9 +48,11 @@ static void ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job);
 
 /* of this worker */
 static struct {
-    ngx_uint_t   running;
-    ngx_uint_t   waiting;
-    ngx_queue_t  queue;
+    ngx_uint_t        running;
+    ngx_uint_t        waiting;
+    ngx_queue_t       queue;
+    ngx_event_t       hold;
+    ngx_connection_t  dumb;         /* its data, for nginx's debug log */
 } ngx_dm_sec_hashes;
 
 
@@ -272,9 +276,28 @@ ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
         return NGX_ERROR;
     }
 
-    ngx_dm_sec_hashes.running++;
+    if (ngx_dm_sec_hashes.running++ == 0) {
+        ngx_dm_sec_hash_hold(&ngx_dm_sec_hashes.hold);
+    }
 
     return NGX_OK;
+}
+
+
+/*
+ * A worker that shuts down leaves when no timer is left, and a request that
+ * waits for its hash has none: this one keeps the worker for it.
+ */
+static void
+ngx_dm_sec_hash_hold(ngx_event_t *ev)
+{
+    ngx_dm_sec_hashes.dumb.fd = (ngx_socket_t) -1;
+
+    ev->handler = ngx_dm_sec_hash_hold;
+    ev->data = &ngx_dm_sec_hashes.dumb;
+    ev->log = ngx_cycle->log;
+
+    ngx_add_timer(ev, NGX_DM_SEC_HASH_HOLD);
 }
 
 
@@ -356,7 +379,9 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
 {
     ngx_dm_sec_hash_t *job = ev->data;
 
-    ngx_dm_sec_hashes.running--;
+    if (--ngx_dm_sec_hashes.running == 0) {
+        ngx_del_timer(&ngx_dm_sec_hashes.hold);
+    }
 
     if (job->rc == NGX_OK) {
         ngx_dm_sec_hash_remember(job);

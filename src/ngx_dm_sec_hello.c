@@ -1,6 +1,7 @@
 /* Servers on one address: each handshake gets its own server's policy */
 
 #include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_handshake.h"
 
 #include "dm_hello.h"
 
@@ -64,6 +65,8 @@ ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
     if (c->ssl->handshaked) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
+
+    ngx_dm_sec_handshake_note(ssl);
 
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len)
         != 1)

@@ -36,9 +36,10 @@ static ngx_uint_t ngx_dm_sec_is_identity(ngx_http_request_t *r,
 static ngx_uint_t ngx_dm_sec_is_replaced(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_dm_sec_is_authorization(ngx_table_elt_t *h);
-static ngx_uint_t ngx_dm_sec_consumed(ngx_http_request_t *r);
+static ngx_uint_t ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_filter_headers(ngx_http_request_t *r,
     ngx_dm_sec_drop_pt drop, ngx_array_t *dropped, ngx_uint_t room);
+static ngx_int_t ngx_dm_sec_restore_authorization(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_add_identity(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_loc_conf_t *dlcf);
 static ngx_int_t ngx_dm_sec_restore(ngx_http_request_t *r,
@@ -215,8 +216,17 @@ ngx_dm_sec_folds_to(ngx_str_t *key, ngx_str_t *name)
 static ngx_uint_t
 ngx_dm_sec_is_replaced(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
-    return ngx_dm_sec_is_identity(r, h)
-           || (ngx_dm_sec_is_authorization(h) && ngx_dm_sec_consumed(r));
+    ngx_dm_sec_loc_conf_t  *dlcf;
+
+    if (ngx_dm_sec_is_identity(r, h)) {
+        return 1;
+    }
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    return !dlcf->pass_authorization
+           && ngx_dm_sec_is_authorization(h)
+           && ngx_dm_sec_consumed(ngx_dm_sec_get_ctx(r, 0));
 }
 
 
@@ -230,20 +240,11 @@ ngx_dm_sec_is_authorization(ngx_table_elt_t *h)
 }
 
 
-/* 1 if the module used the header, and the location does not want it */
+/* 1 if the module used the header, whatever it made of it */
 static ngx_uint_t
-ngx_dm_sec_consumed(ngx_http_request_t *r)
+ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx)
 {
-    ngx_dm_sec_ctx_t       *ctx;
-    ngx_dm_sec_loc_conf_t  *dlcf;
-
-    ctx = ngx_dm_sec_get_ctx(r, 0);
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
-
-    return ctx
-           && ctx->basic_done
-           && ctx->basic.outcome != NGX_DM_SEC_ABSENT
-           && !dlcf->pass_authorization;
+    return ctx->basic_done && ctx->basic.outcome != NGX_DM_SEC_ABSENT;
 }
 
 
@@ -316,7 +317,6 @@ ngx_dm_sec_filter_headers(ngx_http_request_t *r, ngx_dm_sec_drop_pt drop,
 ngx_int_t
 ngx_dm_sec_identity_set(ngx_http_request_t *r)
 {
-    ngx_uint_t              consumed;
     ngx_dm_sec_ctx_t       *ctx;
     ngx_dm_sec_loc_conf_t  *dlcf;
 
@@ -330,17 +330,18 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
     /* from here on these headers are ours */
     ctx->scrub_done = 1;
 
-    consumed = r->headers_in.authorization && ngx_dm_sec_consumed(r);
-
     if (ngx_dm_sec_filter_headers(r, ngx_dm_sec_is_replaced, NULL,
-                                  NGX_DM_SEC_H_MAX)
+                                  NGX_DM_SEC_H_MAX + 1)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (consumed) {
-        r->headers_in.authorization = NULL;
+    if (dlcf->pass_authorization
+        && ngx_dm_sec_consumed(ctx)
+        && ngx_dm_sec_restore_authorization(r) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     switch (dlcf->identity_headers) {
@@ -381,6 +382,37 @@ ngx_dm_sec_restore(ngx_http_request_t *r, ngx_array_t *scrubbed)
 }
 
 
+/*
+ * A location before an internal redirect may have taken it out of the list,
+ * which filter_headers() left in one part.
+ */
+static ngx_int_t
+ngx_dm_sec_restore_authorization(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; i < part->nelts; i++) {
+        if (ngx_dm_sec_is_authorization(&h[i])) {
+            return NGX_OK;
+        }
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = *r->headers_in.authorization;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_dm_sec_add_identity(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_loc_conf_t *dlcf)
@@ -405,7 +437,10 @@ ngx_dm_sec_add_identity(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                              &value[NGX_DM_SEC_H_TLS_CIPHER]);
     }
 
+    /* only with the identity that it proved */
+
     if (dlcf->client_cert_header
+        && ctx->method == NGX_DM_SEC_X509
         && ngx_dm_sec_x509_client_cert(r, &value[NGX_DM_SEC_H_CLIENT_CERT],
                                   &value[NGX_DM_SEC_H_CLIENT_CERT_CHAIN])
            != NGX_OK)
@@ -506,6 +541,9 @@ ngx_dm_sec_identity_init(ngx_conf_t *cf)
 
             ngx_dm_sec_stock_remote_user = v->get_handler;
             v->get_handler = ngx_dm_sec_variable_remote_user;
+
+            /* one that was read before the access phase knew nothing */
+            v->flags |= NGX_HTTP_VAR_NOCACHEABLE;
 
             return NGX_OK;
         }

@@ -357,7 +357,7 @@ ngx_dm_sec_policy_create(ngx_dm_sec_policy_t *policy)
     policy->own_versions = NGX_CONF_UNSET_UINT;
     policy->own_suites = NGX_CONF_UNSET_PTR;
 
-    /* set by ngx_pcalloc(): profile_suites, versions, suites */
+    /* set by ngx_pcalloc(): profile_suites, versions, suites, listed */
 }
 
 
@@ -368,11 +368,13 @@ ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
     if (prev) {
         policy->versions = prev->versions;
         policy->suites = prev->suites;
+        policy->listed = prev->listed;
     }
 
     if (policy->profile_versions != NGX_CONF_UNSET_UINT) {
         policy->versions = policy->profile_versions;
         policy->suites = policy->profile_suites;
+        policy->listed = 0;
     }
 
     if (policy->own_versions != NGX_CONF_UNSET_UINT) {
@@ -381,6 +383,7 @@ ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
 
     if (policy->own_suites != NGX_CONF_UNSET_PTR) {
         policy->suites = policy->own_suites;
+        policy->listed = 1;
     }
 }
 

@@ -22,13 +22,14 @@ static ngx_int_t ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src,
 
 /* a worker has one environment: LMDB allows no second in a process */
 static struct {
-    dm_store_t    *store;           /* NULL: not to be opened just now */
-    ngx_uint_t     complained;      /* said once, until it opens again */
-    ngx_event_t    tend;
+    dm_store_t        *store;       /* NULL: not to be opened just now */
+    ngx_uint_t         complained;  /* said once, until it opens again */
+    ngx_event_t        tend;
+    ngx_connection_t   dumb;        /* its data, for nginx's debug log */
 
-    dm_account_t   account;
-    u_char         record[DM_RECORD_MAX];
-    size_t         len;             /* of the record in use */
+    dm_account_t       account;
+    u_char             record[DM_RECORD_MAX];
+    size_t             len;         /* of the record in use */
 } ngx_dm_sec_worker;
 
 
@@ -140,7 +141,8 @@ ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
     ngx_dm_sec_store_open(dmcf, cycle->log);
 
     ngx_dm_sec_worker.tend.handler = ngx_dm_sec_store_tend;
-    ngx_dm_sec_worker.tend.data = dmcf;
+    ngx_dm_sec_worker.tend.data = &ngx_dm_sec_worker.dumb;
+    ngx_dm_sec_worker.dumb.fd = (ngx_socket_t) -1;
     ngx_dm_sec_worker.tend.log = cycle->log;
     ngx_dm_sec_worker.tend.cancelable = 1;
 
@@ -262,6 +264,21 @@ dm_str_t
 ngx_dm_sec_store_realm(void)
 {
     return dm_store_meta(ngx_dm_sec_worker.store)->realm;
+}
+
+
+ngx_int_t
+ngx_dm_sec_store_stat(dm_store_stat_t *stat)
+{
+    dm_err_t  err;
+
+    if (ngx_dm_sec_worker.store == NULL
+        || dm_store_stat(ngx_dm_sec_worker.store, stat, &err) != DM_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 

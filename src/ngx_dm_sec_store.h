@@ -31,6 +31,9 @@ void ngx_dm_sec_store_release(void);
 /* the realm that the HA1s of the open store hold */
 dm_str_t ngx_dm_sec_store_realm(void);
 
+/* the state of the open store; NGX_OK, NGX_DECLINED: none is open */
+ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
+
 /* the parts without secrets, in the pool; NULL: no memory */
 ngx_dm_sec_account_t *ngx_dm_sec_store_copy(ngx_pool_t *pool,
     dm_account_t *account);

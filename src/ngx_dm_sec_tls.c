@@ -28,13 +28,13 @@ static ngx_int_t ngx_dm_sec_tls_check_suites(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf,
     ngx_uint_t versions);
 static ngx_int_t ngx_dm_sec_tls_check_named(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_array_t *suites, ngx_uint_t versions,
-    ngx_uint_t auth);
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_array_t *suites, ngx_uint_t versions, ngx_uint_t auth);
 static void ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_array_t *suites, ngx_uint_t auth);
 static ngx_int_t ngx_dm_sec_tls_check_versions(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_array_t *suites, ngx_uint_t versions,
-    ngx_uint_t auth);
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_policy_t *policy, ngx_uint_t versions, ngx_uint_t auth);
 static ngx_uint_t ngx_dm_sec_tls_auth(ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
     ngx_uint_t versions);
@@ -42,7 +42,11 @@ static ngx_int_t ngx_dm_sec_tls_set_suites(ngx_conf_t *cf, SSL_CTX *ctx,
     ngx_array_t *suites);
 static int ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx,
     int op, int bits, int nid, void *other, void *ex);
-static ngx_uint_t ngx_dm_sec_tls_ctx_has(SSL_CTX *ctx, ngx_uint_t id);
+static ngx_int_t ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location,
+    ngx_uint_t versions);
+static ngx_uint_t ngx_dm_sec_tls_has(ngx_dm_sec_srv_conf_t *dscf,
+    ngx_uint_t id);
 
 
 /* OpenSSL's own, which decides everything that ours does not open */
@@ -80,7 +84,9 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 
     SSL_CTX_set_security_level(ctx, NGX_DM_SEC_LEVEL);
 
-    if (!ngx_dm_sec_policy_in_force(policy)) {
+    /* a server that refuses every handshake may lack a certificate */
+
+    if (!ngx_dm_sec_policy_in_force(policy) || sscf->reject_handshake) {
         return NGX_OK;
     }
 
@@ -112,7 +118,9 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         SSL_CTX_set_dh_auto(ctx, 1);
     }
 
-    if (versions & (DM_TLSV1|DM_TLSV1_1)) {
+    if ((versions & (DM_TLSV1|DM_TLSV1_1))
+        && ngx_dm_sec_tls_listens(cf, dscf))
+    {
         ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
                             "TLS 1.0 or 1.1 is offered");
     }
@@ -208,7 +216,7 @@ ngx_dm_sec_tls_check_suites(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     suites = dscf->dlcf->policy.suites;
     auth = ngx_dm_sec_tls_auth(sscf);
 
-    if (ngx_dm_sec_tls_check_named(cf, dscf, suites, versions, auth)
+    if (ngx_dm_sec_tls_check_named(cf, dscf, NULL, suites, versions, auth)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -216,14 +224,16 @@ ngx_dm_sec_tls_check_suites(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     ngx_dm_sec_tls_warn_idle(cf, dscf, suites, auth);
 
-    return ngx_dm_sec_tls_check_versions(cf, dscf, suites, versions, auth);
+    return ngx_dm_sec_tls_check_versions(cf, dscf, NULL, &dscf->dlcf->policy,
+                                         versions, auth);
 }
 
 
 /* a suite that was asked for by name must be possible */
 static ngx_int_t
 ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_array_t *suites, ngx_uint_t versions, ngx_uint_t auth)
+    ngx_http_core_loc_conf_t *clcf, ngx_array_t *suites, ngx_uint_t versions,
+    ngx_uint_t auth)
 {
     ngx_uint_t           i;
     ngx_dm_sec_suite_t  *elt;
@@ -237,7 +247,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if (!(elt[i].suite->versions & versions)) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: no "
                                 "version that is offered has it; add one to "
                                 "\"dm_sec_protocols\"", elt[i].suite->iana);
@@ -245,7 +255,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if (!(elt[i].suite->auth & auth)) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: it "
                                 "needs an %s certificate; add an "
                                 "\"ssl_certificate\"", elt[i].suite->iana,
@@ -294,25 +304,23 @@ ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 /* a version that is offered must have a suite, and a TLS 1.3 suite TLS 1.3 */
 static ngx_int_t
 ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_array_t *suites, ngx_uint_t versions, ngx_uint_t auth)
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_policy_t *policy,
+    ngx_uint_t versions, ngx_uint_t auth)
 {
     ngx_uint_t           i, usable, bit;
     ngx_dm_sec_suite_t  *elt;
 
     usable = 0;
-    elt = suites->elts;
+    elt = policy->suites->elts;
 
-    for (i = 0; i < suites->nelts; i++) {
+    for (i = 0; i < policy->suites->nelts; i++) {
         if (elt[i].suite->auth & auth) {
             usable |= elt[i].suite->versions;
         }
     }
 
-    if ((usable & DM_TLSV1_3)
-        && !(versions & DM_TLSV1_3)
-        && dscf->dlcf->policy.own_suites == suites)
-    {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+    if (policy->listed && (usable & DM_TLSV1_3) && !(versions & DM_TLSV1_3)) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_ciphers\" has TLS 1.3 suites, but "
                             "TLSv1.3 is not offered: add it to "
                             "\"dm_sec_protocols\" or name other suites");
@@ -325,7 +333,7 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             continue;
         }
 
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                             "%s is offered, but no suite that it could "
                             "negotiate: add one to \"dm_sec_ciphers\", or "
                             "leave %s out of \"dm_sec_protocols\"",
@@ -505,9 +513,8 @@ ngx_int_t
 ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_location_t *location)
 {
-    ngx_uint_t                i, excess;
-    ngx_array_t              *suites;
-    ngx_dm_sec_suite_t       *elt;
+    ngx_uint_t                offered, excess;
+    ngx_dm_sec_policy_t      *policy;
     ngx_http_ssl_srv_conf_t  *sscf;
 
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
@@ -516,8 +523,9 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_OK;
     }
 
-    excess = location->dlcf->policy.versions
-             & ~ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf);
+    policy = &location->dlcf->policy;
+    offered = ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf);
+    excess = policy->versions & ~offered;
 
     if (excess) {
         ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, location->clcf,
@@ -529,17 +537,33 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_ERROR;
     }
 
-    suites = location->dlcf->policy.suites;
-
-    if (suites == NULL || suites == dscf->dlcf->policy.suites) {
+    if (policy->suites == NULL || policy->suites == dscf->dlcf->policy.suites)
+    {
         return NGX_OK;
     }
 
-    elt = suites->elts;
+    return ngx_dm_sec_tls_check_location_suites(cf, dscf, location,
+                                                policy->versions
+                                                ? policy->versions : offered);
+}
 
-    for (i = 0; i < suites->nelts; i++) {
 
-        if (ngx_dm_sec_tls_ctx_has(sscf->ssl.ctx, elt[i].suite->id)) {
+static ngx_int_t
+ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location,
+    ngx_uint_t versions)
+{
+    ngx_uint_t                i, auth;
+    ngx_dm_sec_suite_t       *elt;
+    ngx_dm_sec_policy_t      *policy;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    policy = &location->dlcf->policy;
+    elt = policy->suites->elts;
+
+    for (i = 0; i < policy->suites->nelts; i++) {
+
+        if (ngx_dm_sec_tls_has(dscf, elt[i].suite->id)) {
             continue;
         }
 
@@ -551,24 +575,90 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    /* what is inherited may be narrowed to less than it names */
+
+    if (policy->suites != policy->own_suites) {
+        return NGX_OK;
+    }
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    auth = ngx_dm_sec_tls_auth(sscf);
+
+    if (ngx_dm_sec_tls_check_named(cf, dscf, location->clcf, policy->suites,
+                                   versions, auth)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (policy->own_versions == NGX_CONF_UNSET_UINT) {
+        return NGX_OK;
+    }
+
+    return ngx_dm_sec_tls_check_versions(cf, dscf, location->clcf, policy,
+                                         versions, auth);
 }
 
 
+/* 1 if the server offers the suite, else 0 */
 static ngx_uint_t
-ngx_dm_sec_tls_ctx_has(SSL_CTX *ctx, ngx_uint_t id)
+ngx_dm_sec_tls_has(ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t id)
 {
-    int                    i;
-    const SSL_CIPHER      *cipher;
-    STACK_OF(SSL_CIPHER)  *ciphers;
+    int                       i;
+    const SSL_CIPHER         *cipher;
+    STACK_OF(SSL_CIPHER)     *ciphers;
+    ngx_http_ssl_srv_conf_t  *sscf;
 
-    ciphers = SSL_CTX_get_ciphers(ctx);
+    if (dscf->dlcf->policy.suites) {
+        return ngx_dm_sec_policy_has(dscf->dlcf->policy.suites, id);
+    }
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ciphers = SSL_CTX_get_ciphers(sscf->ssl.ctx);
 
     for (i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
         cipher = sk_SSL_CIPHER_value(ciphers, i);
 
         if (SSL_CIPHER_get_protocol_id(cipher) == id) {
             return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_tls_listens(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t                   p, a, s;
+    ngx_http_conf_addr_t        *addr;
+    ngx_http_conf_port_t        *port;
+    ngx_http_core_srv_conf_t   **cscfp;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return 0;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            cscfp = addr[a].servers.elts;
+
+            for (s = 0; s < addr[a].servers.nelts; s++) {
+
+                if (addr[a].opt.ssl && cscfp[s] == dscf->cscf) {
+                    return 1;
+                }
+            }
         }
     }
 

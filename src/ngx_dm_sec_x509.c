@@ -261,8 +261,8 @@ ngx_dm_sec_x509_judge(ngx_http_request_t *r, SSL *ssl, X509 *cert)
     /* nginx refuses it, but an error_page for that comes here too */
 
     if (ngx_ssl_ocsp_get_status(r->connection, &status) != NGX_OK) {
-        return ngx_strcmp(status, "revoked") == 0 ? NGX_DM_SEC_R_CERT_REVOKED
-                                                  : NGX_DM_SEC_R_CERT_INVALID;
+        return ngx_strcmp(status, "certificate revoked") == 0
+               ? NGX_DM_SEC_R_CERT_REVOKED : NGX_DM_SEC_R_CERT_INVALID;
     }
 
     /* it may have expired since the handshake, also that of a session */

@@ -9,13 +9,14 @@
 /*
  * ServerNameList: length (2), then one entry: type (1), length (2), name.
  * Of several entries none but the first could be a host_name: the types must
- * differ, and no other has been defined.
+ * differ, and no other has been defined.  What is taken for a name, and that
+ * a port is left out, is as in nginx, which looks at it again later.
  */
 int
 dm_hello_servername(const unsigned char *data, size_t len, unsigned char *out,
     size_t *outlen)
 {
-    size_t         i, n;
+    size_t         i, n, end;
     unsigned char  ch;
 
     if (len < 5 || len - 2 != ((size_t) data[0] << 8 | data[1])) {
@@ -32,21 +33,59 @@ dm_hello_servername(const unsigned char *data, size_t len, unsigned char *out,
         return DM_DECLINED;
     }
 
+    end = n;
+
     for (i = 0; i < n; i++) {
         ch = data[5 + i];
 
-        if (ch <= 0x20 || ch >= 0x7f || ch == '/' || ch == ':') {
+        if (ch <= 0x20 || ch == 0x7f || ch == '/') {
             return DM_DECLINED;
+        }
+
+        if (ch == ':' && end == n) {
+            end = i;
         }
 
         out[i] = (unsigned char) (ch >= 'A' && ch <= 'Z' ? ch | 0x20 : ch);
     }
 
-    if (out[n - 1] == '.') {
-        n--;
+    if (end && out[end - 1] == '.') {
+        end--;
     }
 
-    *outlen = n;
+    *outlen = end;
 
-    return n ? DM_OK : DM_DECLINED;
+    return end ? DM_OK : DM_DECLINED;
+}
+
+
+/* length (1), then versions (2) */
+unsigned
+dm_hello_highest_version(const unsigned char *data, size_t len)
+{
+    size_t    i;
+    unsigned  version, highest;
+
+    if (len < 3 || data[0] != len - 1 || (len & 1) == 0) {
+        return 0;
+    }
+
+    highest = 0;
+
+    for (i = 1; i < len; i += 2) {
+        version = (unsigned) data[i] << 8 | data[i + 1];
+
+        if (version > highest && !dm_hello_grease(version)) {
+            highest = version;
+        }
+    }
+
+    return highest;
+}
+
+
+int
+dm_hello_grease(unsigned value)
+{
+    return (value & 0x0f0f) == 0x0a0a && (value >> 8) == (value & 0xff);
 }

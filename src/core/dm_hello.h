@@ -12,11 +12,22 @@
 
 /*
  * The host_name of a server_name extension's data (RFC 6066, section 3), in
- * lower case and without a trailing dot, into out[DM_SERVERNAME_MAX].
+ * lower case, without a port and a trailing dot, into
+ * out[DM_SERVERNAME_MAX].
  * DM_OK; DM_DECLINED: none, or not a host name; DM_INVALID: malformed.
  */
 int dm_hello_servername(const unsigned char *data, size_t len,
     unsigned char *out, size_t *outlen);
+
+/*
+ * The highest version that a supported_versions extension's data (RFC 8446,
+ * section 4.2.1) offers, as on the wire; 0 if it offers none.  Values that
+ * only probe for intolerance (RFC 8701) are passed over.
+ */
+unsigned dm_hello_highest_version(const unsigned char *data, size_t len);
+
+/* 1 if a version or a suite is one of RFC 8701, that means nothing; else 0 */
+int dm_hello_grease(unsigned value);
 
 
 #endif /* DM_HELLO_H */

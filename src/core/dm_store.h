@@ -28,6 +28,17 @@ typedef struct {
 } dm_store_meta_t;
 
 
+/* what a store says of itself */
+typedef struct {
+    uint64_t       accounts;
+    uint64_t       map_used;        /* octets, free pages in it included */
+    uint64_t       map_size;        /* octets */
+    unsigned       readers;         /* slots in use */
+    unsigned       readers_max;
+    int64_t        changed;         /* seconds since 1970 */
+} dm_store_stat_t;
+
+
 /* how to open it */
 typedef enum {
     DM_STORE_PEEK,      /* read, without the lock file: the nginx master,
@@ -87,6 +98,9 @@ void dm_store_tend(dm_store_t *store);
  */
 int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
+
+/* the store's state now; DM_OK or DM_ERROR */
+int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
 
 
 #endif /* DM_STORE_H */

@@ -343,6 +343,20 @@ dm_suite_by_id(uint16_t id)
 }
 
 
+const dm_suite_t *
+dm_suite_at(size_t n)
+{
+    return n < dm_nsuites ? &dm_suites[n] : NULL;
+}
+
+
+size_t
+dm_suite_index(const dm_suite_t *suite)
+{
+    return (size_t) (suite - dm_suites);
+}
+
+
 int
 dm_suite_forbidden(dm_str_t name)
 {

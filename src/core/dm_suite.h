@@ -66,6 +66,10 @@ unsigned dm_version_available(void);
 const dm_suite_t *dm_suite_by_name(dm_str_t name);
 const dm_suite_t *dm_suite_by_id(uint16_t id);
 
+/* the suites that there are: the n-th, from 0, NULL past the last; and back */
+const dm_suite_t *dm_suite_at(size_t n);
+size_t dm_suite_index(const dm_suite_t *suite);
+
 /* 1 if the standard or IANA knows the name but it is forbidden (NULL, EXPORT,
    anonymous), for a better message; else 0 */
 int dm_suite_forbidden(dm_str_t name);

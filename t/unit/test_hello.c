@@ -38,6 +38,12 @@ test_name(void **state)
 
     assert_int_equal(servername("\0\10\0\0\5a.eu.", 10, name), DM_OK);
     assert_string_equal(name, "a.eu");
+
+    assert_int_equal(servername("\0\13\0\0\10a.eu.:4:", 13, name), DM_OK);
+    assert_string_equal(name, "a.eu");
+
+    assert_int_equal(servername("\0\10\0\0\5\303\244.eu", 10, name), DM_OK);
+    assert_string_equal(name, "\303\244.eu");
 }
 
 
@@ -56,6 +62,7 @@ test_declined(void **state)
     assert_int_equal(servername("\0\4\0\0\1.", 6, name), DM_DECLINED);
     assert_int_equal(servername("\0\7\0\0\4a\0eu", 9, name), DM_DECLINED);
     assert_int_equal(servername("\0\7\0\0\4a/eu", 9, name), DM_DECLINED);
+    assert_int_equal(servername("\0\7\0\0\4:443", 9, name), DM_DECLINED);
 
     memset(ext, 'a', sizeof(ext));
     memcpy(ext, "\1\3\0\1\0", 5);
@@ -84,6 +91,43 @@ test_malformed(void **state)
 }
 
 
+static unsigned
+highest(const char *ext, size_t len)
+{
+    return dm_hello_highest_version((const unsigned char *) ext, len);
+}
+
+
+static void
+test_version(void **state)
+{
+    (void) state;
+
+    assert_int_equal(highest("\4\3\3\3\4", 5), 0x0304);
+    assert_int_equal(highest("\6\x1a\x1a\3\4\3\3", 7), 0x0304);
+    assert_int_equal(highest("\2\xfa\xfa", 3), 0);
+
+    /* malformed: nothing, an odd number of octets, a wrong length */
+
+    assert_int_equal(highest("", 0), 0);
+    assert_int_equal(highest("\0", 1), 0);
+    assert_int_equal(highest("\3\3\3\3", 4), 0);
+    assert_int_equal(highest("\4\3\3", 3), 0);
+}
+
+
+static void
+test_grease(void **state)
+{
+    (void) state;
+
+    assert_int_equal(dm_hello_grease(0x0a0a), 1);
+    assert_int_equal(dm_hello_grease(0xfafa), 1);
+    assert_int_equal(dm_hello_grease(0x0a1a), 0);
+    assert_int_equal(dm_hello_grease(0x1301), 0);
+}
+
+
 int
 main(void)
 {
@@ -91,6 +135,8 @@ main(void)
         cmocka_unit_test(test_name),
         cmocka_unit_test(test_declined),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_grease),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

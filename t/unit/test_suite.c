@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -27,8 +28,9 @@ typedef struct {
 } identity_t;
 
 
-static identity_t  rsa;
-static identity_t  ec;
+static identity_t      rsa;
+static identity_t      ec;
+static OSSL_PROVIDER  *legacy;
 
 
 static int
@@ -92,6 +94,7 @@ teardown(void **state)
     EVP_PKEY_free(ec.key);
     X509_free(rsa.cert);
     X509_free(ec.cert);
+    OSSL_PROVIDER_unload(legacy);
 
     return 0;
 }
@@ -620,6 +623,30 @@ test_init_again(void **state)
 }
 
 
+/* RC4 comes with the legacy provider, where the library has suites for it */
+
+static void
+test_init_after_provider(void **state)
+{
+    const dm_suite_t  *suite;
+
+    (void) state;
+
+    suite = dm_suite_by_id(0x002f);
+
+    legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+    if (legacy == NULL) {
+        skip();
+    }
+
+    assert_int_equal(dm_suite_init(NULL), DM_OK);
+    assert_ptr_equal(dm_suite_by_id(0x002f), suite);
+
+    assert_int_equal(dm_suite_by_name(str("SSL_RSA_WITH_RC4_128_SHA")) == NULL,
+                     dm_suite_by_name(str("DES-CBC3-SHA")) == NULL);
+}
+
+
 /*
  * What the bits say is what two ends negotiate: every suite there is, at
  * every version.  A weak suite would go with TLS too; that is our decision.
@@ -719,6 +746,7 @@ main(void)
         cmocka_unit_test(test_lists_resolve),
         cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_init_again),
+        cmocka_unit_test(test_init_after_provider),
         cmocka_unit_test(test_negotiable),
         cmocka_unit_test(test_ssl3_bit),
         cmocka_unit_test(test_psk_versions)

@@ -116,7 +116,8 @@ sub scgi {
         $length .= $octet;
     }
 
-    return response(split /\0/, octets($client, $length), -1);
+    # and the comma
+    return response(split /\0/, substr octets($client, $length + 1), 0, -1);
 }
 
 

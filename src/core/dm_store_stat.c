@@ -1,0 +1,43 @@
+/* What a store says of itself, for those who watch it */
+
+#include <sys/stat.h>
+
+#include "dm_store_internal.h"
+
+
+int
+dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
+{
+    int          rc;
+    MDB_txn     *txn;
+    MDB_stat     accounts, page;
+    MDB_envinfo  info;
+    struct stat  file;
+
+    if (dm_store_acquire(store, &txn, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    rc = mdb_stat(txn, store->dbi[DM_DB_ACCOUNT], &accounts);
+
+    dm_store_release(store);
+
+    if (rc != 0
+        || mdb_env_info(store->env, &info) != 0
+        || mdb_env_stat(store->env, &page) != 0
+        || stat(store->data, &file) != 0)
+    {
+        dm_err_set(err, "store \"%s\" cannot be asked for its state",
+                   store->path);
+        return DM_ERROR;
+    }
+
+    out->accounts = accounts.ms_entries;
+    out->map_size = info.me_mapsize;
+    out->map_used = (info.me_last_pgno + 1) * page.ms_psize;
+    out->readers = info.me_numreaders;
+    out->readers_max = info.me_maxreaders;
+    out->changed = file.st_mtime;
+
+    return DM_OK;
+}

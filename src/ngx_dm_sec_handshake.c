@@ -1,0 +1,274 @@
+/* Failed handshakes: what stock nginx does not log at level error */
+
+#include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_log.h"
+
+#include "dm_hello.h"
+
+
+#define NGX_DM_SEC_OFFERED      4       /* suites that are logged */
+#define NGX_DM_SEC_SUITE_NAME   64
+
+#define NGX_DM_SEC_SCSV         0x00ff  /* renegotiation, RFC 5746 */
+#define NGX_DM_SEC_FALLBACK     0x5600  /* RFC 7507 */
+
+
+/* in the connection's pool */
+typedef struct {
+    uint16_t    version;                /* the highest */
+    uint16_t    suite[NGX_DM_SEC_OFFERED];
+    ngx_uint_t  nsuites;
+} ngx_dm_sec_offer_t;
+
+
+static ngx_uint_t ngx_dm_sec_handshake_version(SSL *ssl);
+static void ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret);
+static void ngx_dm_sec_handshake_failed(const SSL *ssl, int alert);
+static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert);
+static void ngx_dm_sec_handshake_log(ngx_connection_t *c,
+    ngx_dm_sec_handshake_e reason, int alert, ngx_dm_sec_offer_t *offer);
+static u_char *ngx_dm_sec_handshake_suites(u_char *p, u_char *last,
+    ngx_dm_sec_offer_t *offer);
+
+
+static int  ngx_dm_sec_handshake_index = -1;
+
+/* nginx's own, which is the same for all servers */
+static void (*ngx_dm_sec_handshake_next)(const SSL *ssl, int where, int ret);
+
+
+/* indexed by ngx_dm_sec_handshake_e */
+static ngx_str_t  ngx_dm_sec_handshake_names[] = {
+    ngx_string("tls_protocol"),
+    ngx_string("tls_cipher"),
+    ngx_string("tls_other")
+};
+
+
+ngx_int_t
+ngx_dm_sec_handshake_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    SSL_CTX                  *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ctx = sscf->ssl.ctx;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_dm_sec_handshake_index == -1) {
+        ngx_dm_sec_handshake_index = SSL_get_ex_new_index(0, NULL, NULL, NULL,
+                                                          NULL);
+        if (ngx_dm_sec_handshake_index == -1) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "dm_sec: SSL_get_ex_new_index() failed");
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_dm_sec_handshake_next = SSL_CTX_get_info_callback(ctx);
+    SSL_CTX_set_info_callback(ctx, ngx_dm_sec_handshake_info);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_handshake_note(SSL *ssl)
+{
+    size_t               len;
+    ngx_uint_t           suite;
+    const u_char        *p, *last;
+    ngx_connection_t    *c;
+    ngx_dm_sec_offer_t  *offer;
+
+    c = ngx_ssl_get_connection(ssl);
+
+    if (ngx_dm_sec_handshake_index == -1) {
+        return;
+    }
+
+    offer = ngx_pcalloc(c->pool, sizeof(ngx_dm_sec_offer_t));
+    if (offer == NULL) {
+        return;
+    }
+
+    offer->version = (uint16_t) ngx_dm_sec_handshake_version(ssl);
+
+    len = SSL_client_hello_get0_ciphers(ssl, &p);
+    last = p + (len & ~(size_t) 1);
+
+    for ( /* void */ ; p < last; p += 2) {
+        suite = p[0] << 8 | p[1];
+
+        if (suite == NGX_DM_SEC_SCSV
+            || suite == NGX_DM_SEC_FALLBACK
+            || dm_hello_grease((unsigned) suite))
+        {
+            continue;
+        }
+
+        offer->suite[offer->nsuites++] = (uint16_t) suite;
+
+        if (offer->nsuites == NGX_DM_SEC_OFFERED) {
+            break;
+        }
+    }
+
+    (void) SSL_set_ex_data(ssl, ngx_dm_sec_handshake_index, offer);
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_handshake_version(SSL *ssl)
+{
+    size_t         len;
+    unsigned       version;
+    const u_char  *ext;
+
+    version = 0;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext,
+                                  &len)
+        == 1)
+    {
+        version = dm_hello_highest_version(ext, len);
+    }
+
+    return version ? version : SSL_client_hello_get0_legacy_version(ssl);
+}
+
+
+static void
+ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret)
+{
+    ngx_connection_t  *c;
+
+    if (ngx_dm_sec_handshake_next) {
+        ngx_dm_sec_handshake_next(ssl, where, ret);
+    }
+
+    /* an alert has its level above its description */
+
+    if (!(where & SSL_CB_ALERT) || (ret >> 8) != SSL3_AL_FATAL) {
+        return;
+    }
+
+    c = ngx_ssl_get_connection((SSL *) ssl);
+
+    if (!c->ssl->handshaked) {
+        ngx_dm_sec_handshake_failed(ssl, ret & 0xff);
+    }
+}
+
+
+static void
+ngx_dm_sec_handshake_failed(const SSL *ssl, int alert)
+{
+    ngx_connection_t        *c;
+    ngx_dm_sec_offer_t      *offer;
+    ngx_dm_sec_shared_t     *sh;
+    ngx_dm_sec_handshake_e   reason;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    c = ngx_ssl_get_connection((SSL *) ssl);
+
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
+
+    /* a single process may have been reloaded without the module */
+
+    if (dmcf == NULL || dmcf->zone == NULL) {
+        return;
+    }
+
+    reason = ngx_dm_sec_handshake_reason(alert);
+    offer = SSL_get_ex_data(ssl, ngx_dm_sec_handshake_index);
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    (void) ngx_atomic_fetch_add(&sh->handshakes[reason], 1);
+
+    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_ERR,
+                           &ngx_dm_sec_handshake_names[reason]))
+    {
+        ngx_dm_sec_handshake_log(c, reason, alert, offer);
+    }
+}
+
+
+static ngx_dm_sec_handshake_e
+ngx_dm_sec_handshake_reason(int alert)
+{
+    if (alert == SSL_AD_PROTOCOL_VERSION) {
+        return NGX_DM_SEC_HS_TLS_PROTOCOL;
+    }
+
+    if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NO_SHARED_CIPHER) {
+        return NGX_DM_SEC_HS_TLS_CIPHER;
+    }
+
+    return NGX_DM_SEC_HS_TLS_OTHER;
+}
+
+
+static void
+ngx_dm_sec_handshake_log(ngx_connection_t *c, ngx_dm_sec_handshake_e reason,
+    int alert, ngx_dm_sec_offer_t *offer)
+{
+    u_char       suites[NGX_DM_SEC_OFFERED * NGX_DM_SEC_SUITE_NAME];
+    u_char       version[sizeof("TLSv1.x")];
+    u_char      *p, *v;
+    const char  *name;
+
+    p = suites;
+    v = version;
+
+    if (offer) {
+        p = ngx_dm_sec_handshake_suites(p, suites + sizeof(suites), offer);
+
+        name = dm_version_name(dm_version_by_number(offer->version));
+        v = name ? ngx_slprintf(v, v + sizeof(version), "%s", name)
+                 : ngx_slprintf(v, v + sizeof(version), "0x%04xd",
+                                (int) offer->version);
+    }
+
+    if (v == version) {
+        *v++ = '-';
+        *p++ = '-';
+    }
+
+    ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                  "dm_sec: handshake failed reason=%V identity=\"-\" "
+                  "alert=\"%s\" version=%*s suites=\"%*s\"",
+                  &ngx_dm_sec_handshake_names[reason],
+                  SSL_alert_desc_string_long(alert),
+                  (size_t) (v - version), version,
+                  (size_t) (p - suites), suites);
+}
+
+
+static u_char *
+ngx_dm_sec_handshake_suites(u_char *p, u_char *last,
+    ngx_dm_sec_offer_t *offer)
+{
+    ngx_uint_t         i;
+    const dm_suite_t  *suite;
+
+    for (i = 0; i < offer->nsuites; i++) {
+        suite = dm_suite_by_id(offer->suite[i]);
+
+        p = suite ? ngx_slprintf(p, last, "%s%s", i ? " " : "", suite->iana)
+                  : ngx_slprintf(p, last, "%s0x%04xd", i ? " " : "",
+                                 (int) offer->suite[i]);
+    }
+
+    return p;
+}
+
+
+ngx_str_t *
+ngx_dm_sec_handshake_name(ngx_dm_sec_handshake_e reason)
+{
+    return &ngx_dm_sec_handshake_names[reason];
+}

@@ -1,0 +1,22 @@
+/* Failed handshakes: what stock nginx does not log at level error */
+
+#ifndef NGX_DM_SEC_HANDSHAKE_H
+#define NGX_DM_SEC_HANDSHAKE_H
+
+
+#include "ngx_dm_sec.h"
+#include "ngx_dm_sec_zone.h"
+
+
+/* watches the handshakes of a server's SSL_CTX; NGX_OK or NGX_ERROR, logged */
+ngx_int_t ngx_dm_sec_handshake_init_server(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+
+/* remembers what the client offers, for the log; called on a ClientHello */
+void ngx_dm_sec_handshake_note(SSL *ssl);
+
+/* the reason as it stands in logs */
+ngx_str_t *ngx_dm_sec_handshake_name(ngx_dm_sec_handshake_e reason);
+
+
+#endif /* NGX_DM_SEC_HANDSHAKE_H */

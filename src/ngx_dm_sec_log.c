@@ -1,0 +1,175 @@
+/* Lines in the error log: escaped values, and not more than a disk bears */
+
+#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_zone.h"
+
+
+#define NGX_DM_SEC_LOG_REASONS  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX)
+
+
+/* of this worker, in this second */
+typedef struct {
+    ngx_str_t   *reason;
+    ngx_uint_t   level;
+    ngx_uint_t   written;
+    ngx_uint_t   left_out;
+} ngx_dm_sec_log_count_t;
+
+
+static ngx_dm_sec_log_count_t *ngx_dm_sec_log_find(ngx_str_t *reason);
+static void ngx_dm_sec_log_second(ngx_event_t *ev);
+
+
+static ngx_dm_sec_log_count_t  ngx_dm_sec_log_counts[NGX_DM_SEC_LOG_REASONS];
+static ngx_event_t             ngx_dm_sec_log_event;
+
+/* nginx's debug log takes an event's data for a connection */
+static ngx_connection_t        ngx_dm_sec_log_dumb;
+
+
+char *
+ngx_dm_sec_log_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_main_conf_t  *dmcf = conf;
+
+    ngx_int_t   rate;
+    ngx_str_t  *value;
+
+    if (dmcf->log_limit != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        dmcf->log_limit = 0;
+        return NGX_CONF_OK;
+    }
+
+    rate = NGX_ERROR;
+
+    if (value[1].len > 2
+        && ngx_strcmp(value[1].data + value[1].len - 2, "/s") == 0)
+    {
+        rate = ngx_atoi(value[1].data, value[1].len - 2);
+    }
+
+    if (rate < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\": write lines in a second, as "
+                           "in \"100/s\", or \"off\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    dmcf->log_limit = rate;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level, ngx_str_t *reason)
+{
+    ngx_dm_sec_log_count_t  *count;
+
+    if (rate == 0) {
+        return 1;
+    }
+
+    count = ngx_dm_sec_log_find(reason);
+    count->level = level;
+
+    if (!ngx_dm_sec_log_event.timer_set) {
+        ngx_dm_sec_log_event.handler = ngx_dm_sec_log_second;
+        ngx_dm_sec_log_event.data = &ngx_dm_sec_log_dumb;
+        ngx_dm_sec_log_event.log = ngx_cycle->log;
+        ngx_dm_sec_log_event.cancelable = 1;
+        ngx_dm_sec_log_dumb.fd = (ngx_socket_t) -1;
+        ngx_add_timer(&ngx_dm_sec_log_event, 1000);
+    }
+
+    if (count->written < rate) {
+        count->written++;
+        return 1;
+    }
+
+    count->left_out++;
+
+    return 0;
+}
+
+
+/* a reason is known by where its name is */
+static ngx_dm_sec_log_count_t *
+ngx_dm_sec_log_find(ngx_str_t *reason)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_DM_SEC_LOG_REASONS - 1; i++) {
+
+        if (ngx_dm_sec_log_counts[i].reason == reason) {
+            break;
+        }
+
+        if (ngx_dm_sec_log_counts[i].reason == NULL) {
+            ngx_dm_sec_log_counts[i].reason = reason;
+            break;
+        }
+    }
+
+    return &ngx_dm_sec_log_counts[i];
+}
+
+
+static void
+ngx_dm_sec_log_second(ngx_event_t *ev)
+{
+    ngx_uint_t               i;
+    ngx_dm_sec_log_count_t  *count;
+
+    for (i = 0; i < NGX_DM_SEC_LOG_REASONS; i++) {
+        count = &ngx_dm_sec_log_counts[i];
+
+        if (count->left_out) {
+            ngx_log_error(count->level, ngx_cycle->log, 0,
+                          "dm_sec: %ui more lines with reason=%V were left "
+                          "out in the last second", count->left_out,
+                          count->reason);
+        }
+
+        count->written = 0;
+        count->left_out = 0;
+    }
+}
+
+
+ngx_str_t
+ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src)
+{
+    u_char     *p, *last;
+    ngx_str_t   value;
+
+    value.data = dst;
+
+    if (src->len == 0) {
+        ngx_str_set(&value, "-");
+        return value;
+    }
+
+    p = src->data;
+    last = p + ngx_min(src->len, NGX_DM_SEC_LOG_VALUE);
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p < 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
+            dst = ngx_sprintf(dst, "\\x%02Xd", (ngx_uint_t) *p);
+            continue;
+        }
+
+        *dst++ = *p;
+    }
+
+    value.len = dst - value.data;
+
+    return value;
+}

@@ -1,0 +1,29 @@
+/* Lines in the error log: escaped values, and not more than a disk bears */
+
+#ifndef NGX_DM_SEC_LOG_H
+#define NGX_DM_SEC_LOG_H
+
+
+#include "ngx_dm_sec.h"
+
+
+#define NGX_DM_SEC_LOG_VALUE    128     /* octets of a value that are logged */
+#define NGX_DM_SEC_LOG_ESCAPED  (NGX_DM_SEC_LOG_VALUE * 4)
+
+
+/* setter of dm_sec_log_limit */
+char *ngx_dm_sec_log_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * 1 if a line for this reason may be written now; else 0, and it is counted
+ * for the line that tells how many were left out.
+ */
+ngx_uint_t ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level,
+    ngx_str_t *reason);
+
+/* escapes src into dst[NGX_DM_SEC_LOG_ESCAPED]; what is absent is "-" */
+ngx_str_t ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src);
+
+
+#endif /* NGX_DM_SEC_LOG_H */

@@ -1,0 +1,17 @@
+/* Counters, and the page that shows them */
+
+#ifndef NGX_DM_SEC_STATUS_H
+#define NGX_DM_SEC_STATUS_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* setter of dm_sec_status */
+char *ngx_dm_sec_status_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* counts a request that has ended; a handler of the log phase */
+ngx_int_t ngx_dm_sec_status_count(ngx_http_request_t *r);
+
+
+#endif /* NGX_DM_SEC_STATUS_H */

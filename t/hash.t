@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+
+# Tests for slow password hashes: in the thread pool, dm_sec_hash_threads and
+# its queue, dm_sec_password_cache.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use JSON::PP qw/ decode_json /;
+use Time::HiRes qw/ time /;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::DmSec qw/ :all /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(36);
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log %%TESTDIR%%/error.log info;
+
+    dm_sec_account_store  %%TESTDIR%%/store;
+    dm_sec_store_key      %%TESTDIR%%/store.key;
+    dm_sec_plaintext_auth on;
+
+    dm_sec_hash_threads   1 queue=64;
+    dm_sec_password_cache 2s;
+    dm_sec_lockout        attempts=5 duration=1m;
+    dm_sec_log_limit      off;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        location / {
+            dm_sec_auth basic;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /status {
+            dm_sec_status json;
+            allow 127.0.0.1;
+            deny all;
+        }
+    }
+}
+
+EOF_CONF
+
+store($t, realm => 'dm.example');
+account($t, 'add', 'IMEI:1', '--name', 'slow', '--slow-hash',
+    { password => 'right' });
+account($t, 'add', 'IMEI:2', '--name', 'fast', { password => 'right' });
+
+upstream($t, 8081);
+$t->run();
+
+###############################################################################
+
+my ($r, $s, @clients);
+
+$r = ask('slow', 'right');
+is(status($r), 200, 'right password');
+like($r, qr/^DM-Client-ID: IMEI:1\r?$/m, 'identity');
+
+upstream_clear($t, 8081);
+
+$r = ask('slow', 'wrong');
+is(status($r), 401, 'wrong password');
+like(header($r, 'WWW-Authenticate'), qr/^Basic realm="dm.example"/,
+    'challenge');
+is((denied($t))[-1]->{reason}, 'bad_credentials', 'reason');
+is(upstream_count($t, 8081), 0, 'upstream not contacted');
+
+# the cache: a hit computes nothing
+
+is(passwords(), 1, 'one password remembered');
+
+ok(wait_for(5, sub { passwords() == 0 }), 'and forgotten');
+is(status(ask('slow', 'right')), 200, 'verified again');
+is(passwords(), 1, 'and remembered again');
+
+# a changed password counts at once, an old one no more
+
+account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'other' });
+is(status(ask('slow', 'right')), 401, 'old password refused at once');
+is(status(ask('slow', 'other')), 200, 'new password accepted');
+
+account($t, 'disable', 'IMEI:1');
+is(status(ask('slow', 'other')), 403, 'disabled, though remembered');
+account($t, 'enable', 'IMEI:1');
+
+# to HA1 and back
+
+account($t, 'set', 'IMEI:1', { password => 'third' });
+is(status(ask('slow', 'third')), 200, 'HA1 in place of the slow hash');
+is(status(ask('slow', 'other')), 401, 'the slow hash is gone');
+account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
+
+# several requests of one connection
+
+my $client = keepalive(8080);
+
+is(status($client->request(request('GET', '/', basic(@$_)))),
+    $_->[1] eq 'right' ? 200 : 401, "$_->[0]:$_->[1] on one connection")
+    for [ 'slow', 'right' ], [ 'fast', 'right' ], [ 'slow', 'no' ],
+        [ 'slow', 'right' ];
+
+is(status($client->request(request('POST', '/', basic('slow', 'right'),
+    { body => 'x' x 20000 }))), 200, 'with a body');
+
+$client->close();
+
+# 64 clients log in with new passwords: what they wait for, others do not
+
+account($t, 'add', "IMEI:10$_", '--name', "new$_", '--slow-hash',
+    { password => 'right' }) for 1 .. 8;
+
+@clients = map { keepalive(8080) } 1 .. 64;
+
+for my $i (0 .. 63) {
+    $clients[$i]->send(request('GET', '/',
+        basic('new' . ($i % 8 + 1), $i < 8 ? 'right' : "wrong$i")));
+}
+
+my $start = time();
+is(status(ask('fast', 'right')), 200, 'an authenticated client is answered');
+my $fast = time() - $start;
+
+my %count;
+$count{status($_->response())}++ for @clients;
+my $all = time() - $start;
+
+$_->close() for @clients;
+
+cmp_ok($fast, '<', $all / 4, 'and does not wait for the others');
+is($count{200}, 8, 'the right ones are let in');
+cmp_ok($count{401} || 0, '>=', 20, 'wrong ones are refused');
+is(($count{401} || 0) + ($count{429} || 0) + ($count{503} || 0), 56,
+    'nothing else');
+
+# The queue has an end: what does not fit is 503, and no wrong password.
+
+account($t, 'unlock', "IMEI:10$_") for 1 .. 8;
+account($t, 'set', "IMEI:10$_", '--slow-hash', { password => 'again' })
+    for 1 .. 2;
+
+$t->write_file('nginx.conf', $t->read_file('nginx.conf')
+    =~ s/queue=64/queue=1/r);
+ok(reload_wait($t), 'reloaded with a queue of one');
+
+my $workers = scalar workers($t);
+
+@clients = map { keepalive(8080) } 1 .. 16 * $workers;
+$_->send(request('GET', '/', basic('new1', 'again'))) for @clients;
+
+%count = ();
+
+foreach my $c (@clients) {
+    $r = $c->response();
+    $count{status($r)}++;
+    $s = $r if status($r) == 503;
+    $c->close();
+}
+
+cmp_ok($count{503} || 0, '>', 0, 'a full queue is 503');
+like(header($s, 'Retry-After'), qr/^([5-9]|10)$/, 'Retry-After');
+cmp_ok($count{200} || 0, '>', 0, 'what fits is answered');
+is(scalar(grep { $_ != 200 && $_ != 503 } keys %count), 0, 'nothing else');
+is((grep { $_->{reason} eq 'overloaded' } denied($t))[0]{status}, 503,
+    'reason overloaded');
+
+# a client that goes away while its password is hashed
+
+@clients = map { keepalive(8080) } 1 .. 2;
+$_->send(request('GET', '/', basic('new2', 'again'))) for @clients;
+$_->close() for @clients;
+
+is(status(ask('fast', 'right')), 200, 'clients that went away');
+ok(wait_for(5, sub { status(ask('new2', 'again')) == 200 }), 'and the queue');
+
+# a reload while hashes are computed
+
+account($t, 'set', 'IMEI:103', '--slow-hash', { password => 'again' });
+
+$client = keepalive(8080);
+$client->send(request('GET', '/', 'Connection: close',
+    basic('new3', 'again')));
+ok(reload_wait($t), 'reloaded while a hash is computed');
+is(status($client->response()), 200, 'its client is answered');
+
+$t->stop();
+
+unlike($t->read_file('error.log'), qr/:(?:right|other|third|again)/,
+    'no password in the log');
+
+###############################################################################
+
+sub ask {
+    my ($user, $password) = @_;
+    my ($client, $response);
+
+    $client = keepalive(8080);
+    $response = $client->request(request('GET', '/',
+        basic($user, $password)));
+    $client->close();
+
+    return $response;
+}
+
+# passwords that are remembered now
+sub passwords {
+    return decode_json(http_content(http_get('/status')))
+        ->{cells_used}{passwords};
+}
+
+###############################################################################
