@@ -170,6 +170,7 @@ typedef struct {
     ngx_http_core_srv_conf_t     *cscf;
     struct ngx_dm_sec_loc_conf_s *dlcf;             /* the server's own */
     ngx_array_t                   locations;        /* those inside it */
+    ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
     ngx_uint_t                    tls;              /* a policy, or x509 */
 } ngx_dm_sec_srv_conf_t;

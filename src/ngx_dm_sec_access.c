@@ -131,6 +131,10 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * Also of a subrequest: one of auth_request is made before its request comes
+ * here, and its list of headers is its own from here on.
+ */
 ngx_int_t
 ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
 {

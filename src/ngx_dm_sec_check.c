@@ -13,7 +13,9 @@
 
 static ngx_int_t ngx_dm_sec_check_off(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
-static ngx_uint_t ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf);
+static void ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf);
+static ngx_int_t ngx_dm_sec_check_needless(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
 static ngx_int_t ngx_dm_sec_check_server(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf);
 static ngx_int_t ngx_dm_sec_check_level(ngx_conf_t *cf,
@@ -24,7 +26,7 @@ static ngx_int_t ngx_dm_sec_check_x509(ngx_conf_t *cf,
     ngx_dm_sec_loc_conf_t *dlcf);
 static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    ngx_dm_sec_loc_conf_t *dlcf);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_uint_t auth);
 static void ngx_dm_sec_check_openness(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);
 static void ngx_dm_sec_check_status(ngx_conf_t *cf,
@@ -42,7 +44,13 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
     dscfp = dmcf->servers.elts;
 
     for (i = 0; i < dmcf->servers.nelts; i++) {
-        auth |= ngx_dm_sec_check_what_is_on(dscfp[i]);
+        ngx_dm_sec_check_what_is_on(dscfp[i]);
+
+        if (ngx_dm_sec_check_needless(cf, dscfp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        auth |= dscfp[i]->auth;
         dmcf->on |= dscfp[i]->on;
     }
 
@@ -116,27 +124,57 @@ ngx_dm_sec_check_off(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
-/* sets on and tls of the server; returns the methods used anywhere in it */
-static ngx_uint_t
+/* sets auth, on and tls of the server */
+static void
 ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf)
 {
-    ngx_uint_t              i, auth, policy;
+    ngx_uint_t              i, policy;
     ngx_dm_sec_location_t  *location;
 
-    auth = dscf->dlcf->auth;
+    dscf->auth = dscf->dlcf->auth;
     policy = ngx_dm_sec_policy_in_force(&dscf->dlcf->policy);
 
     location = dscf->locations.elts;
 
     for (i = 0; i < dscf->locations.nelts; i++) {
-        auth |= location[i].dlcf->auth;
+        dscf->auth |= location[i].dlcf->auth;
         policy |= ngx_dm_sec_policy_in_force(&location[i].dlcf->policy);
     }
 
-    dscf->on = (auth || policy);
-    dscf->tls = ((auth & NGX_DM_SEC_X509) || policy);
+    dscf->on = (dscf->auth || policy);
+    dscf->tls = ((dscf->auth & NGX_DM_SEC_X509) || policy);
+}
 
-    return auth;
+
+/* also where the module is not on: what was to narrow is open then */
+static ngx_int_t
+ngx_dm_sec_check_needless(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t              i;
+    ngx_dm_sec_location_t  *location;
+
+    /* said for a whole server, it may be meant for its locations */
+
+    if (ngx_dm_sec_check_needs_auth(cf, dscf, NULL, dscf->dlcf, dscf->auth)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    location = dscf->locations.elts;
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+
+        if (ngx_dm_sec_check_needs_auth(cf, dscf, location[i].clcf,
+                                        location[i].dlcf,
+                                        location[i].dlcf->auth)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -225,15 +263,15 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_loc_conf_t *dlcf)
 {
-    if (ngx_dm_sec_check_needs_auth(cf, dscf, clcf, dlcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
         ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_plaintext_auth on\" contradicts the "
                             "TLS policy in force: behind a TLS load balancer "
                             "write \"dm_sec_profile off\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_check_x509(cf, dscf, clcf, dlcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -245,10 +283,6 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" needs two methods in "
                             "\"dm_sec_auth\"");
-        return NGX_ERROR;
-    }
-
-    if (ngx_dm_sec_check_x509(cf, dscf, clcf, dlcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -266,7 +300,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
-    if (sscf->ssl.ctx == NULL || !ngx_dm_sec_tls_listens(cf, dscf)) {
+    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
 
         if (dlcf->auth == NGX_DM_SEC_X509 && dlcf->plaintext_auth) {
             ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
@@ -286,7 +320,11 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_ERROR;
     }
 
-    if (!(dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 1) {
+    if (clcf
+        && sscf->verify == 1
+        && (dscf->auth & NGX_DM_SEC_X509)
+        && !(dlcf->auth & NGX_DM_SEC_X509))
+    {
         ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, clcf,
                             "\"ssl_verify_client on\" demands a certificate "
                             "also where \"dm_sec_auth\" has no x509: write "
@@ -300,13 +338,14 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 /* what narrows authentication must not stand where there is none */
 static ngx_int_t
 ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_uint_t auth)
 {
     char  *needless;
 
     needless = NULL;
 
-    if (dlcf->auth == 0) {
+    if (auth == 0) {
 
         if (dlcf->own_groups) {
             needless = "dm_sec_groups";
@@ -319,13 +358,11 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
     }
 
-    if (dlcf->own_x509_identity && !(dlcf->auth & NGX_DM_SEC_X509)) {
+    if (dlcf->own_x509_identity && !(auth & NGX_DM_SEC_X509)) {
         needless = "dm_sec_x509_identity";
     }
 
-    /* said for a whole server, it may be meant for its locations */
-
-    if (needless == NULL || clcf == NULL) {
+    if (needless == NULL) {
         return NGX_OK;
     }
 
@@ -341,19 +378,14 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 static void
 ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
-    ngx_uint_t              i, auth;
+    ngx_uint_t              i;
     ngx_dm_sec_location_t  *location;
 
-    auth = 0;
-    location = dscf->locations.elts;
-
-    for (i = 0; i < dscf->locations.nelts; i++) {
-        auth |= location[i].dlcf->auth;
-    }
-
-    if (auth == 0) {
+    if (dscf->auth == 0) {
         return;
     }
+
+    location = dscf->locations.elts;
 
     for (i = 0; i < dscf->locations.nelts; i++) {
 

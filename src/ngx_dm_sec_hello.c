@@ -1,15 +1,25 @@
 /* Servers on one address: each handshake gets its own server's policy */
 
 #include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_handshake.h"
 
 #include "dm_hello.h"
 
 
+#if (NGX_DM_SEC_STOCK_HELLO)
+static ngx_int_t ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+static ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_conf_addr_t *addr);
+static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_srv_conf_t *other);
+#else
 static int ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg);
 static ngx_http_core_srv_conf_t *ngx_dm_sec_hello_find(
     ngx_http_virtual_names_t *names, ngx_str_t *host);
 static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx);
+#endif
 static ngx_int_t ngx_dm_sec_hello_session_context(
     ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
@@ -29,7 +39,17 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_OK;
     }
 
+#if (NGX_DM_SEC_STOCK_HELLO)
+
+    if (ngx_dm_sec_hello_check_addresses(cf, dscf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#else
+
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
+
+#endif
 
     if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
@@ -40,6 +60,121 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     return NGX_OK;
 }
 
+
+#if (NGX_DM_SEC_STOCK_HELLO)
+
+/*
+ * An nginx that has a client hello callback of its own, which there is no way
+ * to chain, applies the versions of the address's default server to all.
+ */
+static ngx_int_t
+ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t                   p, a;
+    ngx_http_conf_addr_t        *addr;
+    ngx_http_conf_port_t        *port;
+    ngx_http_core_srv_conf_t   **cscfp;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return NGX_OK;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+            cscfp = addr[a].servers.elts;
+
+            if (addr[a].servers.nelts == 0
+                || cscfp[0] != dscf->cscf
+                || !addr[a].opt.ssl)
+            {
+                continue;
+            }
+
+            if (ngx_dm_sec_hello_check_address(cf, dscf, &addr[a]) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_conf_addr_t *addr)
+{
+    ngx_uint_t                   s;
+    ngx_http_core_srv_conf_t   **cscfp;
+
+    cscfp = addr->servers.elts;
+
+    for (s = 1; s < addr->servers.nelts; s++) {
+
+        if (!ngx_dm_sec_hello_differs(dscf, cscfp[s])) {
+            continue;
+        }
+
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+                            "server \"%V\" on the same address has another "
+                            "TLS policy, which this version of nginx cannot "
+                            "keep apart: give both the same, or \"listen\" on "
+                            "another address", &cscfp[s]->server_name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_srv_conf_t *other)
+{
+    ngx_uint_t              i;
+    ngx_array_t            *suites[2];
+    ngx_dm_sec_suite_t     *elt[2];
+    ngx_dm_sec_loc_conf_t  *dlcf;
+
+    dlcf = other->ctx->loc_conf[ngx_dm_sec_module.ctx_index];
+
+    suites[0] = dscf->dlcf->policy.suites;
+    suites[1] = dlcf->policy.suites;
+
+    if (dscf->dlcf->policy.versions != dlcf->policy.versions
+        || (suites[0] == NULL) != (suites[1] == NULL))
+    {
+        return 1;
+    }
+
+    if (suites[0] == suites[1]) {
+        return 0;
+    }
+
+    if (suites[0]->nelts != suites[1]->nelts) {
+        return 1;
+    }
+
+    elt[0] = suites[0]->elts;
+    elt[1] = suites[1]->elts;
+
+    for (i = 0; i < suites[0]->nelts; i++) {
+        if (elt[0][i].suite != elt[1][i].suite) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+#else
 
 /*
  * nginx chooses the server in its servername callback, when the version has
@@ -162,6 +297,8 @@ ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx)
 
     return NGX_OK;
 }
+
+#endif
 
 
 /*

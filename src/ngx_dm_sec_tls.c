@@ -78,7 +78,7 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     policy = &dscf->dlcf->policy;
     ctx = sscf->ssl.ctx;
 
-    if (ctx == NULL) {
+    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
         return NGX_OK;
     }
 
@@ -118,9 +118,7 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         SSL_CTX_set_dh_auto(ctx, 1);
     }
 
-    if ((versions & (DM_TLSV1|DM_TLSV1_1))
-        && ngx_dm_sec_tls_listens(cf, dscf))
-    {
+    if (versions & (DM_TLSV1|DM_TLSV1_1)) {
         ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
                             "TLS 1.0 or 1.1 is offered");
     }
@@ -517,12 +515,11 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_policy_t      *policy;
     ngx_http_ssl_srv_conf_t  *sscf;
 
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (sscf->ssl.ctx == NULL) {
+    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
         return NGX_OK;
     }
 
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
     policy = &location->dlcf->policy;
     offered = ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf);
     excess = policy->versions & ~offered;
@@ -634,12 +631,16 @@ ngx_dm_sec_tls_listens(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_uint_t                   p, a, s;
     ngx_http_conf_addr_t        *addr;
     ngx_http_conf_port_t        *port;
+    ngx_http_ssl_srv_conf_t     *sscf;
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
 
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (cmcf->ports == NULL) {
+    /* with certificates in http{} a plain server has a context too */
+
+    if (sscf->ssl.ctx == NULL || cmcf->ports == NULL) {
         return 0;
     }
 

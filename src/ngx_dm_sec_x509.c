@@ -143,18 +143,12 @@ ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
 
     ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
 
-    rc.pattern.data = ngx_pnalloc(cf->pool, pattern->len
-                                  + sizeof(NGX_DM_SEC_X509_ANCHORED));
-    if (rc.pattern.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(rc.pattern.data, NGX_DM_SEC_X509_ANCHORED "%Z", pattern);
-
-    rc.pattern.len = p - rc.pattern.data - 1;
+    rc.pattern = *pattern;
     rc.pool = cf->pool;
     rc.err.len = NGX_MAX_CONF_ERRSTR;
     rc.err.data = errstr;
+
+    /* by itself first: a parenthesis too many must not meet the anchors' */
 
     if (ngx_regex_compile(&rc) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
@@ -167,6 +161,20 @@ ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
                            "issuer-serial, san or subject nor a regular "
                            "expression with a group for the account's id",
                            pattern);
+        return NGX_ERROR;
+    }
+
+    rc.pattern.data = ngx_pnalloc(cf->pool, pattern->len
+                                  + sizeof(NGX_DM_SEC_X509_ANCHORED));
+    if (rc.pattern.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(rc.pattern.data, NGX_DM_SEC_X509_ANCHORED "%Z", pattern);
+    rc.pattern.len = p - rc.pattern.data - 1;
+
+    if (ngx_regex_compile(&rc) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
         return NGX_ERROR;
     }
 

@@ -48,7 +48,8 @@ int dm_cert_key(X509 *cert, dm_cert_kind_t kind, unsigned n,
  * case, hex in lower case without colons, a serial number without leading
  * zeros, DNS names in lower case, "\C3\BC" in a DN as UTF-8.  A DN that
  * OpenSSL would not print so (the slash form, a space after a comma) could
- * never match.  out has room for in.len.  DM_OK, or DM_INVALID with err.
+ * never match and is refused.  out has room for in.len.  DM_OK, or DM_INVALID
+ * with err.
  */
 int dm_cert_key_canonical(dm_str_t in, unsigned char *out, size_t *len,
     dm_err_t *err);

@@ -6,7 +6,7 @@
 #include "dm_suite.h"
 
 
-#define DM_SUITE_TABLE  256     /* OpenSSL 3.0 has 171 in all */
+#define DM_SUITE_TABLE  256     /* OpenSSL 3.0 has up to 125 */
 
 
 typedef struct {
@@ -23,18 +23,24 @@ typedef struct {
 
 
 static SSL_CTX *dm_suite_ctx(void);
-static int dm_suite_add(const SSL_CIPHER *cipher, dm_err_t *err);
-static unsigned dm_suite_versions(const SSL_CIPHER *cipher);
+static unsigned dm_suite_psk(SSL *ssl, const char *hint, char *identity,
+    unsigned max_identity, unsigned char *key, unsigned max_key);
+static int dm_suite_ask(SSL_CTX *ctx, const dm_version_t *version,
+    dm_err_t *err);
+static int dm_suite_add(const SSL_CIPHER *cipher, unsigned version,
+    dm_err_t *err);
+static int dm_suite_served(const SSL_CIPHER *cipher, unsigned version);
 static unsigned dm_suite_auth(const SSL_CIPHER *cipher);
+static dm_suite_t *dm_suite_find(uint16_t id);
 static int dm_suite_named(const dm_suite_t *suite, dm_str_t name);
 static int dm_suite_word_forbidden(dm_str_t word);
-static unsigned dm_version_works(SSL_CTX *ctx, const dm_version_t *version);
 static int dm_suite_equals(dm_str_t str, const char *name);
 static dm_str_t dm_suite_str(const char *name);
 
 
 static dm_suite_t  dm_suites[DM_SUITE_TABLE];
 static size_t      dm_nsuites;
+static unsigned    dm_available;
 
 
 static const dm_version_t  dm_versions[DM_VERSIONS] = {
@@ -131,25 +137,29 @@ static const dm_profile_t  dm_profiles[] = {
 int
 dm_suite_init(dm_err_t *err)
 {
-    int                    i, rc;
-    SSL_CTX               *ctx;
-    STACK_OF(SSL_CIPHER)  *ciphers;
+    int       rc;
+    size_t    i;
+    SSL_CTX  *ctx;
 
     ctx = dm_suite_ctx();
     if (ctx == NULL) {
         dm_err_set(err, "OpenSSL does not list its cipher suites: check its "
                    "configuration file and its providers");
+        ERR_clear_error();
         return DM_ERROR;
     }
 
     rc = DM_OK;
-    ciphers = SSL_CTX_get_ciphers(ctx);
 
-    for (i = 0; rc == DM_OK && i < sk_SSL_CIPHER_num(ciphers); i++) {
-        rc = dm_suite_add(sk_SSL_CIPHER_value(ciphers, i), err);
+    for (i = 0; rc == DM_OK && i < DM_VERSIONS; i++) {
+        rc = dm_suite_ask(ctx, &dm_versions[i], err);
     }
 
     SSL_CTX_free(ctx);
+
+    /* nginx would report what is left in the queue as an alert */
+
+    ERR_clear_error();
 
     return rc;
 }
@@ -161,8 +171,6 @@ static SSL_CTX *
 dm_suite_ctx(void)
 {
     SSL_CTX  *ctx;
-
-    ERR_set_mark();
 
     ctx = SSL_CTX_new(TLS_method());
 
@@ -176,11 +184,12 @@ dm_suite_ctx(void)
                                          "TLS_AES_128_CCM_8_SHA256") != 1)
     {
         SSL_CTX_free(ctx);
-        ERR_pop_to_mark();
         return NULL;
     }
 
-    ERR_pop_to_mark();
+    /* without a callback PSK suites are not listed, as SRP suites are not */
+
+    SSL_CTX_set_psk_client_callback(ctx, dm_suite_psk);
 
     /* openssl.cnf may have switched versions off */
 
@@ -190,25 +199,78 @@ dm_suite_ctx(void)
 }
 
 
-static int
-dm_suite_add(const SSL_CIPHER *cipher, dm_err_t *err)
+static unsigned
+dm_suite_psk(SSL *ssl, const char *hint, char *identity,
+    unsigned max_identity, unsigned char *key, unsigned max_key)
 {
-    dm_suite_t  suite;
+    (void) ssl;
+    (void) hint;
+    (void) identity;
+    (void) max_identity;
+    (void) key;
+    (void) max_key;
 
-    suite.id = SSL_CIPHER_get_protocol_id(cipher);
-    suite.iana = SSL_CIPHER_standard_name(cipher);
-    suite.openssl = SSL_CIPHER_get_name(cipher);
-    suite.versions = dm_suite_versions(cipher);
-    suite.auth = dm_suite_auth(cipher);
+    return 0;
+}
 
-    /* 112 bits, 3DES: NULL has 0, EXPORT 40 or 56, DES 56 */
 
-    if (suite.iana == NULL
-        || suite.versions == 0
-        || suite.auth == 0
-        || SSL_CIPHER_get_bits(cipher, NULL) < 112
-        || dm_suite_by_id(suite.id) != NULL)
+/*
+ * What a client would offer tells: OpenSSL 3.0 built with no-ssl3 accepts
+ * SSL 3.0 as minimum and maximum all the same, and of a suite's versions it
+ * shows only the lowest (IDEA ends at TLS 1.1).
+ */
+
+static int
+dm_suite_ask(SSL_CTX *ctx, const dm_version_t *version, dm_err_t *err)
+{
+    int                    i, rc;
+    SSL                   *ssl;
+    STACK_OF(SSL_CIPHER)  *ciphers;
+
+    ssl = SSL_new(ctx);
+    if (ssl == NULL) {
+        dm_err_set(err, "OpenSSL does not list the cipher suites of %s: out "
+                   "of memory", version->name);
+        return DM_ERROR;
+    }
+
+    if (SSL_set_min_proto_version(ssl, version->number) != 1
+        || SSL_set_max_proto_version(ssl, version->number) != 1)
     {
+        SSL_free(ssl);
+        return DM_OK;
+    }
+
+    rc = DM_OK;
+    ciphers = SSL_get1_supported_ciphers(ssl);
+
+    for (i = 0; rc == DM_OK && i < sk_SSL_CIPHER_num(ciphers); i++) {
+        dm_available |= version->bit;
+        rc = dm_suite_add(sk_SSL_CIPHER_value(ciphers, i), version->bit, err);
+    }
+
+    sk_SSL_CIPHER_free(ciphers);
+    SSL_free(ssl);
+
+    return rc;
+}
+
+
+static int
+dm_suite_add(const SSL_CIPHER *cipher, unsigned version, dm_err_t *err)
+{
+    uint16_t     id;
+    dm_suite_t  *suite;
+
+    if (!dm_suite_served(cipher, version)) {
+        return DM_OK;
+    }
+
+    id = SSL_CIPHER_get_protocol_id(cipher);
+
+    suite = dm_suite_find(id);
+    if (suite != NULL) {
+        suite->versions |= version;
         return DM_OK;
     }
 
@@ -218,42 +280,38 @@ dm_suite_add(const SSL_CIPHER *cipher, dm_err_t *err)
         return DM_ERROR;
     }
 
-    dm_suites[dm_nsuites++] = suite;
+    suite = &dm_suites[dm_nsuites++];
+
+    suite->id = id;
+    suite->iana = SSL_CIPHER_standard_name(cipher);
+    suite->openssl = SSL_CIPHER_get_name(cipher);
+    suite->versions = version;
+    suite->auth = dm_suite_auth(cipher);
 
     return DM_OK;
 }
 
 
-static unsigned
-dm_suite_versions(const SSL_CIPHER *cipher)
+static int
+dm_suite_served(const SSL_CIPHER *cipher, unsigned version)
 {
-    unsigned     versions;
-    const char  *lowest;
+    /* 112 bits: 3DES; NULL has 0, EXPORT 40 or 56, DES 56 */
 
-    lowest = SSL_CIPHER_get_version(cipher);
-
-    if (strcmp(lowest, "TLSv1.3") == 0) {
-        return DM_TLSV1_3;
-    }
-
-    if (strcmp(lowest, "TLSv1.2") == 0) {
-        return DM_TLSV1_2;
-    }
-
-    versions = DM_TLSV1 | DM_TLSV1_1 | DM_TLSV1_2;
-
-    if (strcmp(lowest, "SSLv3") == 0) {
-        versions |= DM_SSLV3;
+    if (SSL_CIPHER_get_bits(cipher, NULL) < 112
+        || SSL_CIPHER_standard_name(cipher) == NULL
+        || dm_suite_auth(cipher) == 0)
+    {
+        return 0;
     }
 
     switch (SSL_CIPHER_get_cipher_nid(cipher)) {
 
     case NID_rc4:
     case NID_des_ede3_cbc:
-        return versions & DM_SSLV3;
+        return version == DM_SSLV3;
 
     default:
-        return versions;
+        return 1;
     }
 }
 
@@ -261,16 +319,8 @@ dm_suite_versions(const SSL_CIPHER *cipher)
 static unsigned
 dm_suite_auth(const SSL_CIPHER *cipher)
 {
-    switch (SSL_CIPHER_get_kx_nid(cipher)) {
-
-    case NID_kx_srp:
-        return 0;
-
-    case NID_kx_rsa_psk:
+    if (SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa_psk) {
         return DM_AUTH_RSA | DM_AUTH_PSK;
-
-    default:
-        break;
     }
 
     switch (SSL_CIPHER_get_auth_nid(cipher)) {
@@ -331,15 +381,7 @@ dm_suite_named(const dm_suite_t *suite, dm_str_t name)
 const dm_suite_t *
 dm_suite_by_id(uint16_t id)
 {
-    size_t  i;
-
-    for (i = 0; i < dm_nsuites; i++) {
-        if (dm_suites[i].id == id) {
-            return &dm_suites[i];
-        }
-    }
-
-    return NULL;
+    return dm_suite_find(id);
 }
 
 
@@ -354,6 +396,21 @@ size_t
 dm_suite_index(const dm_suite_t *suite)
 {
     return (size_t) (suite - dm_suites);
+}
+
+
+static dm_suite_t *
+dm_suite_find(uint16_t id)
+{
+    size_t  i;
+
+    for (i = 0; i < dm_nsuites; i++) {
+        if (dm_suites[i].id == id) {
+            return &dm_suites[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -416,7 +473,7 @@ dm_suite_word_forbidden(dm_str_t word)
 int
 dm_suite_weak(const dm_suite_t *suite)
 {
-    /* nothing but RC4 and 3DES is limited to SSL 3.0 */
+    /* nothing but RC4 and 3DES is served on SSL 3.0 alone */
 
     return suite->versions == DM_SSLV3;
 }
@@ -515,65 +572,7 @@ dm_version_number(unsigned bit)
 unsigned
 dm_version_available(void)
 {
-    size_t     i;
-    unsigned   bits;
-    SSL_CTX   *ctx;
-
-    ctx = dm_suite_ctx();
-    if (ctx == NULL) {
-        return 0;
-    }
-
-    bits = 0;
-
-    for (i = 0; i < DM_VERSIONS; i++) {
-        bits |= dm_version_works(ctx, &dm_versions[i]);
-    }
-
-    SSL_CTX_free(ctx);
-
-    return bits;
-}
-
-
-/*
- * OpenSSL 3.0 built with no-ssl3 accepts SSL 3.0 as minimum and maximum all
- * the same; only what a client would offer tells.
- */
-
-static unsigned
-dm_version_works(SSL_CTX *ctx, const dm_version_t *version)
-{
-    SSL                   *ssl;
-    unsigned               bit;
-    STACK_OF(SSL_CIPHER)  *ciphers;
-
-    ssl = SSL_new(ctx);
-    if (ssl == NULL) {
-        return 0;
-    }
-
-    bit = 0;
-
-    ERR_set_mark();
-
-    if (SSL_set_min_proto_version(ssl, version->number) == 1
-        && SSL_set_max_proto_version(ssl, version->number) == 1)
-    {
-        ciphers = SSL_get1_supported_ciphers(ssl);
-
-        if (sk_SSL_CIPHER_num(ciphers) > 0) {
-            bit = version->bit;
-        }
-
-        sk_SSL_CIPHER_free(ciphers);
-    }
-
-    ERR_pop_to_mark();
-
-    SSL_free(ssl);
-
-    return bit;
+    return dm_available;
 }
 
 

@@ -55,7 +55,7 @@ const char *dm_version_name(unsigned bit);
 /* TLS1_1_VERSION; 0 for no single bit */
 int dm_version_number(unsigned bit);
 
-/* the bits that this OpenSSL can negotiate */
+/* the bits that this OpenSSL can negotiate, once dm_suite_init() asked it */
 unsigned dm_version_available(void);
 
 /*

@@ -66,8 +66,8 @@ sub workers {
     my ($t) = @_;
     my ($count, @pids);
 
-    $count = $t->read_file('nginx.conf') =~ /^\s*worker_processes\s+(\d+)/m
-        ? $1 : 1;
+    $count = $t->read_file('nginx.conf')
+        =~ /(?:^|;)\s*worker_processes\s+(\d+)/m ? $1 : 1;
 
     wait_for(WAIT, sub {
         @pids = worker_pids($t, qr/^nginx: worker process\b(?! is shutting)/);
@@ -282,7 +282,7 @@ sub worker_user {
 
     return scalar getpwuid $> if $>;
 
-    return $1 if $t->test_globals() =~ /^\s*user\s+([\w-]+)/m;
+    return $1 if $t->test_globals() =~ /(?:^|;)\s*user\s+([\w-]+)/m;
 
     return 'nobody';
 }
