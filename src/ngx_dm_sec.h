@@ -173,6 +173,7 @@ typedef struct {
     ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
     ngx_uint_t                    tls;              /* a policy, or x509 */
+    ngx_uint_t                    listens;          /* with "ssl", somewhere */
 } ngx_dm_sec_srv_conf_t;
 
 

@@ -62,6 +62,10 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         return NGX_ERROR;
     }
 
+    if (ngx_dm_sec_hello_check_addresses(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
                  || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
     {
@@ -300,7 +304,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
-    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
+    if (!dscf->listens) {
 
         if (dlcf->auth == NGX_DM_SEC_X509 && dlcf->plaintext_auth) {
             ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,

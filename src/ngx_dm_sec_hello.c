@@ -7,10 +7,10 @@
 #include "dm_hello.h"
 
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-static ngx_int_t ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf);
 static ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
+    ngx_http_conf_addr_t *addr);
+#if (NGX_DM_SEC_STOCK_HELLO)
+static ngx_int_t ngx_dm_sec_hello_check_server(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_conf_addr_t *addr);
 static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_srv_conf_t *other);
@@ -39,16 +39,8 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_OK;
     }
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-
-    if (ngx_dm_sec_hello_check_addresses(cf, dscf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-#else
-
+#if !(NGX_DM_SEC_STOCK_HELLO)
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
-
 #endif
 
     if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
@@ -61,20 +53,13 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 }
 
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-
-/*
- * An nginx that has a client hello callback of its own, which there is no way
- * to chain, applies the versions of the address's default server to all.
- */
-static ngx_int_t
-ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+ngx_int_t
+ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf)
 {
-    ngx_uint_t                   p, a;
-    ngx_http_conf_addr_t        *addr;
-    ngx_http_conf_port_t        *port;
-    ngx_http_core_srv_conf_t   **cscfp;
-    ngx_http_core_main_conf_t   *cmcf;
+    ngx_uint_t                  p, a;
+    ngx_http_conf_addr_t       *addr;
+    ngx_http_conf_port_t       *port;
+    ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -88,16 +73,10 @@ ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         addr = port[p].addrs.elts;
 
         for (a = 0; a < port[p].addrs.nelts; a++) {
-            cscfp = addr[a].servers.elts;
 
-            if (addr[a].servers.nelts == 0
-                || cscfp[0] != dscf->cscf
-                || !addr[a].opt.ssl)
+            if (addr[a].opt.ssl
+                && ngx_dm_sec_hello_check_address(cf, &addr[a]) != NGX_OK)
             {
-                continue;
-            }
-
-            if (ngx_dm_sec_hello_check_address(cf, dscf, &addr[a]) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -108,25 +87,64 @@ ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 
 
 static ngx_int_t
-ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_conf_addr_t *addr)
+ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 {
-    ngx_uint_t                   s;
+    ngx_uint_t                   s, hidden;
+    ngx_dm_sec_srv_conf_t       *dscf;
+    ngx_http_ssl_srv_conf_t     *sscf;
     ngx_http_core_srv_conf_t   **cscfp;
 
+    hidden = 0;
     cscfp = addr->servers.elts;
 
-    for (s = 1; s < addr->servers.nelts; s++) {
+    for (s = 0; s < addr->servers.nelts; s++) {
 
-        if (!ngx_dm_sec_hello_differs(dscf, cscfp[s])) {
+        dscf = cscfp[s]->ctx->srv_conf[ngx_dm_sec_module.ctx_index];
+        sscf = cscfp[s]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx) {
+            dscf->listens = 1;
+        }
+
+        if (cscfp[s] == addr->default_server) {
             continue;
         }
 
+        hidden |= dscf->tls;
+
+#if (NGX_DM_SEC_STOCK_HELLO)
+        if (ngx_dm_sec_hello_check_server(cf, dscf, addr) != NGX_OK) {
+            return NGX_ERROR;
+        }
+#endif
+    }
+
+    if (hidden) {
+        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
+                      "dm_sec: a device that sends no SNI reaches only the "
+                      "default server \"%V\" of %V",
+                      &addr->default_server->server_name,
+                      &addr->opt.addr_text);
+    }
+
+    return NGX_OK;
+}
+
+
+#if (NGX_DM_SEC_STOCK_HELLO)
+
+/* nginx has a client hello callback of its own, with no way to chain it */
+static ngx_int_t
+ngx_dm_sec_hello_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_conf_addr_t *addr)
+{
+    if (ngx_dm_sec_hello_differs(dscf, addr->default_server)) {
         ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
                             "server \"%V\" on the same address has another "
                             "TLS policy, which this version of nginx cannot "
                             "keep apart: give both the same, or \"listen\" on "
-                            "another address", &cscfp[s]->server_name);
+                            "another address",
+                            &addr->default_server->server_name);
         return NGX_ERROR;
     }
 

@@ -8,6 +8,12 @@
 
 
 /*
+ * Finds the servers that listen with TLS, and what servers on one address
+ * mean for each other.  NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf);
+
+/*
  * Makes a server's SSL_CTX choose by SNI before anything is negotiated, and
  * keeps its sessions to itself; for every TLS server, as soon as the module
  * is on in one.  NGX_OK or NGX_ERROR, logged.

@@ -78,7 +78,7 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     policy = &dscf->dlcf->policy;
     ctx = sscf->ssl.ctx;
 
-    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
+    if (!dscf->listens) {
         return NGX_OK;
     }
 
@@ -515,7 +515,7 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_policy_t      *policy;
     ngx_http_ssl_srv_conf_t  *sscf;
 
-    if (!ngx_dm_sec_tls_listens(cf, dscf)) {
+    if (!dscf->listens) {
         return NGX_OK;
     }
 
@@ -618,48 +618,6 @@ ngx_dm_sec_tls_has(ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t id)
 
         if (SSL_CIPHER_get_protocol_id(cipher) == id) {
             return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-ngx_uint_t
-ngx_dm_sec_tls_listens(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
-{
-    ngx_uint_t                   p, a, s;
-    ngx_http_conf_addr_t        *addr;
-    ngx_http_conf_port_t        *port;
-    ngx_http_ssl_srv_conf_t     *sscf;
-    ngx_http_core_srv_conf_t   **cscfp;
-    ngx_http_core_main_conf_t   *cmcf;
-
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    /* with certificates in http{} a plain server has a context too */
-
-    if (sscf->ssl.ctx == NULL || cmcf->ports == NULL) {
-        return 0;
-    }
-
-    port = cmcf->ports->elts;
-
-    for (p = 0; p < cmcf->ports->nelts; p++) {
-
-        addr = port[p].addrs.elts;
-
-        for (a = 0; a < port[p].addrs.nelts; a++) {
-
-            cscfp = addr[a].servers.elts;
-
-            for (s = 0; s < addr[a].servers.nelts; s++) {
-
-                if (addr[a].opt.ssl && cscfp[s] == dscf->cscf) {
-                    return 1;
-                }
-            }
         }
     }
 

@@ -14,10 +14,6 @@
 ngx_int_t ngx_dm_sec_tls_init_server(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);
 
-/* 1 if the server has an address with "listen ... ssl", else 0 */
-ngx_uint_t ngx_dm_sec_tls_listens(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf);
-
 /* NGX_OK, or NGX_ERROR, logged: the location allows what the server does not
    offer */
 ngx_int_t ngx_dm_sec_tls_check_location(ngx_conf_t *cf,

@@ -22,7 +22,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl/)->has_daemon('openssl')
-    ->plan(156);
+    ->plan(158);
 
 my $d = $t->testdir();
 
@@ -101,7 +101,11 @@ foreach my $i (0 .. $#good) {
         or diag(@lines);
 }
 
-is(() = $output =~ /^/mg, grep({ $_->[2] } @good), 'nothing else');
+my $sni = qr/^\[notice\]\ dm_sec:\ a\ device\ that\ sends\ no\ SNI\ reaches\ only
+    \ the\ default\ server\ "\w+"\ of\ 127\.0\.0\.1:\d+\n/mx;
+
+is(() = $output =~ /$sni/g, 1, 'one notice for all of the address');
+is(() = $output =~ /^/mg, grep({ $_->[2] } @good) + 1, 'nothing else');
 
 # with something in http
 
@@ -394,7 +398,8 @@ $output = conf(http => 'dm_sec_profile dm20;
 
 is(join(' ', sort $output =~ /^\[notice\] .* in server "(\w)"/mg), 'a b s',
     'notices');
-is(() = $output =~ /^/mg, 3, 'notices and nothing else');
+is(() = $output =~ /$sni/g, 1, 'no SNI');
+is(() = $output =~ /^/mg, 4, 'notices and nothing else');
 
 # a default server that refuses all, without a certificate
 
@@ -402,7 +407,7 @@ like(conf(http => 'dm_sec_profile dm20; server { listen 127.0.0.1:8443 ssl;
     server_name r; ssl_reject_handshake on; }',
     certs => '', server => 'ssl_certificate ec.crt; ssl_certificate rsa.crt;
     ssl_certificate_key ec.key; ssl_certificate_key rsa.key;'),
-    qr/\A$notice$server\n\z/, 'ssl_reject_handshake');
+    qr/\A$sni$notice$server\n\z/, 'ssl_reject_handshake');
 
 # all that there are
 
