@@ -126,10 +126,16 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     size = shpool->pfree * ngx_pagesize;
     half = ngx_align(size / 2, ngx_pagesize) - ngx_pagesize;
 
-    p = ngx_slab_calloc(shpool, size);
+    p = ngx_slab_alloc(shpool, size);
     if (p == NULL) {
         return NGX_ERROR;
     }
+
+    /* new shared memory is zeroed, and a page costs nothing until it is used */
+
+#if (NGX_DEBUG_MALLOC)
+    ngx_memzero(p, size);
+#endif
 
     sh->failures = dm_table_init(p, half);
     sh->passwords = dm_table_init(p + half, half);

@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+
+# Tests for conf-examples: nginx takes each file that is there, with paths and
+# ports of the test, and what its comments say of it holds.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Verdict qw/ verdict /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+# what is asked of a file; one that is not here is loaded and started
+my %asked = (
+    'basic.conf' => \&basic_over_tls,
+    'behind-load-balancer.conf' => \&behind_load_balancer,
+    'mixed.conf' => \&mixed,
+    'modern-and-legacy.conf' => \&modern_and_legacy,
+    'mutual-tls.conf' => \&mutual_tls,
+);
+
+my @files = map { s{.*/}{}r } glob '../conf-examples/*.conf';
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl http_realip proxy rewrite/)
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 37);
+
+my $d = $t->testdir();
+
+###############################################################################
+
+ca($t, 'client-ca');
+cert($t, 'server-rsa', ca => 'client-ca', key => 'rsa:2048');
+cert($t, 'server-ecdsa', ca => 'client-ca');
+cert($t, 'bound', ca => 'client-ca');
+cert($t, 'named', ca => 'client-ca', subject => '/O=Example/CN=IMEI:1');
+cert($t, 'revoked', ca => 'client-ca', subject => '/O=Example/CN=IMEI:2');
+crl($t, 'client-ca', revoked => [ 'revoked' ]);
+
+store($t, realm => 'example', args => [ '--map-size', '1m' ]);
+account($t, 'add', 'IMEI:1', '--name', 'one', '--cert', "$d/bound.crt",
+    '--group', 'pilot', { password => 'secret' });
+account($t, 'add', 'IMEI:2', '--name', 'two', '--cert', "$d/revoked.crt",
+    { password => 'secret' });
+
+upstream($t, 8090);
+
+is(grep({ my $name = $_; !grep { $_ eq $name } @files } keys %asked), 0,
+    'no file is missing');
+
+foreach my $file (@files) {
+    my ($conf, $exit, $output);
+
+    open my $fh, '<', "../conf-examples/$file" or die "Can't open $file: $!\n";
+    $conf = do { local $/; <$fh> };
+
+    like($conf, qr{\A# .*^load_module modules/ngx_dm_sec_module\.so;$}ms,
+        "$file: loads the module, and says what it is for");
+    unlike($conf, qr/.{81}|\t| $/m, "$file: style");
+
+    $t->write_file_expand('nginx.conf', adapt($conf));
+
+    ($exit, $output) = nginx_t($t);
+    $output =~ s/^\[notice\] dm_sec: TLS 1\.0 or 1\.1 is offered .*\n//mg;
+
+    is($exit, 0, "$file: nginx -t") or diag($output);
+    is(join('', $output =~ /^\[.*\n/mg), '', "$file: nothing to say");
+
+    $t->run();
+    ok(workers($t), "$file: runs");
+
+    upstream_clear($t, 8090);
+    verdict($t, undef, 8090);
+    $asked{$file}->() if $asked{$file};
+
+    $t->stop();
+}
+
+###############################################################################
+
+sub basic_over_tls {
+    my ($r) = get('/', basic('one', 'secret'), 'OMADM-DevID: IMEI:1');
+
+    is(verdict($t, $r, 8090), '200 upstream', 'basic');
+    is(client(), 'IMEI:1 basic', 'basic client');
+    is(verdict($t, get('/'), 8090), '401 no_credentials', 'basic, nothing');
+    is(verdict($t, get('/', basic('one', 'secret'), 'OMADM-DevID: IMEI:2'),
+        8090), '403 devid_mismatch', 'basic, another device');
+    is(verdict($t, get({ SSL_version => 'TLSv1_1',
+        SSL_cipher_list => 'ALL:@SECLEVEL=0' }, '/', basic('one', 'secret')),
+        8090), '200 upstream', 'basic, TLS 1.1');
+}
+
+sub behind_load_balancer {
+    my $proxy = "PROXY TCP4 192.0.2.7 127.0.0.1 1234 8000\r\n";
+    my $host = { host => 'dm.example.com' };
+
+    is(verdict($t, keepalive(8000)->request($proxy . request('GET', '/',
+        basic('one', 'secret'), $host)), 8090), '200 upstream', 'balancer');
+    is(client(), 'IMEI:1 basic', 'balancer client');
+    is(verdict($t, keepalive(8000)->request($proxy . request('GET', '/',
+        basic('one', 'wrong'), $host)), 8090), '401 bad_credentials',
+        'balancer, wrong password');
+    ok(log_lines($t, qr/denied reason=bad_credentials .*client: 192\.0\.2\.7,/),
+        'balancer, the address of the client');
+}
+
+sub mixed {
+    my (@password) = (basic('one', 'secret'));
+
+    is(verdict($t, get('/dmclient/', @password), 8090), '200 upstream',
+        'mixed, password');
+    is(verdict($t, get(cert_of('bound'), '/dmclient/'), 8090), '200 upstream',
+        'mixed, certificate');
+    is(client(), 'IMEI:1 x509', 'mixed client');
+    is(verdict($t, get('/dmclient/'), 8090), '401 no_credentials',
+        'mixed, nothing');
+
+    is(verdict($t, get('/bootstrap/', @password), 8090),
+        '403 certificate_required', 'mixed, one of both');
+    is(verdict($t, get(cert_of('bound'), '/bootstrap/'), 8090),
+        '401 no_credentials', 'mixed, the other of both');
+    is(verdict($t, get(cert_of('bound'), '/bootstrap/', @password), 8090),
+        '200 upstream', 'mixed, both');
+    is(verdict($t, get(cert_of('bound'), '/bootstrap/',
+        basic('two', 'secret')), 8090), '403 account_mismatch',
+        'mixed, both of two accounts');
+
+    is(verdict($t, get('/firmware/', @password), 8090), '200 upstream',
+        'mixed, group');
+    is(verdict($t, get('/firmware/', basic('two', 'secret')), 8090),
+        '403 group', 'mixed, not in the group');
+
+    is(verdict($t, get('/health'), 8090), '200 upstream', 'mixed, open');
+    like($t->read_file('dm.log'), qr/^127\.0\.0\.1\ denied\ group\ .*
+        \ "GET\ \/firmware\/\ HTTP\/1\.1"\ 403$/mx, 'mixed, log_format');
+}
+
+sub modern_and_legacy {
+    my (@password) = (basic('one', 'secret'));
+    my %old = (SSL_version => 'TLSv1_1', SSL_cipher_list => 'ALL:@SECLEVEL=0');
+    my ($r, $public);
+
+    is(verdict($t, get({ SSL_version => 'TLSv1_3' }, '/', @password), 8090),
+        '200 upstream', 'modern, TLS 1.3');
+    is(verdict($t, get(\%old, '/', @password), 8090), '403 tls_protocol',
+        'modern, TLS 1.1');
+    is(verdict($t, get(\%old, '/legacy/', @password), 8090), '200 upstream',
+        'legacy, TLS 1.1');
+    is(client(), 'IMEI:1 basic', 'legacy client');
+    is(verdict($t, get({ SSL_version => 'TLSv1_3' }, '/legacy/', @password),
+        8090), '403 tls_protocol', 'legacy, TLS 1.3');
+
+    $public = request('GET', '/public/', 'DM-Client-ID: forged',
+        'dm_client_id: forged', { host => 'dm.example.com' });
+    $r = keepalive(8080)->request($public);
+
+    is(verdict($t, $r, 8090), '200 upstream', 'port 80, public');
+    unlike($r, qr/forged/, 'port 80, forged headers');
+    like(keepalive(8080)->request($public =~ s/public\///r),
+        qr{301 .*^Location: https://dm\.example\.com/\r$}ms, 'port 80');
+}
+
+sub mutual_tls {
+    my $r = get(cert_of('bound'), '/');
+
+    is(verdict($t, $r, 8090), '200 upstream', 'mutual, fingerprint');
+    is(client(), 'IMEI:1 x509', 'mutual client');
+    like($r, qr/^Client-Cert: :[\w+\/=]+:\r$/m, 'mutual, Client-Cert');
+    is(verdict($t, get(cert_of('named'), '/'), 8090), '200 upstream',
+        'mutual, subject');
+    is(client(), 'IMEI:1 x509', 'mutual client by subject');
+    is(verdict($t, get('/', basic('one', 'secret')), 8090),
+        '403 certificate_required', 'mutual, no certificate');
+    is(verdict($t, get(cert_of('revoked'), '/'), 8090), '400',
+        'mutual, revoked');
+}
+
+###############################################################################
+
+# the file with what is the test's own in the place of the machine's
+sub adapt {
+    my ($conf) = @_;
+
+    $conf =~ s/^(?:user|worker_processes|load_module|pid|error_log)\s.*\n//mg;
+    $conf =~ s/^http \{\n/http {\n    %%TEST_GLOBALS_HTTP%%
+    error_log $d\/error.log info;\n/m;
+
+    $conf =~ s{/(?:etc/nginx/dm|var/log/nginx)/}{$d/}g;
+    $conf =~ s{/(?:var/lib|etc)/dm-sec/(?=store)}{$d/}g;
+    $conf =~ s/\blisten\s+\K(?:\S+:)?(\d+)/'127.0.0.1:' . test_port($1)/ge;
+
+    return "%%TEST_GLOBALS%%\ndaemon off;\n$conf";
+}
+
+# of those that Test::Nginx replaces
+sub test_port {
+    my ($port) = @_;
+
+    return $port == 443 ? 8443 : $port == 80 ? 8080 : 8000 + $port % 1000;
+}
+
+# get([options of TLS], URI, header lines)
+sub get {
+    my (@args) = @_;
+    my ($tls) = ref $args[0] ? shift @args : {};
+
+    return scalar https(8443, request('GET', @args,
+        { host => 'dm.example.com' }), SSL_hostname => 'dm.example.com',
+        %$tls);
+}
+
+sub cert_of {
+    my ($name) = @_;
+
+    return { SSL_cert_file => "$d/$name.crt", SSL_key_file => "$d/$name.key" };
+}
+
+# what the upstream was told of the last client
+sub client {
+    my ($fields) = (upstream_log($t, 8090))[-1]{fields};
+
+    return join ' ', map { $fields->{$_}[0] }
+        qw/ dm-client-id dm-auth-method /;
+}
+
+###############################################################################
