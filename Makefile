@@ -5,6 +5,10 @@
 ## make demo-check   runs what the demo printed and looks at the results
 ## make demo-stop    ends the demo
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
+## make sanitize     all tests with nginx, module and tools under
+##                   AddressSanitizer and UndefinedBehaviorSanitizer
+## make check        clang-tidy, cppcheck and the rules of style
+## make bench-quick  what authentication costs, in CPU time of nginx
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
 ## make install      installs below DESTDIR
@@ -16,33 +20,50 @@ SHELL       = /bin/bash
 .SHELLFLAGS = -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
+BUILD       = build
 CFLAGS      = -g -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
 LDFLAGS     = -Wl,-z,relro -Wl,-z,now
 WARNINGS    = -Wall -Wextra -Werror
 
 NGINX_BINARY = /usr/sbin/nginx
 NGINX_DEV    = /usr/share/nginx/src
+NGINX_TARGET = modules
+
+# SANITIZE=yes builds nginx too, for which nginx-dev has no source, and keeps
+# the module in memory to the end, where leaks are looked for
+ifdef SANITIZE
+BUILD        = build/sanitize
+CC           = clang
+CFLAGS       = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fsanitize-ignorelist=$(CURDIR)/tools/sanitize.ignore \
+               -DNGX_DEBUG_PALLOC=1
+LDFLAGS      = -fsanitize=address,undefined -Wl,-z,nodelete
+NGINX_BINARY = $(CURDIR)/tools/sanitize-nginx
+NGINX_SOURCE = build/nginx-source
+NGINX_FLAGS  = --with-http_addition_module --with-http_sub_module
+NGINX_TARGET = build
+endif
 
 # of the demo, on 127.0.0.1
-export TLS_PORT    = 8443
-export PLAIN_PORT  = 8080
-export DM_PORT     = 8090
+export TLS_PORT   ?= 8443
+export PLAIN_PORT ?= 8080
+export DM_PORT    ?= 8090
 
 CORE_SRCS    = $(wildcard src/core/*.c)
 ACCOUNT_SRCS = $(wildcard tools/dm-account*.c tools/dm_account*.c)
 UNIT_SRCS    = $(wildcard t/unit/test_*.c)
 MODULE_DEPS  = $(wildcard *.c src/*.[ch] src/core/*.[ch])
 
-CORE_OBJS    = $(CORE_SRCS:%.c=build/%.o)
-ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=build/%.o)
-UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=build/unit/%)
+CORE_OBJS    = $(CORE_SRCS:%.c=$(BUILD)/%.o)
+ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=$(BUILD)/%.o)
+UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
 
 # changes when another version of nginx-dev is installed
 NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)
 
 
 .PHONY: all
-all: build/ngx_dm_sec_module.so build/dm-account
+all: $(BUILD)/ngx_dm_sec_module.so $(BUILD)/dm-account
 
 
 .PHONY: help
@@ -52,7 +73,7 @@ help:
 
 # each does nothing, and quickly, where all packages are there
 
-.PHONY: deps deps-demo deps-test
+.PHONY: deps deps-demo deps-test deps-sanitize deps-check
 
 deps:
 	@tools/deps build
@@ -63,31 +84,37 @@ deps-demo: deps
 deps-test: deps
 	@tools/deps test
 
+deps-sanitize: deps
+	@tools/deps sanitize
+
+deps-check: deps
+	@tools/deps check
+
 
 # the core, the tools and the unit tests
 
-build/src/core/%.o: src/core/%.c | deps
+$(BUILD)/src/core/%.o: src/core/%.c | deps
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
 	    -c -o $@ $<
 
-build/tools/%.o: tools/%.c | deps
+$(BUILD)/tools/%.o: tools/%.c | deps
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
 	    -Isrc/core -c -o $@ $<
 
-build/libdmcore.a: $(CORE_OBJS)
+$(BUILD)/libdmcore.a: $(CORE_OBJS)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-build/dm-account: $(ACCOUNT_OBJS) build/libdmcore.a
+$(BUILD)/dm-account: $(ACCOUNT_OBJS) $(BUILD)/libdmcore.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -ljansson -llmdb -lcrypt -lssl -lcrypto
 
-build/unit/%: t/unit/%.c build/libdmcore.a | deps-test
+$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libdmcore.a | deps-test
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -MMD -MP \
-	    -Isrc/core -o $@ $< build/libdmcore.a \
+	    -Isrc/core -o $@ $< $(BUILD)/libdmcore.a \
 	    -lcmocka -llmdb -lcrypt -lssl -lcrypto
 
 -include $(CORE_OBJS:.o=.d) $(ACCOUNT_OBJS:.o=.d) $(UNIT_TESTS:=.d)
@@ -95,19 +122,22 @@ build/unit/%: t/unit/%.c build/libdmcore.a | deps-test
 
 # the module: nginx's own build in a copy of nginx-dev
 
-build/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) | deps lists
-	rm -rf build/nginx
-	mkdir -p build
-	cp -r $(NGINX_DEV) build/nginx
-	cd build/nginx && . ./conf_flags \
-	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
+$(BUILD)/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) | deps lists
+	rm -rf $(BUILD)/nginx
+	mkdir -p $(BUILD)
+	cp -r $(NGINX_DEV) $(BUILD)/nginx
+	$(if $(NGINX_SOURCE),cp -r $(NGINX_SOURCE)/. $(BUILD)/nginx)
+	cd $(BUILD)/nginx && . ./conf_flags \
+	    && CC='$(CC)' ./configure "$${NGX_CONF_FLAGS[@]}" $(NGINX_FLAGS) \
 	        --with-cc-opt='$(CFLAGS)' --with-ld-opt='$(LDFLAGS)' \
 	        --add-dynamic-module='$(CURDIR)' > configure.log \
 	    || { tail -n 6 configure.log >&2; exit 1; }
 
-build/ngx_dm_sec_module.so: build/nginx/objs/Makefile $(MODULE_DEPS) | lists
-	+$(MAKE) --no-print-directory -C build/nginx -f objs/Makefile modules
-	install -m 644 build/nginx/objs/ngx_dm_sec_module.so $@
+$(BUILD)/ngx_dm_sec_module.so: $(BUILD)/nginx/objs/Makefile $(MODULE_DEPS) \
+    | lists
+	+$(MAKE) --no-print-directory -C $(BUILD)/nginx -f objs/Makefile \
+	    $(NGINX_TARGET)
+	install -m 644 $(BUILD)/nginx/objs/ngx_dm_sec_module.so $@
 
 # config names each file, here it is seen that none is forgotten;
 # dm_store_write is the tools' only
@@ -122,7 +152,7 @@ lists:
 
 # the tests: as root, nginx's workers could not read the test directory
 
-GLOBALS = load_module $(CURDIR)/build/ngx_dm_sec_module.so;
+GLOBALS = load_module $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so;
 ifeq ($(shell id -u),0)
 GLOBALS += user root;
 endif
@@ -135,8 +165,12 @@ TESTS = t $(UNIT_TESTS)
 .PHONY: test
 test: all $(UNIT_TESTS) | deps-test
 	TEST_NGINX_BINARY='$(NGINX_BINARY)' TEST_NGINX_GLOBALS='$(GLOBALS)' \
-	TEST_DM_ACCOUNT='$(CURDIR)/build/dm-account' \
+	TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
+
+.PHONY: sanitize
+sanitize: | deps-sanitize
+	+@tools/sanitize
 
 .PHONY: test-source-build
 test-source-build: | deps lists
@@ -160,11 +194,11 @@ demo-fresh:
 
 .PHONY: install
 install: all
-	install -D -m 644 build/ngx_dm_sec_module.so \
+	install -D -m 644 $(BUILD)/ngx_dm_sec_module.so \
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_dm_sec_module.so
 	install -D -m 644 conf/mod-dm-sec.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-dm-sec.conf
-	install -D -m 755 build/dm-account $(DESTDIR)/usr/sbin/dm-account
+	install -D -m 755 $(BUILD)/dm-account $(DESTDIR)/usr/sbin/dm-account
 
 .PHONY: clean
 clean: demo-stop
