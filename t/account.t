@@ -12,27 +12,11 @@ use Test::More;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
-use Cwd qw/ abs_path /;
 use Digest::SHA;
-use File::Temp qw/ tempdir /;
-use IO::Socket::UNIX;
 use JSON::PP;
-use POSIX qw/ strftime /;
 
-###############################################################################
-
-my $bin = abs_path($ENV{TEST_DM_ACCOUNT} || '../build/dm-account');
-die "no dm-account: make it, or set TEST_DM_ACCOUNT\n"
-	unless defined $bin && -x $bin;
-
-my $d = tempdir('dm-account-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-my ($store, $key) = ("$d/store", "$d/store.key");
-my $me = getpwuid($<);
-my $user;		# whom to run as, if not as me
-
-$ENV{DM_SEC_STORE} = $store;
-$ENV{DM_SEC_STORE_KEY} = $key;
-delete $ENV{SUDO_USER};
+use lib 'lib';
+use Test::DmAccount;
 
 ###############################################################################
 
@@ -68,6 +52,11 @@ my %options = (
 	show => [],
 	list => [qw/ state group expired expiring lacks method /],
 	verify => [qw/ password-file /],
+	import => [qw/ format update id-map keep-going /],
+	export => [qw/ secrets /],
+	check => [],
+	backup => [],
+	restore => [],
 );
 
 my $r = done('--help', qr/^usage: dm-account /, 'help');
@@ -116,6 +105,7 @@ refused(['verify', 'a', '--password-file', '-'], 'dm-account init',
 # init: misuse leaves nothing behind
 
 usage('init', '--realm is needed', 'init: no realm');
+usage(['init', '--realm', ''], '--realm is needed', 'init: an empty realm');
 usage(['init', '--realm', 'r', '--map-size', $_], 'is not a size',
 	"init: map size \"$_\"")
 	for qw/ x 1x -1 1gg 99999999999999999999 99999999999t /, '';
@@ -126,7 +116,7 @@ refused("--store $d/no/store init --realm r --owner $me", 'no/store',
 refused("--key $d/no/key init --realm r --owner $me", 'no/key',
 	'init: no parent of the key');
 refused(['init', '--realm', $_, '--owner', $me], 'realm', 'init: bad realm')
-	for '', "a\nb", 'a' x 256;
+	for "a\nb", 'a' x 256;
 ok(!-e $key, 'init: no key is left behind');
 ok(!-e $store, 'init: no store is left behind');
 
@@ -801,9 +791,7 @@ skip 'no mount namespace', 1
 	if $> != 0 || system('unshare -m true 2>/dev/null') != 0;
 
 my @changes = qw/ set disable enable unlock del /;
-my $log = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$d/log")
-	or die "$d/log: $!\n";
-$log->blocking(0);
+my $log = listen_log();
 
 private("$bin list; $bin show g1; $bin verify a --password-file $pw; "
 	. "$bin disable none; $bin add g1; $bin set g1; $bin help");
@@ -856,168 +844,6 @@ END
 done_testing();
 
 ###############################################################################
-
-# runs dm-account with words or a list of arguments
-
-sub run {
-	my ($args, $stdin) = @_;
-	my @args = ref $args ? @$args : split(' ', $args);
-
-	put("$d/stdin", defined $stdin ? $stdin : '');
-
-	my $pid = fork();
-	die "fork: $!\n" unless defined $pid;
-
-	if ($pid == 0) {
-		open STDIN, '<', "$d/stdin" or POSIX::_exit(9);
-		open STDOUT, '>', "$d/out" or POSIX::_exit(9);
-		open STDERR, '>', "$d/err" or POSIX::_exit(9);
-		become($user) if defined $user;
-		exec({ $bin } $bin, @args) or POSIX::_exit(9);
-	}
-
-	waitpid($pid, 0);
-
-	return { rc => $? & 127 ? "signal $?" : $? >> 8,
-		out => content("$d/out"), err => content("$d/err") };
-}
-
-sub become {
-	my ($uid, $gid) = (getpwnam(shift))[2, 3];
-
-	$) = "$gid $gid";
-	POSIX::setgid($gid);
-	POSIX::setuid($uid);
-}
-
-sub done {
-	my ($args, $like, $name, $stdin) = @_;
-	my $r = run($args, $stdin);
-
-	ok($r->{rc} eq '0' && $r->{err} eq '' && $r->{out} =~ /(?:$like)/, $name)
-		or diag("exit $r->{rc}\n$r->{out}$r->{err}");
-
-	return $r;
-}
-
-sub fails {
-	my ($rc, $args, $message, $name, $stdin) = @_;
-	my $r = run($args, $stdin);
-
-	ok($r->{rc} eq $rc && $r->{out} eq ''
-		&& $r->{err} =~ /\Adm-account: .*\Q$message\E.*\n\z/, $name)
-		or diag("exit $r->{rc}, not $rc with \"$message\"\n"
-			. "$r->{out}$r->{err}");
-
-	return $r;
-}
-
-sub refused { return fails(1, @_); }
-sub usage { return fails(2, @_); }
-
-# runs a shell script where /etc and /var/lib are copies and /dev/log is ours
-
-sub private {
-	my ($script) = @_;
-
-	put("$d/private", <<"END");
-set -e
-mkdir -p $d/dev $d/etc
-cp /etc/passwd /etc/group $d/etc/
-mount -t tmpfs none /var/lib
-mount --bind $d/etc /etc
-mount -t tmpfs none $d/dev
-: >$d/dev/null
-mount --bind /dev/null $d/dev/null
-ln -s $d/log $d/dev/log
-mount --rbind $d/dev /dev
-set +e
-{ $script; } 2>/dev/null
-END
-
-	return scalar(`unshare -m sh $d/private`);
-}
-
-sub messages {
-	my ($log) = @_;
-	my (@messages, $message);
-
-	push(@messages, $message) while defined $log->recv($message, 4096);
-
-	return @messages;
-}
-
-# one object on stdout, or with a status on stderr
-
-sub json {
-	my ($args, $name, $rc) = @_;
-	my $r = run([ref $args ? @$args : split(' ', $args), '--json']);
-	my $json = eval { decode_json($rc ? $r->{err} : $r->{out}) };
-
-	ok($r->{rc} eq ($rc || 0) && $json, $name)
-		or diag("exit $r->{rc}\n$r->{out}$r->{err}");
-
-	return $json || {};
-}
-
-sub show {
-	return json(['show', shift], 'show');
-}
-
-sub list {
-	my ($filter) = @_;
-	my $r = run('list --json ' . ($filter || ''));
-	is($r->{rc}, 0, 'list' . ($filter ? " $filter" : ''));
-	return map { decode_json($_) } split(/\n/, $r->{out});
-}
-
-sub ids {
-	return [map { $_->{id} } list(@_)];
-}
-
-sub verify {
-	my ($id, $password) = @_;
-	return run(['verify', $id, '--password-file', '-'], $password)->{rc};
-}
-
-sub secret {
-	my ($name, $content) = @_;
-	put("$d/$name", $content);
-	chmod(0600, "$d/$name");
-	return "$d/$name";
-}
-
-sub put {
-	my ($path, $content) = @_;
-	open my $fh, '>:raw', $path or die "$path: $!\n";
-	print $fh $content;
-	close $fh or die "$path: $!\n";
-}
-
-sub content {
-	my ($path) = @_;
-	open my $fh, '<:raw', $path or die "$path: $!\n";
-	local $/;
-	return scalar(<$fh>) // '';
-}
-
-sub sum {
-	return Digest::SHA->new(256)->addfile(shift, 'b')->hexdigest();
-}
-
-sub mode {
-	return sprintf('%04o', (stat(shift))[2] & 07777);
-}
-
-sub when {
-	return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time() + shift));
-}
-
-sub text {
-	my ($octets) = @_;
-	utf8::decode($octets);
-	return $octets;
-}
 
 sub der {
 	my ($base64) = content(shift) =~ /-----BEGIN.*?\n(.*?)-----END/s;

@@ -74,6 +74,11 @@ static const dm_verb_t  *dm_main_verbs[] = {
     &dm_verb_show,
     &dm_verb_list,
     &dm_verb_verify,
+    &dm_verb_import,
+    &dm_verb_export,
+    &dm_verb_check,
+    &dm_verb_backup,
+    &dm_verb_restore,
     &dm_main_help,
     NULL
 };

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,13 @@
 
 
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);
+static void dm_cli_fatal(int sig);
+static void dm_cli_fatal_write(const char *text);
 static void dm_cli_tell(const dm_cli_t *cli, char *text);
 static void dm_cli_escape(char *out, size_t size, dm_str_t in);
+
+
+static volatile sig_atomic_t  dm_cli_fatal_json;
 
 
 int
@@ -158,8 +164,7 @@ dm_cli_only_id(dm_cli_t *cli, int argc, char **argv)
 int
 dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode)
 {
-    int        rc;
-    dm_keys_t  keys;
+    int  rc;
 
     if (access(cli->store_path, F_OK) == -1 && errno == ENOENT) {
         return dm_cli_refuse(cli, "there is no store at \"%s\": make one "
@@ -167,25 +172,91 @@ dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode)
                              "--store", cli->store_path);
     }
 
+    rc = dm_cli_open_at(cli, cli->store_path, mode);
+
+    if (rc != DM_CLI_DONE || mode != DM_STORE_WRITE) {
+        return rc;
+    }
+
+    dm_store_reserve(cli->store, cli->reserve);
+
+    if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    cli->writing = 1;
+
+    return DM_CLI_DONE;
+}
+
+
+int
+dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
+{
+    int        rc;
+    dm_keys_t  keys;
+
+    dm_cli_guard(cli, SIGBUS);
+
     rc = dm_keys_read(cli->key_path, &keys, &cli->err);
 
     if (rc == DM_OK) {
-        rc = dm_store_open(&cli->store, cli->store_path, mode, &keys,
-                           &cli->err);
+        rc = dm_store_open(&cli->store, path, mode, &keys, &cli->err);
     }
 
     dm_keys_wipe(&keys);
-
-    if (rc == DM_OK && mode == DM_STORE_WRITE) {
-        rc = dm_store_begin(cli->store, &cli->err);
-        cli->writing = (rc == DM_OK);
-    }
 
     if (rc != DM_OK) {
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
     return DM_CLI_DONE;
+}
+
+
+void
+dm_cli_guard(const dm_cli_t *cli, int sig)
+{
+    struct sigaction  action;
+
+    dm_cli_fatal_json = cli->json;
+
+    memset(&action, 0, sizeof(struct sigaction));
+    action.sa_handler = dm_cli_fatal;
+    action.sa_flags = (int) SA_RESETHAND;
+
+    (void) sigaction(sig, &action, NULL);
+}
+
+
+static void
+dm_cli_fatal(int sig)
+{
+    dm_cli_fatal_write(dm_cli_fatal_json ? "{\"error\":\"" : "dm-account: ");
+
+    if (sig == SIGBUS) {
+        dm_cli_fatal_write("a page of the store cannot be had: its disk is "
+                           "full, or its file is damaged; nothing of this "
+                           "transaction is kept");
+
+    } else {
+        dm_cli_fatal_write("the store's file is damaged: restore a backup");
+    }
+
+    dm_cli_fatal_write(dm_cli_fatal_json ? "\"}\n" : "\n");
+
+    _exit(DM_CLI_REFUSED);
+}
+
+
+/* there is nobody left to tell that this fails */
+static void
+dm_cli_fatal_write(const char *text)
+{
+    ssize_t  n;
+
+    n = write(STDERR_FILENO, text, strlen(text));
+    (void) n;
 }
 
 
@@ -288,8 +359,10 @@ dm_cli_audit(const dm_cli_t *cli)
 
     openlog("dm-account", LOG_PID, LOG_AUTHPRIV);
 
-    syslog(LOG_NOTICE, "user=\"%s\" uid=%u verb=%s id=\"%s\" store=\"%s\"",
-           user, (unsigned) getuid(), cli->verb->name, id, store);
+    syslog(LOG_NOTICE,
+           "user=\"%s\" uid=%u verb=%s id=\"%s\" store=\"%s\"%s%s",
+           user, (unsigned) getuid(), cli->verb->name, id, store,
+           cli->note[0] == '\0' ? "" : " ", cli->note);
 
     closelog();
 }

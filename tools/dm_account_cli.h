@@ -63,6 +63,8 @@ typedef struct {
 
     dm_store_t       *store;
     int               writing;              /* a transaction is open */
+    uint64_t          reserve;              /* room that it shall have */
+    char              note[96];             /* for syslog, beside the id */
     dm_err_t          err;
 } dm_cli_t;
 
@@ -114,6 +116,17 @@ int dm_cli_only_id(dm_cli_t *cli, int argc, char **argv);
 /* opens the store; with DM_STORE_WRITE a transaction too */
 int dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode);
 
+/* opens the store at another path, and begins no transaction */
+int dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode);
+
+/*
+ * A page of a mapped file cannot fail, there is a signal instead: SIGBUS where
+ * the disk is full or the file was cut short (each opened store is guarded
+ * from it), SIGSEGV or SIGABRT in LMDB where it is damaged.  From here on the
+ * process says so and exits.
+ */
+void dm_cli_guard(const dm_cli_t *cli, int sig);
+
 /* the account cli->id; the caller wipes found in any case */
 int dm_cli_find(dm_cli_t *cli, dm_found_t *found);
 
@@ -160,6 +173,11 @@ extern const dm_verb_t  dm_verb_del;
 extern const dm_verb_t  dm_verb_show;
 extern const dm_verb_t  dm_verb_list;
 extern const dm_verb_t  dm_verb_verify;
+extern const dm_verb_t  dm_verb_import;
+extern const dm_verb_t  dm_verb_export;
+extern const dm_verb_t  dm_verb_check;
+extern const dm_verb_t  dm_verb_backup;
+extern const dm_verb_t  dm_verb_restore;
 
 
 #endif /* DM_ACCOUNT_CLI_H */

@@ -133,9 +133,10 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 {
     int  opt;
 
-    init->realm = NULL;
+    init->realm = "";
     init->owner = "www-data";
     init->map_size = DM_STORE_MAP_SIZE;
+    init->gid = 0;
     init->new_key = 0;
 
     while ((opt = dm_cli_getopt(cli, ":", dm_init_opts, argc, argv)) > 0) {
@@ -161,7 +162,7 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
         return cli->status;
     }
 
-    if (init->realm == NULL) {
+    if (init->realm[0] == '\0') {
         return dm_cli_usage(cli, "--realm is needed");
     }
 

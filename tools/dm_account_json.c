@@ -3,19 +3,26 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <openssl/crypto.h>
 
+#include "dm_account_hash.h"
 #include "dm_account_json.h"
-#include "dm_account_secret.h"
 
 
 static void dm_json_free(void *p);
+static json_t *dm_json_fields(const dm_account_t *account);
+static json_t *dm_json_add(json_t *json, json_t *digest, json_t *crypt,
+    json_t *psk);
 static json_t *dm_json_strings(const dm_str_t *str, unsigned n);
 static json_t *dm_json_when(int64_t t);
-static json_t *dm_json_digest(const dm_account_t *account);
-static json_t *dm_json_psk(const dm_account_t *account);
+static json_t *dm_json_algorithms(const dm_account_t *account);
+static json_t *dm_json_ha1s(const dm_account_t *account);
+static json_t *dm_json_identities(const dm_account_t *account);
+static json_t *dm_json_psks(const dm_account_t *account);
+static json_t *dm_json_hex(dm_str_t octets);
 
 
 void
@@ -42,9 +49,32 @@ dm_json_account(const dm_account_t *account)
 {
     const char  *scheme;
 
-    scheme = dm_secret_scheme(account->crypt);
+    scheme = dm_hash_scheme(account->crypt);
 
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:s?, s:o, s:o}",
+    return dm_json_add(dm_json_fields(account), dm_json_algorithms(account),
+                       scheme == NULL ? json_null() : json_string(scheme),
+                       dm_json_identities(account));
+}
+
+
+json_t *
+dm_json_export(const dm_account_t *account, int secrets)
+{
+    if (!secrets) {
+        return dm_json_fields(account);
+    }
+
+    return dm_json_add(dm_json_fields(account), dm_json_ha1s(account),
+                       account->crypt.len == 0 ? json_null()
+                                               : dm_json_str(account->crypt),
+                       dm_json_psks(account));
+}
+
+
+static json_t *
+dm_json_fields(const dm_account_t *account)
+{
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}",
                      "id", dm_json_str(account->id),
                      "name", dm_json_str(account->name),
                      "state", account->state == DM_ACTIVE ? "active"
@@ -53,11 +83,26 @@ dm_json_account(const dm_account_t *account)
                                                account->ngroups),
                      "not_before", dm_json_when(account->not_before),
                      "not_after", dm_json_when(account->not_after),
-                     "digest", dm_json_digest(account),
-                     "crypt", scheme,
-                     "psk", dm_json_psk(account),
                      "cert_keys", dm_json_strings(account->cert_key,
                                                   account->ncert_keys));
+}
+
+
+static json_t *
+dm_json_add(json_t *json, json_t *digest, json_t *crypt, json_t *psk)
+{
+    int  failed;
+
+    failed = json_object_set_new(json, "digest", digest);
+    failed |= json_object_set_new(json, "crypt", crypt);
+    failed |= json_object_set_new(json, "psk", psk);
+
+    if (failed) {
+        json_decref(json);
+        return NULL;
+    }
+
+    return json;
 }
 
 
@@ -103,7 +148,7 @@ dm_json_when(int64_t t)
 
 
 static json_t *
-dm_json_digest(const dm_account_t *account)
+dm_json_algorithms(const dm_account_t *account)
 {
     json_t    *array;
     unsigned   i;
@@ -128,7 +173,35 @@ dm_json_digest(const dm_account_t *account)
 
 
 static json_t *
-dm_json_psk(const dm_account_t *account)
+dm_json_ha1s(const dm_account_t *account)
+{
+    json_t    *object;
+    dm_str_t   ha1;
+    unsigned   i;
+
+    object = json_object();
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        if (!account->has_ha1[i]) {
+            continue;
+        }
+
+        ha1 = (dm_str_t) { account->ha1[i], dm_digest_size(i) };
+
+        if (json_object_set_new(object, dm_digest_name(i), dm_json_hex(ha1))
+            != 0)
+        {
+            json_decref(object);
+            return NULL;
+        }
+    }
+
+    return object;
+}
+
+
+static json_t *
+dm_json_identities(const dm_account_t *account)
 {
     json_t    *array, *psk;
     unsigned   i;
@@ -146,6 +219,52 @@ dm_json_psk(const dm_account_t *account)
     }
 
     return array;
+}
+
+
+static json_t *
+dm_json_psks(const dm_account_t *account)
+{
+    json_t    *array, *psk;
+    unsigned   i;
+
+    array = json_array();
+
+    for (i = 0; i < account->npsks; i++) {
+        psk = json_pack("{s:o, s:o}",
+                        "identity", dm_json_str(account->psk[i].identity),
+                        "key", dm_json_hex(account->psk[i].key));
+
+        if (json_array_append_new(array, psk) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+
+    return array;
+}
+
+
+/* of at most DM_PSK_MAX octets, in lower case */
+static json_t *
+dm_json_hex(dm_str_t octets)
+{
+    char     text[2 * DM_PSK_MAX];
+    size_t   i;
+    json_t  *json;
+
+    static const char  digits[] = "0123456789abcdef";
+
+    for (i = 0; i < octets.len; i++) {
+        text[2 * i] = digits[octets.data[i] >> 4];
+        text[2 * i + 1] = digits[octets.data[i] & 15];
+    }
+
+    json = json_stringn(text, 2 * octets.len);
+
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return json;
 }
 
 
@@ -169,21 +288,37 @@ dm_json_print(json_t *json)
 }
 
 
-void
-dm_json_error(char *text)
+json_t *
+dm_json_text(const char *text)
 {
-    char    *p;
+    char    *copy, *p;
+    json_t  *json;
+
+    json = json_string(text);
+
+    if (json != NULL) {
+        return json;
+    }
+
+    copy = strdup(text);
+
+    for (p = copy; p != NULL && *p != '\0'; p++) {
+        *p = (*p & 0x80) ? '?' : *p;
+    }
+
+    json = json_string(copy);
+    free(copy);
+
+    return json;
+}
+
+
+void
+dm_json_error(const char *text)
+{
     json_t  *error;
 
-    error = json_pack("{s:s}", "error", text);
-
-    if (error == NULL) {
-        for (p = text; *p != '\0'; p++) {
-            *p = (*p & 0x80) ? '?' : *p;
-        }
-
-        error = json_pack("{s:s}", "error", text);
-    }
+    error = json_pack("{s:o}", "error", dm_json_text(text));
 
     (void) json_dumpf(error, stderr, JSON_COMPACT);
     (void) fputc('\n', stderr);

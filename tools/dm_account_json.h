@@ -21,8 +21,17 @@ void dm_json_init(void);
 /* the account without its secrets, one reference; NULL: out of memory */
 json_t *dm_json_account(const dm_account_t *account);
 
+/*
+ * The form that import takes, with all of its secrets, or without digest,
+ * crypt and psk.
+ */
+json_t *dm_json_export(const dm_account_t *account, int secrets);
+
 /* a string with a length; NULL if it is not UTF-8 */
 json_t *dm_json_str(dm_str_t str);
+
+/* for people: if it is not UTF-8, all but ASCII becomes "?" */
+json_t *dm_json_text(const char *text);
 
 /*
  * Writes it as one line to stdout and gives the reference up; NULL is
@@ -30,8 +39,8 @@ json_t *dm_json_str(dm_str_t str);
  */
 int dm_json_print(json_t *json);
 
-/* {"error": text} on stderr; octets that are not UTF-8 become "?" */
-void dm_json_error(char *text);
+/* {"error": text} on stderr, text as dm_json_text() makes it */
+void dm_json_error(const char *text);
 
 /* RFC 3339 in UTC into out[DM_TIME_MAX] */
 void dm_json_time(int64_t t, char *out);

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
+#include "dm_account_hash.h"
 #include "dm_account_input.h"
 #include "dm_account_secret.h"
 
@@ -15,8 +16,6 @@
 static int dm_secret_read(const char *path, dm_secret_t *secret,
     dm_err_t *err);
 static int dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
-    dm_err_t *err);
-static int dm_secret_verify_crypt(dm_str_t hash, const dm_secret_t *password,
     dm_err_t *err);
 
 
@@ -261,8 +260,8 @@ dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     }
 
     if (alg < 0) {
-        *by = dm_secret_scheme(account->crypt);
-        return dm_secret_verify_crypt(account->crypt, password, err);
+        *by = dm_hash_scheme(account->crypt);
+        return dm_hash_verify(account->crypt, password, err);
     }
 
     *by = dm_digest_name((dm_algorithm_t) alg);
@@ -287,80 +286,4 @@ dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     }
 
     return DM_OK;
-}
-
-
-static int
-dm_secret_verify_crypt(dm_str_t hash, const dm_secret_t *password,
-    dm_err_t *err)
-{
-    int                rc;
-    char               setting[DM_CRYPT_MAX + 1];
-    const char        *made;
-    struct crypt_data  data;
-
-    if (hash.len > DM_CRYPT_MAX) {
-        dm_err_set(err, "the account's password hash is too long");
-        return DM_ERROR;
-    }
-
-    memset(&data, 0, sizeof(struct crypt_data));
-
-    memcpy(setting, hash.data, hash.len);
-    setting[hash.len] = '\0';
-
-    made = crypt_r((const char *) password->data, setting, &data);
-
-    if (made == NULL || made[0] == '*') {
-        dm_err_set(err, "libcrypt cannot verify a password hash of the "
-                   "scheme %s", dm_secret_scheme(hash));
-        rc = DM_ERROR;
-
-    } else if (strlen(made) != hash.len
-               || CRYPTO_memcmp(made, setting, hash.len) != 0)
-    {
-        dm_err_set(err, "the password is wrong");
-        rc = DM_DECLINED;
-
-    } else {
-        rc = DM_OK;
-    }
-
-    OPENSSL_cleanse(&data, sizeof(struct crypt_data));
-    OPENSSL_cleanse(setting, sizeof(setting));
-
-    return rc;
-}
-
-
-const char *
-dm_secret_scheme(dm_str_t crypt)
-{
-    size_t  i, len;
-
-    static const char  *schemes[][2] = {
-        { "$y$", "yescrypt" },
-        { "$gy$", "gost-yescrypt" },
-        { "$7$", "scrypt" },
-        { "$2", "bcrypt" },
-        { "$6$", "sha512crypt" },
-        { "$5$", "sha256crypt" },
-        { "$1$", "md5crypt" },
-        { "$apr1$", "apr1" },
-        { "{SHA}", "SHA" },
-        { "{SSHA}", "SSHA" },
-        { "", "crypt" }
-    };
-
-    if (crypt.len == 0) {
-        return NULL;
-    }
-
-    for (i = 0; /* void */ ; i++) {
-        len = strlen(schemes[i][0]);
-
-        if (crypt.len >= len && memcmp(crypt.data, schemes[i][0], len) == 0) {
-            return schemes[i][1];
-        }
-    }
 }

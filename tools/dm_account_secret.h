@@ -51,8 +51,5 @@ int dm_secret_set_ha1(dm_account_t *account, dm_str_t realm,
 int dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, const char **by, dm_err_t *err);
 
-/* "yescrypt", "bcrypt", ... of a crypt hash; NULL if it is empty */
-const char *dm_secret_scheme(dm_str_t crypt);
-
 
 #endif /* DM_ACCOUNT_SECRET_H */

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "dm_account_cli.h"
+#include "dm_account_hash.h"
 #include "dm_account_input.h"
 #include "dm_account_json.h"
-#include "dm_account_secret.h"
 
 
 #define DM_VIEW_DAYS_MAX  36500
@@ -181,7 +181,7 @@ dm_view_text(const dm_account_t *account)
 {
     const char  *scheme;
 
-    scheme = dm_secret_scheme(account->crypt);
+    scheme = dm_hash_scheme(account->crypt);
 
     printf("id          %.*s\n", dm_cli_arg(account->id));
     printf("name        %.*s\n", dm_cli_arg(account->name));

@@ -339,6 +339,7 @@ dm_account_encode(const dm_account_t *account, dm_sealer_t *sealer,
     dm_account_bind(ad, store_id, out, (size_t) (clear.pos - out));
 
     rc = DM_ERROR;
+    len = 0;
 
     if (!clear.bad && !secrets.bad) {
         rc = dm_sealer_seal(sealer, ad, DM_BOUND, plain, clear.pos, &len);

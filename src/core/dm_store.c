@@ -241,10 +241,26 @@ static int
 dm_store_identify(dm_store_t *store, dm_err_t *err)
 {
     int          fd;
+    MDB_stat     env;
+    MDB_envinfo  info;
     struct stat  sb, locked;
 
-    if (mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &sb) == -1) {
+    /* the file last: it grows before LMDB says that it has */
+
+    if (mdb_env_info(store->env, &info) != 0
+        || mdb_env_stat(store->env, &env) != 0
+        || mdb_env_get_fd(store->env, &fd) != 0
+        || fstat(fd, &sb) == -1)
+    {
         return dm_store_fail(store, errno, "cannot be examined", err);
+    }
+
+    /* to read a page that is not there is to be killed */
+
+    if ((uint64_t) sb.st_size / env.ms_psize <= info.me_last_pgno) {
+        dm_err_set(err, "store \"%s\" is damaged: its file was cut short",
+                   store->path);
+        return DM_INVALID;
     }
 
     store->dev = sb.st_dev;
@@ -485,7 +501,7 @@ int
 dm_store_fit(dm_store_t *store, dm_err_t *err)
 {
     int          fd;
-    size_t       size, file;
+    size_t       size, file, need;
     MDB_stat     env;
     struct stat  sb;
     MDB_envinfo  info;
@@ -504,8 +520,15 @@ dm_store_fit(dm_store_t *store, dm_err_t *err)
 
     file = (size_t) sb.st_size;
     size = file > info.me_mapsize ? file : info.me_mapsize;
+    need = (info.me_last_pgno + 1) * env.ms_psize;
 
-    if ((info.me_last_pgno + 1) * env.ms_psize > size / 10 * 9) {
+    /* a large transaction may copy each page before it changes it */
+
+    if (store->reserve != 0) {
+        need = 2 * need + store->reserve;
+    }
+
+    while (need > size / 10 * 9) {
         size *= 2;
     }
 

@@ -61,6 +61,7 @@ struct dm_store_s {
 
     MDB_txn          *write;                /* NULL: none is open */
     int               lock;                 /* what a writer locks, or -1 */
+    uint64_t          reserve;              /* octets, dm_store_reserve() */
     unsigned          changed;              /* in the write transaction */
 
     dm_store_meta_t   meta;
@@ -124,8 +125,8 @@ int dm_store_decode(dm_store_t *store, dm_str_t id, unsigned char *record,
 
 /*
  * Brings the map to the size of the data file, which a writer that holds the
- * lock doubles where it is 90 % full.  No transaction may be open.  DM_OK or
- * DM_ERROR.
+ * lock doubles where it is 90 % full, or would be with what is reserved.  No
+ * transaction may be open.  DM_OK or DM_ERROR.
  */
 int dm_store_fit(dm_store_t *store, dm_err_t *err);
 

@@ -2,26 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "dm_store_internal.h"
-#include "dm_store_write.h"
+#include "dm_store_write_internal.h"
 #include "dm_wire.h"
-
-
-/* name, userhashes, PSK identities, certificate keys */
-#define DM_STORE_KEYS  (1 + DM_NALGORITHMS + DM_PSKS + DM_CERT_KEYS)
-
-
-/* of LMDB's keys, whoever wrote them */
-#define DM_STORE_NAME_MAX  511
-
-
-/* what an account is found by, beside its id */
-typedef struct {
-    unsigned         n;
-    dm_store_key_t   key[DM_STORE_KEYS];
-    const char      *what[DM_STORE_KEYS];
-    dm_str_t         text[DM_STORE_KEYS];
-} dm_store_keys_t;
 
 
 /* what dm_store_walk() was given */
@@ -40,16 +22,16 @@ static int dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err);
 static void dm_store_count(dm_store_t *store, const dm_account_t *account,
     int n);
-static int dm_store_list_keys(dm_store_t *store, const dm_account_t *account,
-    dm_store_keys_t *keys, dm_err_t *err);
 static int dm_store_add_key(dm_store_keys_t *keys, dm_store_index_t index,
     dm_str_t key, const char *what, dm_str_t text);
-static int dm_store_check_free(dm_store_t *store, const dm_store_keys_t *keys,
+static int dm_store_claim_keys(dm_store_t *store, const dm_store_keys_t *keys,
     dm_str_t id, dm_err_t *err);
+static int dm_store_claim(dm_store_t *store, const dm_store_key_t *key,
+    dm_str_t id, dm_str_t *owner, dm_err_t *err);
+static int dm_store_unclaim_keys(dm_store_t *store,
+    const dm_store_keys_t *keys, unsigned claimed, dm_err_t *err);
 static int dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
-    dm_err_t *err);
-static int dm_store_get(dm_store_t *store, const dm_store_key_t *key,
-    dm_str_t *value, dm_err_t *err);
+    const dm_store_keys_t *keep, dm_err_t *err);
 static int dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
     dm_str_t value, dm_err_t *err);
 static int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
@@ -59,6 +41,8 @@ static int dm_store_visit(dm_store_t *store, MDB_cursor *cursor,
 static int dm_store_step(dm_store_t *store, MDB_cursor *cursor,
     unsigned char *name, size_t *name_len, unsigned char *record, size_t *len,
     dm_err_t *err);
+static int dm_store_is_behind(const MDB_val *key, const unsigned char *name,
+    size_t len);
 
 
 int
@@ -146,6 +130,15 @@ dm_store_abort(dm_store_t *store)
 }
 
 
+void
+dm_store_reserve(dm_store_t *store, uint64_t octets)
+{
+    /* no more than what can be added to and doubled */
+
+    store->reserve = octets < SIZE_MAX / 8 ? octets : SIZE_MAX / 8;
+}
+
+
 static int
 dm_store_write_meta(dm_store_t *store, dm_err_t *err)
 {
@@ -176,6 +169,22 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
 
     return dm_store_set(store, DM_DB_META, dm_str(DM_STORE_META_KEY),
                         (dm_str_t) { record, len + sealed }, err);
+}
+
+
+int
+dm_store_has(dm_store_t *store, dm_str_t id, dm_err_t *err)
+{
+    int             rc;
+    dm_str_t        record;
+    dm_store_key_t  key;
+
+    rc = dm_store_key(&key, DM_BY_ID, id);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    return dm_store_get(store, store->write, &key, &record, err);
 }
 
 
@@ -228,7 +237,7 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
         return rc;
     }
 
-    rc = dm_store_drop_keys(store, &old, err);
+    rc = dm_store_drop_keys(store, &old, NULL, err);
 
     if (rc == DM_OK) {
         rc = dm_store_unset(store, DM_DB_ACCOUNT, old.id, err);
@@ -275,33 +284,23 @@ dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err)
 {
     int              rc;
-    unsigned         i;
     dm_store_keys_t  keys;
 
     if (dm_store_list_keys(store, account, &keys, err) != DM_OK) {
         return DM_ERROR;
     }
 
-    rc = dm_store_check_free(store, &keys, account->id, err);
+    rc = dm_store_claim_keys(store, &keys, account->id, err);
     if (rc != DM_OK) {
         return rc;
     }
 
     if (old != NULL) {
-        if (dm_store_drop_keys(store, old, err) != DM_OK) {
+        if (dm_store_drop_keys(store, old, &keys, err) != DM_OK) {
             return DM_ERROR;
         }
 
         dm_store_count(store, old, -1);
-    }
-
-    for (i = 0; i < keys.n; i++) {
-        rc = dm_store_set(store, keys.key[i].db,
-                          (dm_str_t) { keys.key[i].data, keys.key[i].len },
-                          account->id, err);
-        if (rc != DM_OK) {
-            return rc;
-        }
     }
 
     rc = dm_store_set(store, DM_DB_ACCOUNT, account->id, record, err);
@@ -318,6 +317,19 @@ dm_store_exchange(dm_store_t *store, const dm_account_t *old,
 static void
 dm_store_count(dm_store_t *store, const dm_account_t *account, int n)
 {
+    store->meta.accounts += (uint64_t) n;
+
+    if (dm_store_lacks_sha256(account)) {
+        store->meta.lacks_sha256 += (uint64_t) n;
+    }
+
+    store->changed = 1;
+}
+
+
+int
+dm_store_lacks_sha256(const dm_account_t *account)
+{
     unsigned  alg, any;
 
     any = 0;
@@ -326,17 +338,11 @@ dm_store_count(dm_store_t *store, const dm_account_t *account, int n)
         any |= account->has_ha1[alg];
     }
 
-    store->meta.accounts += (uint64_t) n;
-
-    if (any && !account->has_ha1[DM_SHA256]) {
-        store->meta.lacks_sha256 += (uint64_t) n;
-    }
-
-    store->changed = 1;
+    return any && !account->has_ha1[DM_SHA256];
 }
 
 
-static int
+int
 dm_store_list_keys(dm_store_t *store, const dm_account_t *account,
     dm_store_keys_t *keys, dm_err_t *err)
 {
@@ -403,29 +409,37 @@ dm_store_add_key(dm_store_keys_t *keys, dm_store_index_t index, dm_str_t key,
 }
 
 
+/* DM_OK; DM_EXISTS: one is another's, and the index is as before; DM_ERROR */
 static int
-dm_store_check_free(dm_store_t *store, const dm_store_keys_t *keys,
+dm_store_claim_keys(dm_store_t *store, const dm_store_keys_t *keys,
     dm_str_t id, dm_err_t *err)
 {
     int       rc;
     dm_str_t  owner;
-    unsigned  i;
+    unsigned  i, claimed;
+
+    claimed = 0;
 
     for (i = 0; i < keys->n; i++) {
-        rc = dm_store_get(store, &keys->key[i], &owner, err);
+        rc = dm_store_claim(store, &keys->key[i], id, &owner, err);
 
         if (rc == DM_ERROR) {
             return DM_ERROR;
         }
 
-        if (rc == DM_OK && !dm_str_eq(owner, id)) {
+        if (rc == DM_OK) {
+            claimed |= 1u << i;
+            continue;
+        }
+
+        if (!dm_str_eq(owner, id)) {
             dm_err_set(err, "account \"%.*s\" cannot be written: account "
                        "\"%.*s\" already has the %s \"%.*s\"", (int) id.len,
                        (const char *) id.data, (int) owner.len,
                        (const char *) owner.data, keys->what[i],
                        (int) keys->text[i].len,
                        (const char *) keys->text[i].data);
-            return DM_EXISTS;
+            return dm_store_unclaim_keys(store, keys, claimed, err);
         }
     }
 
@@ -433,10 +447,68 @@ dm_store_check_free(dm_store_t *store, const dm_store_keys_t *keys,
 }
 
 
-/* an entry that is another account's stays: somebody damaged the store */
+/*
+ * DM_OK: the entry was made; DM_EXISTS: there is one, and owner is LMDB's own
+ * until the next write; DM_ERROR.
+ */
+static int
+dm_store_claim(dm_store_t *store, const dm_store_key_t *key, dm_str_t id,
+    dm_str_t *owner, dm_err_t *err)
+{
+    int      rc;
+    MDB_val  name, data;
+
+    name.mv_data = (void *) key->data;
+    name.mv_size = key->len;
+    data.mv_data = (void *) id.data;
+    data.mv_size = id.len;
+
+    rc = mdb_put(store->write, store->dbi[key->db], &name, &data,
+                 MDB_NOOVERWRITE);
+
+    if (rc == MDB_KEYEXIST) {
+        owner->data = data.mv_data;
+        owner->len = data.mv_size;
+        return DM_EXISTS;
+    }
+
+    if (rc != 0) {
+        return dm_store_fail(store, rc, "cannot be written", err);
+    }
+
+    return DM_OK;
+}
+
+
+/* DM_EXISTS, whose reason is in err already, or DM_ERROR */
+static int
+dm_store_unclaim_keys(dm_store_t *store, const dm_store_keys_t *keys,
+    unsigned claimed, dm_err_t *err)
+{
+    unsigned  i;
+
+    for (i = 0; i < keys->n; i++) {
+        if ((claimed & 1u << i)
+            && dm_store_unset(store, keys->key[i].db,
+                              (dm_str_t) { keys->key[i].data,
+                                           keys->key[i].len }, err)
+               != DM_OK)
+        {
+            return DM_ERROR;
+        }
+    }
+
+    return DM_EXISTS;
+}
+
+
+/*
+ * Removes the account's entries but those in keep, which may be NULL.  One
+ * that is another account's stays: somebody damaged the store.
+ */
 static int
 dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
-    dm_err_t *err)
+    const dm_store_keys_t *keep, dm_err_t *err)
 {
     int              rc;
     dm_str_t         owner, name;
@@ -448,7 +520,14 @@ dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
     }
 
     for (i = 0; i < keys.n; i++) {
-        rc = dm_store_get(store, &keys.key[i], &owner, err);
+        name.data = keys.key[i].data;
+        name.len = keys.key[i].len;
+
+        if (keep != NULL && dm_store_has_key(keep, keys.key[i].db, name)) {
+            continue;
+        }
+
+        rc = dm_store_get(store, store->write, &keys.key[i], &owner, err);
 
         if (rc == DM_ERROR) {
             return DM_ERROR;
@@ -457,9 +536,6 @@ dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
         if (rc == DM_DECLINED || !dm_str_eq(owner, account->id)) {
             continue;
         }
-
-        name.data = keys.key[i].data;
-        name.len = keys.key[i].len;
 
         if (dm_store_unset(store, keys.key[i].db, name, err) != DM_OK) {
             return DM_ERROR;
@@ -470,10 +546,27 @@ dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
 }
 
 
-/* value is LMDB's own until the next write */
-static int
-dm_store_get(dm_store_t *store, const dm_store_key_t *key, dm_str_t *value,
-    dm_err_t *err)
+int
+dm_store_has_key(const dm_store_keys_t *keys, dm_store_db_t db, dm_str_t name)
+{
+    unsigned  i;
+
+    for (i = 0; i < keys->n; i++) {
+        if (keys->key[i].db == db
+            && dm_str_eq((dm_str_t) { keys->key[i].data, keys->key[i].len },
+                         name))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
+    dm_str_t *value, dm_err_t *err)
 {
     int      rc;
     MDB_val  name, data;
@@ -481,14 +574,15 @@ dm_store_get(dm_store_t *store, const dm_store_key_t *key, dm_str_t *value,
     name.mv_data = (void *) key->data;
     name.mv_size = key->len;
 
-    rc = mdb_get(store->write, store->dbi[key->db], &name, &data);
+    rc = mdb_get(txn, store->dbi[key->db], &name, &data);
 
     if (rc == MDB_NOTFOUND) {
         return DM_DECLINED;
     }
 
     if (rc != 0) {
-        return dm_store_fail(store, rc, "cannot be read", err);
+        (void) dm_store_fail(store, rc, "cannot be read", err);
+        return DM_ERROR;
     }
 
     value->data = data.mv_data;
@@ -646,7 +740,11 @@ dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
         return dm_store_fail(store, rc, "cannot be read", err);
     }
 
-    if (key.mv_size > DM_STORE_NAME_MAX) {
+    /* where the file is damaged, names may lead round and round */
+
+    if (key.mv_size > DM_STORE_NAME_MAX
+        || !dm_store_is_behind(&key, name, *name_len))
+    {
         return dm_store_fail(store, MDB_CORRUPTED, "cannot be read", err);
     }
 
@@ -661,4 +759,16 @@ dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
     }
 
     return DM_OK;
+}
+
+
+/* in the order of LMDB */
+static int
+dm_store_is_behind(const MDB_val *key, const unsigned char *name, size_t len)
+{
+    int  rc;
+
+    rc = memcmp(key->mv_data, name, key->mv_size < len ? key->mv_size : len);
+
+    return rc > 0 || (rc == 0 && key->mv_size > len);
 }

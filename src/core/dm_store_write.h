@@ -33,6 +33,19 @@ int dm_store_commit(dm_store_t *store, dm_err_t *err);
 void dm_store_abort(dm_store_t *store);
 
 /*
+ * From now on each transaction begins with room for that many octets of new
+ * records and entries in the map, and to change whatever is there: a map that
+ * gets full within a transaction ends it.
+ */
+void dm_store_reserve(dm_store_t *store, uint64_t octets);
+
+/*
+ * Whether there is an account with that id, in the write transaction: DM_OK,
+ * DM_DECLINED or DM_ERROR.
+ */
+int dm_store_has(dm_store_t *store, dm_str_t id, dm_err_t *err);
+
+/*
  * Adds the account, or replaces the one with its id; revision and time of
  * change are set here.  Record, indexes and counters change together.
  * account may point into what dm_store_lookup() returned.  DM_OK; DM_INVALID;
@@ -59,6 +72,35 @@ int dm_store_walk(dm_store_t *store,
     int (*fn)(const dm_account_t *account, void *data),
     int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
     void *data, dm_err_t *err);
+
+/*
+ * Reads all of the store in one snapshot, and calls damage for each record
+ * that cannot be opened, entry that an account lacks or does not hold, and
+ * counter that is wrong; fn, which may be NULL, as dm_store_walk() does for
+ * each account that can be opened.  What there is of damage is in *damages.
+ * DM_OK: it was all read; DM_ERROR, or what fn returned.
+ */
+int dm_store_check(dm_store_t *store,
+    int (*fn)(const dm_account_t *account, void *data),
+    void (*damage)(const dm_err_t *what, void *data), void *data,
+    uint64_t *damages, dm_err_t *err);
+
+/*
+ * Makes a new store at path, which must not exist (its parent must): a copy
+ * of the store as it is now, without the room that is free in it.  Owners and
+ * modes are those of the store at like.  The store can be open in any mode.
+ * DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
+ */
+int dm_store_copy(dm_store_t *store, const char *path, const char *like,
+    dm_err_t *err);
+
+/*
+ * Exchanges the stores at path and at fresh, in the same file system, at once
+ * and when no writer is in the one at path; where nothing is at path, it only
+ * renames, and *old is 0, else 1.  DM_OK or DM_ERROR.
+ */
+int dm_store_install(const char *fresh, const char *path, int *old,
+    dm_err_t *err);
 
 
 #endif /* DM_STORE_WRITE_H */

@@ -325,6 +325,7 @@ cramp(struct rlimit *limit)
 
     must(getrlimit(RLIMIT_AS, limit) == 0);
 
+    pages = 0;
     f = fopen("/proc/self/statm", "r");
     must(f != NULL && fscanf(f, "%lu", &pages) == 1);
     fclose(f);

@@ -1,0 +1,64 @@
+/* What the parts that change a store share */
+
+#ifndef DM_STORE_WRITE_INTERNAL_H
+#define DM_STORE_WRITE_INTERNAL_H
+
+
+#include "dm_store_internal.h"
+#include "dm_store_write.h"
+
+
+/* name, userhashes, PSK identities, certificate keys */
+#define DM_STORE_KEYS  (1 + DM_NALGORITHMS + DM_PSKS + DM_CERT_KEYS)
+
+/* of LMDB's keys, whoever wrote them */
+#define DM_STORE_NAME_MAX  511
+
+
+/* what an account is found by, beside its id */
+typedef struct {
+    unsigned         n;
+    dm_store_key_t   key[DM_STORE_KEYS];
+    const char      *what[DM_STORE_KEYS];
+    dm_str_t         text[DM_STORE_KEYS];
+} dm_store_keys_t;
+
+
+/* 1 if it counts for the meta record's lacks_sha256, else 0 */
+int dm_store_lacks_sha256(const dm_account_t *account);
+
+/* DM_OK or DM_ERROR; keys point into the account */
+int dm_store_list_keys(dm_store_t *store, const dm_account_t *account,
+    dm_store_keys_t *keys, dm_err_t *err);
+
+/* 1 if the entry is of one of keys, else 0 */
+int dm_store_has_key(const dm_store_keys_t *keys, dm_store_db_t db,
+    dm_str_t name);
+
+/*
+ * value is LMDB's own until the next write or the end of txn.  DM_OK,
+ * DM_DECLINED or DM_ERROR.
+ */
+int dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
+    dm_str_t *value, dm_err_t *err);
+
+
+/*
+ * Calls build for a new directory beside path, closed to all others, and
+ * renames it to path, which must not exist, when it is complete and on the
+ * disk.  Nothing is left behind where it fails.  DM_OK, DM_INVALID, DM_EXISTS
+ * or DM_ERROR.
+ */
+int dm_store_make(const char *path,
+    int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
+    dm_err_t *err);
+
+/* gives the file below path to them and syncs it.  DM_OK or DM_ERROR */
+int dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
+    mode_t mode, dm_err_t *err);
+
+/* syncs the directory that path stands in.  DM_OK or DM_ERROR */
+int dm_store_sync_parent(const char *path, dm_err_t *err);
+
+
+#endif /* DM_STORE_WRITE_INTERNAL_H */

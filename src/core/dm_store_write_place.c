@@ -1,0 +1,405 @@
+/* Directories of stores: made complete or not at all, copied, exchanged */
+
+#define _GNU_SOURCE     /* renameat2() */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dm_store_write_internal.h"
+
+
+/* what dm_store_copy() was given */
+typedef struct {
+    dm_store_t  *store;
+    const char  *like;
+} dm_store_copy_t;
+
+
+static char *dm_store_trim(const char *path, dm_err_t *err);
+static int dm_store_make_at(const char *path,
+    int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
+    dm_err_t *err);
+static void dm_store_discard(const char *path);
+static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
+static int dm_store_touch(const char *path, const char *file, dm_err_t *err);
+static int dm_store_give_like(const char *path, const char *like,
+    dm_err_t *err);
+static int dm_store_lock_file(const char *path, int *fd, dm_err_t *err);
+
+
+int
+dm_store_make(const char *path,
+    int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
+    dm_err_t *err)
+{
+    int    rc;
+    char  *copy;
+
+    copy = dm_store_trim(path, err);
+    if (copy == NULL) {
+        return DM_ERROR;
+    }
+
+    rc = dm_store_make_at(copy, build, data, err);
+
+    free(copy);
+
+    return rc;
+}
+
+
+/* a final slash would put what is built beside it inside it */
+static char *
+dm_store_trim(const char *path, dm_err_t *err)
+{
+    char    *copy;
+    size_t   len;
+
+    len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+
+    copy = strndup(path, len);
+
+    if (copy == NULL) {
+        dm_err_set(err, "out of memory");
+    }
+
+    return copy;
+}
+
+
+static int
+dm_store_make_at(const char *path,
+    int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
+    dm_err_t *err)
+{
+    int          rc;
+    char        *temp;
+    size_t       size;
+    struct stat  sb;
+
+    if (lstat(path, &sb) == 0) {
+        dm_err_set(err, "\"%s\" exists: a store is made only where nothing "
+                   "is", path);
+        return DM_EXISTS;
+    }
+
+    size = strlen(path) + sizeof(".XXXXXX");
+
+    temp = malloc(size);
+    if (temp == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    (void) snprintf(temp, size, "%s.XXXXXX", path);
+
+    if (mkdtemp(temp) == NULL) {
+        dm_err_set(err, "store \"%s\" cannot be made in its directory: %s",
+                   path, strerror(errno));
+        free(temp);
+        return DM_INVALID;
+    }
+
+    rc = build(temp, data, err);
+
+    if (rc == DM_OK && rename(temp, path) == -1) {
+        rc = (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
+             ? DM_EXISTS : DM_ERROR;
+        dm_err_set(err, "store \"%s\" cannot be put in its place: %s", path,
+                   strerror(errno));
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_store_sync_parent(path, err);
+
+    } else {
+        dm_store_discard(temp);
+    }
+
+    free(temp);
+
+    return rc;
+}
+
+
+static void
+dm_store_discard(const char *path)
+{
+    char        *name;
+    unsigned     i;
+
+    static const char *const  file[] = { DM_STORE_DATA, DM_STORE_LOCK };
+
+    for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+        name = dm_store_join(path, file[i]);
+
+        if (name != NULL) {
+            (void) unlink(name);
+            free(name);
+        }
+    }
+
+    (void) rmdir(path);
+}
+
+
+int
+dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
+    mode_t mode, dm_err_t *err)
+{
+    int    fd, rc;
+    char  *name;
+
+    name = dm_store_join(path, file);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+
+    rc = (fd == -1 || fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1
+          || fsync(fd) == -1)
+         ? DM_ERROR : DM_OK;
+
+    if (rc != DM_OK) {
+        dm_err_set(err, "\"%s\" cannot be given to group id %u: %s", name,
+                   (unsigned) gid, strerror(errno));
+    }
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    free(name);
+
+    return rc;
+}
+
+
+int
+dm_store_sync_parent(const char *path, dm_err_t *err)
+{
+    int     fd, rc;
+    char   *parent, *slash;
+
+    parent = strdup(path);
+    if (parent == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    slash = strrchr(parent, '/');
+
+    if (slash != NULL) {
+        slash[slash == parent ? 1 : 0] = '\0';
+    }
+
+    fd = open(slash == NULL ? "." : parent, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    rc = (fd == -1 || fsync(fd) == -1) ? DM_ERROR : DM_OK;
+
+    if (rc != DM_OK) {
+        dm_err_set(err, "the directory of \"%s\" cannot be synced: %s", path,
+                   strerror(errno));
+    }
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    free(parent);
+
+    return rc;
+}
+
+
+int
+dm_store_copy(dm_store_t *store, const char *path, const char *like,
+    dm_err_t *err)
+{
+    dm_store_copy_t  copy;
+
+    copy = (dm_store_copy_t) { store, like };
+
+    return dm_store_make(path, dm_store_build_copy, &copy, err);
+}
+
+
+static int
+dm_store_build_copy(const char *path, void *data, dm_err_t *err)
+{
+    int               rc;
+    dm_store_copy_t  *copy;
+
+    copy = data;
+
+    rc = mdb_env_copy2(copy->store->env, path, MDB_CP_COMPACT);
+    if (rc != 0) {
+        return dm_store_fail(copy->store, rc, "cannot be copied", err);
+    }
+
+    if (dm_store_touch(path, DM_STORE_LOCK, err) != DM_OK
+        || dm_store_give_like(path, copy->like, err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* LMDB would make the lock file for itself, and not for the workers */
+static int
+dm_store_touch(const char *path, const char *file, dm_err_t *err)
+{
+    int    fd;
+    char  *name;
+
+    name = dm_store_join(path, file);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        dm_err_set(err, "\"%s\" cannot be made: %s", name, strerror(errno));
+        free(name);
+        return DM_ERROR;
+    }
+
+    close(fd);
+    free(name);
+
+    return DM_OK;
+}
+
+
+static int
+dm_store_give_like(const char *path, const char *like, dm_err_t *err)
+{
+    char         *data;
+    mode_t        mode;
+    struct stat   dir, file;
+
+    data = dm_store_join(like, DM_STORE_DATA);
+    if (data == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    if (stat(like, &dir) == -1 || stat(data, &file) == -1) {
+        dm_err_set(err, "\"%s\" cannot be examined: %s", data,
+                   strerror(errno));
+        free(data);
+        return DM_ERROR;
+    }
+
+    free(data);
+
+    mode = file.st_mode & 0666;
+
+    /* who reads the data writes the lock; the directory is opened last */
+
+    if (dm_store_give(path, DM_STORE_DATA, file.st_uid, file.st_gid, mode, err)
+           != DM_OK
+        || dm_store_give(path, DM_STORE_LOCK, file.st_uid, file.st_gid,
+                         mode | (mode & 0444) >> 1, err)
+           != DM_OK
+        || dm_store_give(path, ".", dir.st_uid, dir.st_gid,
+                         dir.st_mode & 07777, err)
+           != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_store_install(const char *fresh, const char *path, int *old, dm_err_t *err)
+{
+    int          fd, rc;
+    struct stat  sb;
+
+    fd = -1;
+    *old = (lstat(path, &sb) == 0);
+
+    rc = *old ? dm_store_lock_file(path, &fd, err) : DM_OK;
+
+    if (rc == DM_OK
+        && renameat2(AT_FDCWD, fresh, AT_FDCWD, path,
+                     *old ? RENAME_EXCHANGE : 0)
+           == -1)
+    {
+        dm_err_set(err, "\"%s\" cannot be exchanged with \"%s\": %s", path,
+                   fresh, strerror(errno));
+        rc = DM_ERROR;
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_store_sync_parent(path, err);
+    }
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    return rc;
+}
+
+
+/* the lock of its writers, see dm_store_internal.h */
+static int
+dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
+{
+    int          rc;
+    char        *name;
+    struct stat  sb, locked;
+
+    name = dm_store_join(path, DM_STORE_DATA);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    /* each turn means that somebody else has exchanged it meanwhile */
+
+    do {
+        if (*fd != -1) {
+            close(*fd);
+        }
+
+        *fd = open(name, O_RDWR|O_CLOEXEC);
+
+        do {
+            rc = flock(*fd, LOCK_EX);
+        } while (rc == -1 && errno == EINTR);
+
+        if (rc == -1 || fstat(*fd, &locked) == -1 || stat(name, &sb) == -1) {
+            dm_err_set(err, "\"%s\" is no store that could be replaced: "
+                       "\"%s\" cannot be locked: %s", path, name,
+                       strerror(errno));
+            free(name);
+            return DM_ERROR;
+        }
+
+    } while (sb.st_dev != locked.st_dev || sb.st_ino != locked.st_ino);
+
+    free(name);
+
+    return DM_OK;
+}

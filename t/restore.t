@@ -1,0 +1,151 @@
+#!/usr/bin/perl
+
+# Tests for dm-account import, backup and restore while nginx serves from the
+# store: no request is lost, and what is in force is what was restored.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(12);
+
+my $d = $t->testdir();
+
+store($t, realm => 'example', args => [ '--map-size', '1m' ]);
+account($t, 'add', 'me', { password => 'secret' });
+account($t, 'add', 'other', { password => 'secret' });
+
+$t->write_file('file', 'here');
+$t->write_file_expand('nginx.conf', <<'EOF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    keepalive_requests 10;
+
+    dm_sec_account_store %%TESTDIR%%/store;
+    dm_sec_store_key     %%TESTDIR%%/store.key;
+    dm_sec_lockout       off;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        root %%TESTDIR%%;
+
+        dm_sec_plaintext_auth on;
+        dm_sec_auth           basic;
+    }
+}
+
+EOF
+
+$t->run();
+
+# a client for each of the accounts: me is in every store, other is not
+
+foreach my $user (qw/ me other /) {
+    $t->write_file("status-$user", '');
+    $t->run_daemon(\&serve_client, $user);
+}
+
+ok(soon('other', 200), 'served');
+account($t, 'backup', "$d/backup");
+account($t, 'del', 'other');
+ok(soon('other', 401), 'an account is deleted');
+
+like(account($t, 'restore', "$d/backup"), qr/^restored 2 accounts, realm "ex/,
+    'restore');
+ok(soon('other', 200), 'the account is there again');
+
+account($t, 'disable', 'other');
+ok(soon('other', 403), 'a change in the restored store');
+
+# many accounts in one transaction, for which the map grows
+
+like(account($t, 'import', '-', { stdin => join '', map {
+    "{\"id\":\"n$_\",\"password\":\"$_\"}\n" } 1 .. 5000 }),
+    qr/: 5000 added/, 'import');
+ok(soon('other', 403), 'after the import');
+is(status(keepalive(8080)->request(request('GET', '/file',
+    basic('n5000', '5000')))), 200, 'an imported account');
+
+like(account($t, 'restore', "$d/backup"), qr/^restored 2 /, 'restore again');
+ok(soon('other', 200), 'the account is enabled again');
+
+$t->stop_daemons();
+
+my %me = counts('me');
+my $answered = delete $me{200};
+
+cmp_ok($answered, '>', 300, 'many requests meanwhile');
+is_deeply(\%me, {}, 'none of them was lost or refused');
+
+###############################################################################
+
+# asks again and again, one worker after the other, and notes each status
+
+sub serve_client {
+    my ($user) = @_;
+    my ($client);
+
+    open my $fh, '>>', "$d/status-$user" or die "Can't open: $!\n";
+    $fh->autoflush(1);
+
+    for ( ;; ) {
+        $client ||= keepalive(8080);
+
+        my $r = $client->request(request('GET', '/file',
+            basic($user, 'secret')));
+        print $fh status($r) || 0, "\n";
+
+        # nginx says so where it ends a connection
+        undef $client if ($r // '') !~ /^Connection: keep-alive\r$/m;
+
+        select undef, undef, undef, 0.005;
+    }
+}
+
+# whether it is answered so before long, and then again and again
+sub soon {
+    my ($user, $status) = @_;
+
+    return wait_for(5, sub {
+        my @last = split /\n/, $t->read_file("status-$user");
+
+        return @last > 20
+            && !grep { $_ ne $status } @last[-20 .. -1];
+    });
+}
+
+sub counts {
+    my ($user) = @_;
+    my (%count);
+
+    $count{$_}++ foreach split /\n/, $t->read_file("status-$user");
+
+    return %count;
+}
+
+###############################################################################

@@ -1,0 +1,288 @@
+#include "store_fixture.h"
+
+
+#define DAMAGES  8
+
+
+/* what dm_store_check() said */
+static struct {
+    unsigned  accounts;
+    unsigned  n;
+    dm_err_t  what[DAMAGES];
+} said;
+
+
+static int
+count_account(const dm_account_t *account, void *data)
+{
+    assert_ptr_equal(data, &said);
+    assert_true(account->id.len > 0);
+    said.accounts++;
+
+    return DM_OK;
+}
+
+
+static void
+note_damage(const dm_err_t *what, void *data)
+{
+    assert_ptr_equal(data, &said);
+    assert_true(said.n < DAMAGES);
+    said.what[said.n++] = *what;
+}
+
+
+static void
+check(unsigned accounts, unsigned damages)
+{
+    dm_err_t     err;
+    uint64_t     n;
+    dm_store_t  *store;
+
+    memset(&said, 0, sizeof(said));
+
+    store = open_store(DM_STORE_READ);
+
+    if (dm_store_check(store, count_account, note_damage, &said, &n, &err)
+        != DM_OK)
+    {
+        fail_msg("%s", err.text);
+    }
+
+    assert_int_equal(said.accounts, accounts);
+    assert_int_equal(said.n, n);
+
+    if (n != damages) {
+        fail_msg("%u damages, not %u: \"%s\"", said.n, damages,
+                 said.what[0].text);
+    }
+
+    /* without fn, from a backup's mode of opening */
+
+    dm_store_close(store);
+    store = open_store(DM_STORE_PEEK);
+    memset(&said, 0, sizeof(said));
+    assert_int_equal(dm_store_check(store, NULL, note_damage, &said, &n, NULL),
+                     DM_OK);
+    assert_int_equal(n, damages);
+    dm_store_close(store);
+}
+
+
+static void
+said_so(unsigned i, const char *what)
+{
+    if (strstr(said.what[i].text, what) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", what, said.what[i].text);
+    }
+}
+
+
+static void
+filled(void **state)
+{
+    dm_store_t  *store;
+
+    assert_int_equal(fresh(state), DM_OK);
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+    dm_store_close(store);
+}
+
+
+static void
+test_sound(void **state)
+{
+    (void) state;
+
+    check(0, 0);
+    filled(state);
+    check(2, 0);
+}
+
+
+static void
+test_index_lacks(void **state)
+{
+    filled(state);
+    forge("name", str("alice"), (dm_str_t) { NULL, 0 });
+    check(2, 1);
+    said_so(0, "account \"A\" cannot be found by its name \"alice\": the "
+            "index has no such entry");
+
+    filled(state);
+    forge("psk", str("psk b"), (dm_str_t) { NULL, 0 });
+    check(2, 1);
+    said_so(0, "\"A\" cannot be found by its PSK identity \"psk b\"");
+}
+
+
+static void
+test_index_leads_elsewhere(void **state)
+{
+    filled(state);
+    forge("name", str("alice"), str("B"));
+    check(2, 2);
+    said_so(0, "\"A\" cannot be found by its name \"alice\": the index leads "
+            "to another");
+    said_so(1, "the name index has an entry that leads to account \"B\", "
+            "which does not hold it");
+}
+
+
+static void
+test_index_has_more(void **state)
+{
+    filled(state);
+    forge("psk", str("more"), str("A"));
+    check(2, 1);
+    said_so(0, "the PSK index has an entry that leads to account \"A\", which "
+            "does not hold it");
+
+    filled(state);
+    forge("cert", str("0123456789abcdef0123456789abcdef"), str("Z"));
+    check(2, 1);
+    said_so(0, "the certificate index has an entry that leads to account "
+            "\"Z\", which is not there");
+
+    filled(state);
+    forge("userhash", str("more"), str(""));
+    check(2, 1);
+    said_so(0, "the userhash index has an entry that leads to account \"\"");
+}
+
+
+/* as many entries as there should be, but not these */
+static void
+test_index_exchanged(void **state)
+{
+    filled(state);
+    forge("name", str("alice"), (dm_str_t) { NULL, 0 });
+    forge("name", str("mallory"), str("A"));
+    check(2, 2);
+    said_so(0, "cannot be found by its name");
+    said_so(1, "which does not hold it");
+}
+
+
+static void
+test_record(void **state)
+{
+    size_t         len;
+    unsigned char  record[DM_RECORD_MAX], big[DM_RECORD_MAX + 1];
+
+    filled(state);
+    len = peer_into("account", "A", record);
+    record[2] ^= 1;
+    forge("account", str("A"), (dm_str_t) { record, len });
+    check(1, 1);
+    said_so(0, "account \"A\": the record is damaged, was changed");
+
+    /* what else leads to it can be told of, too */
+
+    filled(state);
+    memset(big, 'x', sizeof(big));
+    forge("account", str("A"), (dm_str_t) { big, sizeof(big) });
+    check(1, 1 + 1 + 2 + 2 + 2);
+    said_so(0, "account \"A\"");
+    said_so(1, "a record is damaged");
+}
+
+
+static void
+test_counters(void **state)
+{
+    filled(state);
+    forge("account", str("B"), (dm_str_t) { NULL, 0 });
+    check(1, 1 + 1 + 2);
+    said_so(0, "the store counts 2 accounts, and has 1");
+    said_so(1, "the name index has an entry that leads to account \"B\", "
+            "which is not there");
+}
+
+
+static void
+test_cut_short(void **state)
+{
+    dm_err_t     err;
+    dm_store_t  *store;
+
+    filled(state);
+    assert_int_equal(truncate(data, 3 * 4096), 0);
+    assert_int_equal(dm_store_open(&store, path, DM_STORE_PEEK, &keys, &err),
+                     DM_INVALID);
+    assert_non_null(strstr(err.text, "was cut short"));
+    assert_int_equal(dm_store_open(&store, path, DM_STORE_READ, &keys, &err),
+                     DM_INVALID);
+    assert_non_null(strstr(err.text, "was cut short"));
+
+    /* LMDB itself fills the file up, with nothing, when it opens to write */
+
+    assert_int_not_equal(dm_store_open(&store, path, DM_STORE_WRITE, &keys,
+                                       &err), DM_OK);
+}
+
+
+static void
+test_reserve(void **state)
+{
+    unsigned       i;
+    char           id[16];
+    dm_err_t       err;
+    dm_store_t    *reader, *store;
+    dm_account_t   account;
+
+    (void) state;
+
+    reader = open_store(DM_STORE_READ);
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_meta(store)->map_size, MAP);
+
+    dm_store_reserve(store, 8 * MAP);
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    assert_int_equal(dm_store_meta(store)->map_size, 16 * MAP);
+
+    /* more than the map before could hold, in one transaction */
+
+    for (i = 0; i < 5000; i++) {
+        sprintf(id, "%u", i);
+        make_account(&account, id, id);
+        put(store, &account, DM_OK);
+    }
+
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+    assert_int_equal(lookup(reader, DM_BY_NAME, "4999"), DM_OK);
+    dm_store_close(reader);
+
+    /* no more than the file system can make */
+
+    dm_store_reserve(store, UINT64_MAX);
+    assert_int_equal(dm_store_begin(store, &err), DM_ERROR);
+    assert_non_null(strstr(err.text, "cannot grow"));
+
+    dm_store_reserve(store, 0);
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    assert_int_equal(dm_store_meta(store)->map_size, 16 * MAP);
+    dm_store_close(store);
+
+    check(5000, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup(test_sound, fresh),
+        cmocka_unit_test(test_index_lacks),
+        cmocka_unit_test(test_index_leads_elsewhere),
+        cmocka_unit_test(test_index_has_more),
+        cmocka_unit_test(test_index_exchanged),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_cut_short),
+        cmocka_unit_test_setup(test_reserve, fresh)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

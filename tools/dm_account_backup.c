@@ -1,0 +1,314 @@
+/* dm-account backup, restore: the store as a whole */
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dm_account_cli.h"
+#include "dm_account_json.h"
+
+
+/* of the store that was replaced: "." and a time in UTC */
+#define DM_BACKUP_SUFFIX  sizeof(".20270131T000000Z")
+
+
+static int dm_backup_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_backup_dir(dm_cli_t *cli, int argc, char **argv,
+    const char **dir);
+static int dm_backup_done(dm_cli_t *cli, const char *dir);
+
+static int dm_backup_restore(dm_cli_t *cli, int argc, char **argv);
+static int dm_backup_check(dm_cli_t *cli, const char *dir);
+static void dm_backup_damage(const dm_err_t *what, void *data);
+static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
+    int *exists);
+static void dm_backup_aside(const char *path, char *aside, size_t size);
+static int dm_backup_exchange(dm_cli_t *cli, const char *dir,
+    const char *path, int exists);
+static int dm_backup_restored(dm_cli_t *cli, const char *dir,
+    const char *aside);
+
+
+static const struct option  dm_backup_opts[] = {
+    DM_CLI_OPTIONS
+};
+
+
+const dm_verb_t  dm_verb_backup = {
+    "backup",
+    "DIR",
+    "copy the store, as it is now, to a new directory",
+
+    "DIR must not exist. The copy has no free room, and the owner and the\n"
+    "modes of the store; others read and write the store meanwhile. The key\n"
+    "file is not in it: keep a copy of that elsewhere.\n"
+    "\n"
+    "example:\n"
+    "  dm-account backup /var/backups/dm-sec-2027-01-31\n",
+
+    dm_backup_opts,
+    dm_backup_run
+};
+
+
+const dm_verb_t  dm_verb_restore = {
+    "restore",
+    "DIR",
+    "put a backup in the place of the store",
+
+    "The backup is checked completely, copied beside the store and exchanged\n"
+    "with it at once. nginx opens it within a second; no request is lost.\n"
+    "The store that was there remains under the name that is printed. What\n"
+    "was changed since the backup is not in the store any more.\n"
+    "\n"
+    "example:\n"
+    "  dm-account restore /var/backups/dm-sec-2027-01-31\n",
+
+    dm_backup_opts,
+    dm_backup_restore
+};
+
+
+static int
+dm_backup_run(dm_cli_t *cli, int argc, char **argv)
+{
+    int          rc;
+    const char  *dir;
+
+    rc = dm_backup_dir(cli, argc, argv, &dir);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_cli_open(cli, DM_STORE_READ);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    if (dm_store_copy(cli->store, dir, cli->store_path, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    return dm_backup_done(cli, dir);
+}
+
+
+static int
+dm_backup_dir(dm_cli_t *cli, int argc, char **argv, const char **dir)
+{
+    *dir = "";
+
+    if (dm_cli_getopt(cli, ":", dm_backup_opts, argc, argv) != 0) {
+        return cli->status;
+    }
+
+    if (optind == argc) {
+        return dm_cli_usage(cli, "a directory is needed");
+    }
+
+    *dir = argv[optind++];
+
+    return dm_cli_no_operand(cli, argc);
+}
+
+
+static int
+dm_backup_done(dm_cli_t *cli, const char *dir)
+{
+    int  rc;
+
+    dm_cli_audit(cli);
+
+    if (!cli->json) {
+        printf("copied \"%s\" to \"%s\"\n", cli->store_path, dir);
+        return DM_CLI_DONE;
+    }
+
+    rc = dm_json_print(json_pack("{s:s, s:o}", "result", "copied",
+                                 "backup", dm_json_text(dir)));
+
+    return dm_cli_printed(cli, rc);
+}
+
+
+static int
+dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
+{
+    int          rc, exists;
+    char         path[PATH_MAX];
+    const char  *dir;
+
+    rc = dm_backup_dir(cli, argc, argv, &dir);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_backup_target(cli, dir, path, &exists);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    dm_cli_guard(cli, SIGSEGV);
+    dm_cli_guard(cli, SIGABRT);
+
+    /* nobody else has a backup open: no lock file is made in it */
+    rc = dm_cli_open_at(cli, dir, DM_STORE_PEEK);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_backup_check(cli, dir);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    return dm_backup_exchange(cli, dir, path, exists);
+}
+
+
+/* where the store really is: its directory is what is exchanged */
+static int
+dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
+{
+    struct stat  backup, store;
+
+    *exists = (realpath(cli->store_path, path) != NULL);
+
+    if (!*exists && errno != ENOENT) {
+        return dm_cli_refuse(cli, "store \"%s\" cannot be examined: %s",
+                             cli->store_path, strerror(errno));
+    }
+
+    if (!*exists) {
+        (void) snprintf(path, PATH_MAX, "%s", cli->store_path);
+        return DM_CLI_DONE;
+    }
+
+    if (stat(dir, &backup) == 0 && stat(path, &store) == 0
+        && backup.st_dev == store.st_dev && backup.st_ino == store.st_ino)
+    {
+        return dm_cli_refuse(cli, "\"%s\" is the store itself", dir);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_backup_check(dm_cli_t *cli, const char *dir)
+{
+    uint64_t  damages;
+
+    if (dm_store_check(cli->store, NULL, dm_backup_damage, cli, &damages,
+                       &cli->err)
+        != DM_OK)
+    {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    if (damages != 0) {
+        return dm_cli_refuse(cli, "backup \"%s\" is damaged, and the store "
+                             "is left as it is", dir);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static void
+dm_backup_damage(const dm_err_t *what, void *data)
+{
+    (void) dm_cli_refuse(data, "damage: %s", what->text);
+}
+
+
+static int
+dm_backup_exchange(dm_cli_t *cli, const char *dir, const char *path,
+    int exists)
+{
+    int   old;
+    char  aside[PATH_MAX + DM_BACKUP_SUFFIX];
+
+    dm_backup_aside(path, aside, sizeof(aside));
+
+    if (dm_store_copy(cli->store, aside, exists ? path : dir, &cli->err)
+        != DM_OK)
+    {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    if (dm_store_install(aside, path, &old, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, "%s; the copy of the backup is \"%s\"",
+                             cli->err.text, aside);
+    }
+
+    dm_cli_audit(cli);
+
+    return dm_backup_restored(cli, dir, old ? aside : NULL);
+}
+
+
+/* one name, of the new store before the exchange, and then of the old one */
+static void
+dm_backup_aside(const char *path, char *aside, size_t size)
+{
+    size_t     len;
+    time_t     now;
+    struct tm  tm;
+
+    len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+
+    now = time(NULL);
+    (void) gmtime_r(&now, &tm);
+
+    (void) snprintf(aside, size, "%.*s", (int) len, path);
+    (void) strftime(aside + len, size - len, ".%Y%m%dT%H%M%SZ", &tm);
+}
+
+
+static int
+dm_backup_restored(dm_cli_t *cli, const char *dir, const char *aside)
+{
+    int                     rc;
+    json_t                 *old;
+    const dm_store_meta_t  *meta;
+
+    meta = dm_store_meta(cli->store);
+
+    if (!cli->json) {
+        printf("restored %llu accounts, realm \"%.*s\", from \"%s\"\n",
+               (unsigned long long) meta->accounts, dm_cli_arg(meta->realm),
+               dir);
+
+        if (aside != NULL) {
+            printf("the store before is now \"%s\"\n", aside);
+        }
+
+        return DM_CLI_DONE;
+    }
+
+    old = aside == NULL ? json_null() : dm_json_text(aside);
+
+    rc = dm_json_print(json_pack("{s:s, s:I, s:o, s:o}",
+                                 "result", "restored",
+                                 "accounts", (json_int_t) meta->accounts,
+                                 "realm", dm_json_str(meta->realm),
+                                 "old", old));
+
+    return dm_cli_printed(cli, rc);
+}

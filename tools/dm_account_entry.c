@@ -1,0 +1,267 @@
+/* What a line of an import says of an account, done to one */
+
+#include <openssl/crypto.h>
+
+#include "dm_devid.h"
+#include "dm_account_entry.h"
+
+
+static int dm_entry_find(const dm_entry_t *entry, dm_store_t *store,
+    int update, dm_found_t *found, int *added, dm_err_t *err);
+static int dm_entry_apply_name(const dm_entry_t *entry,
+    dm_account_t *account, int added, dm_err_t *err);
+static int dm_entry_default_name(dm_account_t *account, dm_err_t *err);
+static int dm_entry_keeps_ha1(const dm_entry_t *entry,
+    const dm_account_t *account);
+static int dm_entry_has_ha1(const dm_account_t *account);
+static void dm_entry_apply_fields(const dm_entry_t *entry,
+    dm_account_t *account);
+static int dm_entry_apply_password(const dm_entry_t *entry,
+    dm_account_t *account, dm_str_t realm, dm_err_t *err);
+
+
+int
+dm_entry_set_id(dm_entry_t *entry, dm_str_t id, dm_err_t *err)
+{
+    if (dm_account_check_id(id, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    if (dm_devid_canonical(id, entry->id) != DM_OK) {
+        dm_err_set(err, "the id has a control character");
+        return DM_INVALID;
+    }
+
+    entry->account.id = (dm_str_t) { entry->id, id.len };
+    entry->has |= DM_ENTRY_ID;
+
+    return DM_OK;
+}
+
+
+int
+dm_entry_set_password(dm_entry_t *entry, dm_str_t password, dm_err_t *err)
+{
+    if (dm_text_check(password, DM_PASSWORD_MAX, "the password", err)
+        != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    memcpy(entry->password.data, password.data, password.len);
+    entry->password.data[password.len] = '\0';
+    entry->password.len = password.len;
+    entry->has |= DM_ENTRY_PASSWORD;
+
+    return DM_OK;
+}
+
+
+void
+dm_entry_wipe(dm_entry_t *entry)
+{
+    json_decref(entry->json);
+
+    OPENSSL_cleanse(&entry->account, sizeof(dm_account_t));
+    OPENSSL_cleanse(&entry->password, sizeof(dm_secret_t));
+    OPENSSL_cleanse(entry->psk, sizeof(entry->psk));
+
+    entry->json = NULL;
+    entry->has = 0;
+}
+
+
+int
+dm_entry_apply(const dm_entry_t *entry, dm_store_t *store, int update,
+    dm_found_t *found, int *added, dm_err_t *err)
+{
+    int            rc;
+    dm_account_t  *account;
+
+    rc = dm_entry_find(entry, store, update, found, added, err);
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    account = &found->account;
+
+    rc = dm_entry_apply_name(entry, account, *added, err);
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    dm_entry_apply_fields(entry, account);
+
+    return dm_entry_apply_password(entry, account,
+                                   dm_store_meta(store)->realm, err);
+}
+
+
+static int
+dm_entry_find(const dm_entry_t *entry, dm_store_t *store, int update,
+    dm_found_t *found, int *added, dm_err_t *err)
+{
+    int       rc;
+    dm_str_t  id;
+
+    id = entry->account.id;
+    found->len = 0;
+
+    rc = dm_store_has(store, id, err);
+
+    *added = (rc == DM_DECLINED);
+
+    if (rc == DM_DECLINED) {
+        memset(&found->account, 0, sizeof(dm_account_t));
+        found->account.id = id;
+        return DM_OK;
+    }
+
+    if (rc == DM_OK && !update) {
+        dm_err_set(err, "there is an account \"%.*s\" already: to change it, "
+                   "import with --update", dm_cli_arg(id));
+        return DM_EXISTS;
+    }
+
+    if (rc != DM_OK) {
+        return DM_ERROR;
+    }
+
+    return dm_store_lookup(store, DM_BY_ID, id, found->record, &found->len,
+                           &found->account, err);
+}
+
+
+static int
+dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
+    int added, dm_err_t *err)
+{
+    dm_str_t  name;
+
+    if (!(entry->has & DM_ENTRY_NAME)) {
+        return added ? dm_entry_default_name(account, err) : DM_OK;
+    }
+
+    name = entry->account.name;
+
+    if (!dm_str_eq(name, account->name)
+        && dm_entry_keeps_ha1(entry, account))
+    {
+        dm_err_set(err, "the password of \"%.*s\" is kept as hashes that hold "
+                   "its name \"%.*s\": to rename it, give a password too",
+                   dm_cli_arg(account->id), dm_cli_arg(account->name));
+        return DM_INVALID;
+    }
+
+    account->name = name;
+
+    return DM_OK;
+}
+
+
+/* that it is free is seen when the account is put */
+static int
+dm_entry_default_name(dm_account_t *account, dm_err_t *err)
+{
+    size_t    scheme;
+    dm_str_t  name;
+
+    scheme = dm_devid_scheme(account->id);
+    name.data = account->id.data + scheme;
+    name.len = account->id.len - scheme;
+
+    if (memchr(name.data, ':', name.len) != NULL) {
+        dm_err_set(err, "a user name has no colon, so \"%.*s\" cannot be its "
+                   "own: give it a \"name\"", dm_cli_arg(name));
+        return DM_INVALID;
+    }
+
+    account->name = name;
+
+    return DM_OK;
+}
+
+
+static int
+dm_entry_keeps_ha1(const dm_entry_t *entry, const dm_account_t *account)
+{
+    return dm_entry_has_ha1(account)
+           && !(entry->has & (DM_ENTRY_PASSWORD|DM_ENTRY_DIGEST))
+           && entry->account.crypt.len == 0;
+}
+
+
+static int
+dm_entry_has_ha1(const dm_account_t *account)
+{
+    unsigned  i;
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        if (account->has_ha1[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+dm_entry_apply_fields(const dm_entry_t *entry, dm_account_t *account)
+{
+    const dm_account_t  *from;
+
+    from = &entry->account;
+
+    if (entry->has & DM_ENTRY_STATE) {
+        account->state = from->state;
+    }
+
+    if (entry->has & DM_ENTRY_NOT_BEFORE) {
+        account->not_before = from->not_before;
+    }
+
+    if (entry->has & DM_ENTRY_NOT_AFTER) {
+        account->not_after = from->not_after;
+    }
+
+    if (entry->has & DM_ENTRY_GROUPS) {
+        account->ngroups = from->ngroups;
+        memcpy(account->group, from->group, sizeof(account->group));
+    }
+
+    if (entry->has & DM_ENTRY_PSK) {
+        account->npsks = from->npsks;
+        memcpy(account->psk, from->psk, sizeof(account->psk));
+    }
+
+    if (entry->has & DM_ENTRY_CERT_KEYS) {
+        account->ncert_keys = from->ncert_keys;
+        memcpy(account->cert_key, from->cert_key, sizeof(account->cert_key));
+    }
+
+    /* either replaces the other */
+
+    if ((entry->has & DM_ENTRY_DIGEST) || from->crypt.len > 0) {
+        memcpy(account->has_ha1, from->has_ha1, sizeof(account->has_ha1));
+        memcpy(account->ha1, from->ha1, sizeof(account->ha1));
+    }
+
+    if ((entry->has & DM_ENTRY_CRYPT) || dm_entry_has_ha1(from)) {
+        account->crypt = from->crypt;
+    }
+}
+
+
+static int
+dm_entry_apply_password(const dm_entry_t *entry, dm_account_t *account,
+    dm_str_t realm, dm_err_t *err)
+{
+    if (!(entry->has & DM_ENTRY_PASSWORD)) {
+        return DM_OK;
+    }
+
+    return dm_secret_set_ha1(account, realm, &entry->password, err);
+}

@@ -1,0 +1,84 @@
+/* A line of an htpasswd file as an entry, read as nginx reads it */
+
+#include "dm_account_entry.h"
+#include "dm_account_hash.h"
+
+
+static dm_str_t dm_htpasswd_until_colon(dm_str_t str);
+static int dm_htpasswd_secret(dm_entry_t *entry, dm_str_t hash,
+    dm_err_t *err);
+
+
+int
+dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line, const dm_map_t *map,
+    dm_err_t *err)
+{
+    dm_str_t  user, hash;
+
+    if (line.len == 0 || line.data[0] == '#') {
+        return DM_DECLINED;
+    }
+
+    user = dm_htpasswd_until_colon(line);
+
+    if (user.len == line.len) {
+        dm_err_set(err, "it is not USER:HASH: there is no colon");
+        return DM_INVALID;
+    }
+
+    /* a second colon begins a comment */
+    hash = dm_htpasswd_until_colon((dm_str_t) { user.data + user.len + 1,
+                                                line.len - user.len - 1 });
+
+    if (dm_account_check_name(user, err) != DM_OK
+        || dm_entry_set_id(entry, dm_map_find(map, user), err) != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    entry->account.name = user;
+    entry->has |= DM_ENTRY_NAME;
+
+    return dm_htpasswd_secret(entry, hash, err);
+}
+
+
+static dm_str_t
+dm_htpasswd_until_colon(dm_str_t str)
+{
+    const unsigned char  *colon;
+
+    colon = memchr(str.data, ':', str.len);
+
+    if (colon != NULL) {
+        str.len = (size_t) (colon - str.data);
+    }
+
+    return str;
+}
+
+
+static int
+dm_htpasswd_secret(dm_entry_t *entry, dm_str_t hash, dm_err_t *err)
+{
+    dm_str_t  head, plain;
+
+    plain = dm_str("{PLAIN}");
+    head = (dm_str_t) { hash.data, plain.len };
+
+    if (hash.len >= plain.len && dm_str_eq(head, plain)) {
+        return dm_entry_set_password(entry,
+                                     (dm_str_t) { hash.data + plain.len,
+                                                  hash.len - plain.len },
+                                     err);
+    }
+
+    if (dm_hash_check(hash, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    entry->account.crypt = hash;
+    entry->has |= DM_ENTRY_CRYPT;
+
+    return DM_OK;
+}

@@ -1,0 +1,705 @@
+/* dm-account import: accounts from a file, all of it or what is good of it */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "dm_account_cli.h"
+#include "dm_account_entry.h"
+#include "dm_account_json.h"
+#include "dm_account_lines.h"
+
+
+/* more bad lines than that are not a few slips */
+#define DM_IMPORT_BAD_MAX      20
+
+/* how much a transaction of --keep-going keeps other writers waiting */
+#define DM_IMPORT_BATCH        1000
+#define DM_IMPORT_BATCH_BYTES  (256 * 1024)
+#define DM_IMPORT_PAUSE        1000000      /* ns */
+
+/* room in the store beside what grows with the file */
+#define DM_IMPORT_ROOM         (1024 * 1024)
+
+#define DM_IMPORT_SHOW         250          /* ms between two progresses */
+
+
+enum {
+    DM_OPT_FORMAT = DM_OPT_VERB,
+    DM_OPT_UPDATE,
+    DM_OPT_ID_MAP,
+    DM_OPT_KEEP_GOING
+};
+
+
+typedef struct {
+    const char  *name;
+    int        (*parse)(dm_entry_t *entry, dm_str_t line,
+                   const dm_map_t *map, dm_err_t *err);
+
+    /*
+     * Octets of the store that an octet of the file can become: the shortest
+     * line that has a password makes about 310, and pages may be half full.
+     */
+    unsigned     growth;
+} dm_import_format_t;
+
+
+typedef struct {
+    dm_cli_t                  *cli;
+    const char                *path;
+    const char                *map_path;
+    const dm_import_format_t  *format;
+    int                        update;
+    int                        keep_going;
+
+    uint64_t                   added;
+    uint64_t                   updated;
+    uint64_t                   bad;
+
+    unsigned                   batch_added;     /* since the last commit */
+    unsigned                   batch_updated;
+    uint64_t                   batch_line;      /* of the last commit */
+    uint64_t                   batch_offset;
+
+    int                        terminal;        /* progress is shown */
+    int64_t                    started;         /* ms */
+    int64_t                    shown;
+
+    dm_map_t                   map;
+    dm_lines_t                 lines;
+    dm_entry_t                 entry;
+    dm_found_t                 found;
+} dm_import_t;
+
+
+static int dm_import_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_import_steps(dm_import_t *im, int argc, char **argv);
+static int dm_import_options(dm_import_t *im, int argc, char **argv);
+static int dm_import_format(dm_import_t *im, const char *name);
+static int dm_import_open(dm_import_t *im);
+static uint64_t dm_import_room(const dm_import_t *im);
+
+static int dm_import_file(dm_import_t *im);
+static int dm_import_line(dm_import_t *im);
+static int dm_import_account(dm_import_t *im, dm_str_t line, dm_err_t *err);
+static void dm_import_tell(dm_import_t *im, const dm_err_t *err);
+static int dm_import_failed(dm_import_t *im, const dm_err_t *err);
+static int dm_import_batch_is_full(const dm_import_t *im);
+static int dm_import_batch(dm_import_t *im);
+static int dm_import_commit(dm_import_t *im);
+
+static int dm_import_finish(dm_import_t *im);
+static int dm_import_spoilt(dm_import_t *im);
+static int dm_import_interrupted(dm_import_t *im);
+static int dm_import_done(dm_import_t *im);
+
+static void dm_import_catch(void);
+static void dm_import_on_signal(int sig);
+static int64_t dm_import_now(void);
+static void dm_import_show(dm_import_t *im, const char *what);
+static void dm_import_clear(const dm_import_t *im);
+
+
+static const dm_import_format_t  dm_import_formats[] = {
+    { "jsonl", dm_entry_parse_jsonl, 32 },
+    { "htpasswd", dm_entry_parse_htpasswd, 64 },
+    { NULL, NULL, 0 }
+};
+
+
+static const struct option  dm_import_opts[] = {
+    { "format", required_argument, NULL, DM_OPT_FORMAT },
+    { "update", no_argument, NULL, DM_OPT_UPDATE },
+    { "id-map", required_argument, NULL, DM_OPT_ID_MAP },
+    { "keep-going", no_argument, NULL, DM_OPT_KEEP_GOING },
+    DM_CLI_OPTIONS
+};
+
+
+const dm_verb_t  dm_verb_import = {
+    "import",
+    "FILE [OPTION ...]",
+    "add accounts from a file, all or none",
+
+    "  --format FORMAT  jsonl (the default) or htpasswd\n"
+    "  --update         change accounts that are there already: what a line\n"
+    "                   names replaces what they have, the rest stays\n"
+    "  --id-map FILE    for htpasswd: lines \"user TAB id\"; without one, or\n"
+    "                   where it lacks a user, the id is the user name\n"
+    "  --keep-going     keep the good lines, whatever the others are, in\n"
+    "                   steps between which other writers have their turn\n"
+    "\n"
+    "A FILE of \"-\" is stdin. A bad line is told by its number; without\n"
+    "--keep-going nothing of the file is kept then, nor when it is\n"
+    "interrupted or killed. Exits with 0 only if every line was good.\n"
+    "\n"
+    "jsonl: an object a line, as dm-account export writes it:\n"
+    "  {\"id\":\"IMEI:1\", \"name\":\"one\", \"state\":\"active\",\n"
+    "   \"groups\":[\"lab\"], \"not_before\":null,\n"
+    "   \"not_after\":\"2027-01-31T00:00:00Z\",\n"
+    "   \"digest\":{\"SHA-256\":HEX}, \"crypt\":null,\n"
+    "   \"psk\":[{\"identity\":\"i\", \"key\":HEX}], \"cert_keys\":[]}\n"
+    "Only \"id\" must be there. \"password\", in clear, may stand instead of\n"
+    "\"digest\" and \"crypt\"; the hashes of \"digest\" hold a name and a\n"
+    "realm, and are right only for these.\n"
+    "\n"
+    "htpasswd: USER:HASH; hashes that begin with $y$, $2b$, $2y$, $6$,\n"
+    "$apr1$, {SHA} or {SSHA} are kept, and serve Basic only; a {PLAIN}\n"
+    "password is kept as if it had been given to dm-account add.\n"
+    "\n"
+    "example:\n"
+    "  dm-account import devices.jsonl\n"
+    "  dm-account import /etc/nginx/htpasswd --format htpasswd\n",
+
+    dm_import_opts,
+    dm_import_run
+};
+
+
+static volatile sig_atomic_t  dm_import_signal;
+
+
+static int
+dm_import_run(dm_cli_t *cli, int argc, char **argv)
+{
+    int           rc;
+    dm_import_t  *im;
+
+    im = calloc(1, sizeof(dm_import_t));
+
+    if (im == NULL) {
+        return dm_cli_refuse(cli, "out of memory");
+    }
+
+    im->cli = cli;
+
+    rc = dm_import_steps(im, argc, argv);
+
+    dm_map_free(&im->map);
+    OPENSSL_cleanse(im, sizeof(dm_import_t));
+    free(im);
+
+    return rc;
+}
+
+
+static int
+dm_import_steps(dm_import_t *im, int argc, char **argv)
+{
+    int  rc;
+
+    rc = dm_import_options(im, argc, argv);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_import_open(im);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_import_file(im);
+    }
+
+    dm_lines_close(&im->lines);
+
+    return rc;
+}
+
+
+static int
+dm_import_options(dm_import_t *im, int argc, char **argv)
+{
+    int        opt, rc;
+    dm_cli_t  *cli;
+
+    cli = im->cli;
+    im->format = dm_import_formats;
+
+    while ((opt = dm_cli_getopt(cli, ":", dm_import_opts, argc, argv)) > 0) {
+
+        switch (opt) {
+
+        case DM_OPT_FORMAT:
+            rc = dm_import_format(im, optarg);
+
+            if (rc != DM_CLI_DONE) {
+                return rc;
+            }
+
+            break;
+
+        case DM_OPT_UPDATE:
+            im->update = 1;
+            break;
+
+        case DM_OPT_ID_MAP:
+            im->map_path = optarg;
+            break;
+
+        default: /* DM_OPT_KEEP_GOING */
+            im->keep_going = 1;
+        }
+    }
+
+    if (opt == -1) {
+        return cli->status;
+    }
+
+    if (im->map_path != NULL && im->format == dm_import_formats) {
+        return dm_cli_usage(cli, "--id-map is for htpasswd: lines of JSON "
+                            "have an id");
+    }
+
+    if (optind == argc) {
+        return dm_cli_usage(cli, "a FILE is needed");
+    }
+
+    im->path = argv[optind++];
+
+    if (im->map_path != NULL && strcmp(im->map_path, "-") == 0
+        && strcmp(im->path, "-") == 0)
+    {
+        return dm_cli_usage(cli, "FILE and --id-map cannot both be stdin");
+    }
+
+    return dm_cli_no_operand(cli, argc);
+}
+
+
+static int
+dm_import_format(dm_import_t *im, const char *name)
+{
+    const dm_import_format_t  *format;
+
+    for (format = dm_import_formats; format->name != NULL; format++) {
+
+        if (strcmp(format->name, name) == 0) {
+            im->format = format;
+            return DM_CLI_DONE;
+        }
+    }
+
+    return dm_cli_usage(im->cli, "--format: \"%s\" is neither jsonl nor "
+                        "htpasswd", name);
+}
+
+
+/* all that may take its time is done before the store is locked */
+static int
+dm_import_open(dm_import_t *im)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = im->cli;
+
+    if (im->map_path != NULL
+        && dm_map_read(&im->map, im->map_path, &cli->err) != DM_OK)
+    {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    if (dm_lines_open(&im->lines, im->path, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    cli->reserve = dm_import_room(im);
+
+    rc = dm_cli_open(cli, DM_STORE_WRITE);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    im->terminal = !cli->json && isatty(STDERR_FILENO);
+    im->started = dm_import_now();
+    im->shown = im->started;
+
+    dm_import_catch();
+
+    return DM_CLI_DONE;
+}
+
+
+/* what the longest transaction adds to the store, at most */
+static uint64_t
+dm_import_room(const dm_import_t *im)
+{
+    uint64_t  bytes;
+
+    bytes = im->lines.size;
+
+    if (im->keep_going && bytes > DM_IMPORT_BATCH_BYTES + DM_LINE_MAX) {
+        bytes = DM_IMPORT_BATCH_BYTES + DM_LINE_MAX;
+    }
+
+    return DM_IMPORT_ROOM + bytes * im->format->growth;
+}
+
+
+static int
+dm_import_file(dm_import_t *im)
+{
+    int  rc;
+
+    for ( ;; ) {
+        rc = dm_import_line(im);
+
+        if (rc == DM_ERROR) {
+            return DM_CLI_REFUSED;
+        }
+
+        if (rc == DM_DECLINED) {
+            return dm_import_finish(im);
+        }
+
+        if (dm_import_signal) {
+            return dm_import_interrupted(im);
+        }
+
+        if (!im->keep_going && im->bad == DM_IMPORT_BAD_MAX) {
+            return dm_import_spoilt(im);
+        }
+
+        if (dm_import_batch_is_full(im)) {
+            rc = dm_import_batch(im);
+
+            if (rc != DM_CLI_DONE) {
+                return rc;
+            }
+        }
+
+        dm_import_show(im, "");
+    }
+}
+
+
+/* DM_OK: go on; DM_DECLINED: it was the last; DM_ERROR, and it was told */
+static int
+dm_import_line(dm_import_t *im)
+{
+    int       rc;
+    dm_err_t  err;
+    dm_str_t  line;
+
+    rc = dm_lines_next(&im->lines, &line, &err);
+
+    if (rc == DM_DECLINED) {
+        return DM_DECLINED;
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_import_account(im, line, &err);
+    }
+
+    if (rc == DM_ERROR) {
+        return dm_import_failed(im, &err);
+    }
+
+    if (rc == DM_INVALID || rc == DM_EXISTS) {
+        dm_import_tell(im, &err);
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_import_account(dm_import_t *im, dm_str_t line, dm_err_t *err)
+{
+    int          rc, added;
+    dm_entry_t  *entry;
+    dm_found_t  *found;
+    dm_store_t  *store;
+
+    entry = &im->entry;
+    found = &im->found;
+    store = im->cli->store;
+
+    rc = im->format->parse(entry, line, &im->map, err);
+
+    if (rc == DM_OK) {
+        rc = dm_entry_apply(entry, store, im->update, found, &added, err);
+
+        if (rc == DM_OK) {
+            rc = dm_store_put(store, &found->account, err);
+        }
+
+        if (rc == DM_OK) {
+            im->batch_added += (unsigned) added;
+            im->batch_updated += (unsigned) !added;
+        }
+
+        dm_account_wipe(&found->account);
+        OPENSSL_cleanse(found->record, found->len);
+    }
+
+    dm_entry_wipe(entry);
+
+    return rc;
+}
+
+
+static void
+dm_import_tell(dm_import_t *im, const dm_err_t *err)
+{
+    im->bad++;
+
+    dm_import_clear(im);
+    (void) dm_cli_refuse(im->cli, "\"%s\" line %llu: %s", im->path,
+                         (unsigned long long) im->lines.number, err->text);
+}
+
+
+static int
+dm_import_failed(dm_import_t *im, const dm_err_t *err)
+{
+    dm_import_clear(im);
+
+    if (im->keep_going) {
+        (void) dm_cli_refuse(im->cli, "\"%s\" line %llu: %s; the good lines "
+                             "up to line %llu are kept", im->path,
+                             (unsigned long long) im->lines.number, err->text,
+                             (unsigned long long) im->batch_line);
+        return DM_ERROR;
+    }
+
+    (void) dm_cli_refuse(im->cli, "\"%s\" line %llu: %s; nothing of the file "
+                         "is kept", im->path,
+                         (unsigned long long) im->lines.number, err->text);
+
+    return DM_ERROR;
+}
+
+
+static int
+dm_import_batch_is_full(const dm_import_t *im)
+{
+    return im->keep_going
+           && (im->lines.number - im->batch_line >= DM_IMPORT_BATCH
+               || im->lines.offset - im->batch_offset
+                  >= DM_IMPORT_BATCH_BYTES);
+}
+
+
+static int
+dm_import_batch(dm_import_t *im)
+{
+    int              rc;
+    dm_cli_t        *cli;
+    struct timespec  pause;
+
+    cli = im->cli;
+
+    rc = dm_import_commit(im);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    /* who waits for the lock must wake up before it is taken again */
+
+    pause = (struct timespec) { 0, DM_IMPORT_PAUSE };
+    (void) nanosleep(&pause, NULL);
+
+    if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
+        (void) dm_import_failed(im, &cli->err);
+        return DM_CLI_REFUSED;
+    }
+
+    cli->writing = 1;
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_import_commit(dm_import_t *im)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = im->cli;
+
+    (void) snprintf(cli->note, sizeof(cli->note), "added=%u updated=%u",
+                    im->batch_added, im->batch_updated);
+
+    rc = dm_cli_commit(cli);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    im->added += im->batch_added;
+    im->updated += im->batch_updated;
+    im->batch_added = 0;
+    im->batch_updated = 0;
+    im->batch_line = im->lines.number;
+    im->batch_offset = im->lines.offset;
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_import_finish(dm_import_t *im)
+{
+    int  rc;
+
+    if (im->bad != 0 && !im->keep_going) {
+        return dm_import_spoilt(im);
+    }
+
+    im->shown = 0;
+    dm_import_show(im, ", writing");
+
+    rc = dm_import_commit(im);
+
+    dm_import_clear(im);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_import_done(im);
+
+    return im->bad == 0 ? rc : DM_CLI_REFUSED;
+}
+
+
+static int
+dm_import_spoilt(dm_import_t *im)
+{
+    dm_import_clear(im);
+
+    return dm_cli_refuse(im->cli, "nothing of \"%s\" is kept: %s%llu bad "
+                         "line%s; correct the file, or keep its good lines "
+                         "with --keep-going", im->path,
+                         im->bad == DM_IMPORT_BAD_MAX ? "given up after "
+                                                      : "it has ",
+                         (unsigned long long) im->bad,
+                         im->bad == 1 ? "" : "s");
+}
+
+
+static int
+dm_import_interrupted(dm_import_t *im)
+{
+    int  rc;
+
+    dm_import_clear(im);
+
+    if (!im->keep_going) {
+        return dm_cli_refuse(im->cli, "interrupted: nothing of \"%s\" is "
+                             "kept", im->path);
+    }
+
+    rc = dm_import_commit(im);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    return dm_cli_refuse(im->cli, "interrupted: the good lines of \"%s\" up "
+                         "to line %llu are kept", im->path,
+                         (unsigned long long) im->lines.number);
+}
+
+
+static int
+dm_import_done(dm_import_t *im)
+{
+    int  rc;
+
+    if (!im->cli->json) {
+        printf("imported \"%s\": %llu added, %llu updated, %llu refused\n",
+               im->path, (unsigned long long) im->added,
+               (unsigned long long) im->updated,
+               (unsigned long long) im->bad);
+        return DM_CLI_DONE;
+    }
+
+    rc = dm_json_print(json_pack("{s:s, s:o, s:I, s:I, s:I}",
+                                 "result", "imported",
+                                 "file", dm_json_text(im->path),
+                                 "added", (json_int_t) im->added,
+                                 "updated", (json_int_t) im->updated,
+                                 "refused", (json_int_t) im->bad));
+
+    return dm_cli_printed(im->cli, rc);
+}
+
+
+/* once: a second signal ends the process, which the store survives too */
+static void
+dm_import_catch(void)
+{
+    struct sigaction  action;
+
+    memset(&action, 0, sizeof(struct sigaction));
+    action.sa_handler = dm_import_on_signal;
+    action.sa_flags = (int) SA_RESETHAND;
+
+    (void) sigaction(SIGINT, &action, NULL);
+    (void) sigaction(SIGTERM, &action, NULL);
+}
+
+
+static void
+dm_import_on_signal(int sig)
+{
+    dm_import_signal = sig;
+}
+
+
+static int64_t
+dm_import_now(void)
+{
+    struct timespec  now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+static void
+dm_import_show(dm_import_t *im, const char *what)
+{
+    int64_t   now;
+    uint64_t  lines, bytes;
+
+    if (!im->terminal) {
+        return;
+    }
+
+    now = dm_import_now();
+
+    if (now - im->shown < DM_IMPORT_SHOW) {
+        return;
+    }
+
+    im->shown = now;
+    lines = im->lines.number;
+    bytes = im->lines.size == 0 ? 1 : im->lines.size;
+
+    (void) fprintf(stderr, "\r%llu %%, %llu lines, %llu lines/s%s\033[K",
+                   (unsigned long long) (im->lines.offset * 100 / bytes),
+                   (unsigned long long) lines,
+                   (unsigned long long) (lines * 1000
+                       / (uint64_t) (now - im->started + 1)), what);
+}
+
+
+static void
+dm_import_clear(const dm_import_t *im)
+{
+    if (im->terminal) {
+        (void) fprintf(stderr, "\r\033[K");
+    }
+}

@@ -1,0 +1,47 @@
+/* A file read line by line, in bounded memory */
+
+#ifndef DM_ACCOUNT_LINES_H
+#define DM_ACCOUNT_LINES_H
+
+
+#include "dm.h"
+
+
+/* the largest account there is fits in, with each character escaped */
+#define DM_LINE_MAX   131072
+#define DM_LINES_BUF  (2 * DM_LINE_MAX)
+
+
+typedef struct {
+    const char     *path;
+    int             fd;
+    uint64_t        size;                   /* octets of the whole file */
+    uint64_t        offset;                 /* of what was read */
+    uint64_t        number;                 /* of the last line, from 1 */
+
+    int             eof;
+    size_t          pos;                    /* what is in buf: pos to last */
+    size_t          last;
+    unsigned char   buf[DM_LINES_BUF];
+} dm_lines_t;
+
+
+/*
+ * Opens a file, "-" being stdin.  What is not a regular file is read whole
+ * before, into memory, since nobody should wait for who writes it.  DM_OK or
+ * DM_INVALID, DM_ERROR with err; dm_lines_close() in any case.
+ */
+int dm_lines_open(dm_lines_t *lines, const char *path, dm_err_t *err);
+
+/*
+ * The next line, without its LF or CR LF, valid until the next call.  DM_OK;
+ * DM_DECLINED after the last one; DM_INVALID: it is longer than DM_LINE_MAX,
+ * and is gone by; DM_ERROR.
+ */
+int dm_lines_next(dm_lines_t *lines, dm_str_t *line, dm_err_t *err);
+
+/* wipes what was read */
+void dm_lines_close(dm_lines_t *lines);
+
+
+#endif /* DM_ACCOUNT_LINES_H */

@@ -1,0 +1,40 @@
+/* The file of --id-map: which account a user of another system is */
+
+#ifndef DM_ACCOUNT_MAP_H
+#define DM_ACCOUNT_MAP_H
+
+
+#include "dm.h"
+
+
+typedef struct {
+    size_t          user;                   /* where it starts in text */
+    size_t          user_len;
+    size_t          id_len;                 /* follows the user */
+} dm_map_line_t;
+
+
+typedef struct {
+    size_t          len;
+    size_t          size;
+    unsigned char  *text;
+
+    size_t          nlines;
+    size_t          max;
+    dm_map_line_t  *line;                   /* in the order of users */
+} dm_map_t;
+
+
+/*
+ * Reads a file of lines "user TAB id"; blank lines do not count.  DM_OK, or
+ * DM_INVALID, DM_ERROR with err; dm_map_free() in any case.
+ */
+int dm_map_read(dm_map_t *map, const char *path, dm_err_t *err);
+
+/* the user's id, or the user where the map says nothing of it */
+dm_str_t dm_map_find(const dm_map_t *map, dm_str_t user);
+
+void dm_map_free(dm_map_t *map);
+
+
+#endif /* DM_ACCOUNT_MAP_H */
