@@ -99,7 +99,8 @@ $t->stop_daemons();
 my %me = counts('me');
 my $answered = delete $me{200};
 
-cmp_ok($answered, '>', 300, 'many requests meanwhile');
+# enough to have met each of the steps above, on a slow machine too
+cmp_ok($answered, '>', 50, 'many requests meanwhile');
 is_deeply(\%me, {}, 'none of them was lost or refused');
 
 ###############################################################################
