@@ -19,8 +19,6 @@
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_zone.h"
 
-#include "dm_digest.h"
-
 
 static ngx_int_t ngx_dm_sec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_postconfiguration(ngx_conf_t *cf);
@@ -32,6 +30,7 @@ static void *ngx_dm_sec_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_dm_sec_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static void *ngx_dm_sec_create_loc_conf(ngx_conf_t *cf);
+static void ngx_dm_sec_note_own(ngx_dm_sec_loc_conf_t *dlcf);
 static char *ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_dm_sec_collect(ngx_conf_t *cf,
@@ -262,7 +261,7 @@ ngx_dm_sec_preconfiguration(ngx_conf_t *cf)
 {
     dm_err_t  err;
 
-    if (dm_suite_init(&err) != DM_OK || dm_digest_init(&err) != DM_OK) {
+    if (dm_suite_init(&err) != DM_OK) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
         return NGX_ERROR;
     }
@@ -376,7 +375,10 @@ ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_dm_sec_policy_merge(&dlcf->policy, NULL);
 
+    ngx_dm_sec_note_own(dlcf);
+
     dlcf->auth_said = (dlcf->auth != NGX_CONF_UNSET_UINT);
+    dmcf->http = dlcf;
 
     return NGX_CONF_OK;
 }
@@ -445,6 +447,17 @@ ngx_dm_sec_create_loc_conf(ngx_conf_t *cf)
 }
 
 
+/* what narrows authentication is said at this level itself */
+static void
+ngx_dm_sec_note_own(ngx_dm_sec_loc_conf_t *dlcf)
+{
+    dlcf->own_auth_all = (dlcf->auth_all == 1);
+    dlcf->own_groups = (dlcf->groups != NGX_CONF_UNSET_PTR && dlcf->groups);
+    dlcf->own_device_id = (dlcf->device_id != NGX_CONF_UNSET_UINT
+                           && dlcf->device_id != NGX_DM_SEC_DEVID_OFF);
+}
+
+
 static char *
 ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -454,10 +467,7 @@ ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_dm_sec_policy_merge(&conf->policy, &prev->policy);
 
     conf->auth_said = prev->auth_said || conf->auth != NGX_CONF_UNSET_UINT;
-    conf->own_auth_all = (conf->auth_all == 1);
-    conf->own_groups = (conf->groups != NGX_CONF_UNSET_PTR && conf->groups);
-    conf->own_device_id = (conf->device_id != NGX_CONF_UNSET_UINT
-                           && conf->device_id != NGX_DM_SEC_DEVID_OFF);
+    ngx_dm_sec_note_own(conf);
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, 0);
     ngx_conf_merge_value(conf->auth_all, prev->auth_all, 0);

@@ -155,6 +155,7 @@ typedef struct {
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store */
 
+    struct ngx_dm_sec_loc_conf_s *http;             /* http{} itself */
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
     ngx_uint_t                    on;
 } ngx_dm_sec_main_conf_t;
@@ -201,7 +202,7 @@ typedef struct ngx_dm_sec_loc_conf_s {
 } ngx_dm_sec_loc_conf_t;
 
 
-/* the account of a verified credential: nothing secret, in the request's pool */
+/* the account of a verified credential, without secrets; in r->pool */
 typedef struct {
     ngx_str_t                     id;
     ngx_str_t                     name;
@@ -242,6 +243,7 @@ typedef struct {
     unsigned                      scrub_done:1;
     unsigned                      basic_done:1;
     unsigned                      denied:1;         /* once, then for ever */
+    unsigned                      let_in:1;         /* by "satisfy any" */
 } ngx_dm_sec_ctx_t;
 
 

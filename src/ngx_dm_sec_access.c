@@ -258,7 +258,7 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
     ctx->method = 0;
 
     for (outcome = NGX_DM_SEC_FAILED;
-         outcome >= NGX_DM_SEC_MALFORMED;
+         outcome >= NGX_DM_SEC_LOCKED;
          outcome--)
     {
         for (i = 0; i < n; i++) {
@@ -273,8 +273,8 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
     for (i = 0; i < n; i++) {
         outcome = presented[i].cred->outcome;
 
-        if (outcome == NGX_DM_SEC_WRONG
-            || (outcome == NGX_DM_SEC_ABSENT && dlcf->auth_all))
+        if (outcome != NGX_DM_SEC_VERIFIED
+            && (outcome != NGX_DM_SEC_ABSENT || dlcf->auth_all))
         {
             return presented[i].cred->reason;
         }
@@ -316,6 +316,10 @@ static ngx_dm_sec_reason_e
 ngx_dm_sec_judge_missing(ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_presented_t *presented, ngx_uint_t n)
 {
+    if (n == 0) {
+        return NGX_DM_SEC_R_STORE;
+    }
+
     if (dlcf->auth & NGX_DM_SEC_HTTP_AUTH) {
         return presented[n - 1].cred->reason;
     }
@@ -329,6 +333,12 @@ ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_account_t *account)
 {
     time_t  now;
+
+    /* no reason to refuse, and nobody: it is a bug, and nobody passes by it */
+
+    if (account == NULL) {
+        return NGX_DM_SEC_R_STORE;
+    }
 
     now = ngx_time();
 
@@ -359,6 +369,10 @@ ngx_dm_sec_in_groups(ngx_array_t *wanted, ngx_str_t *groups)
     u_char      *p, *end, *last;
     ngx_str_t   *name;
     ngx_uint_t   i;
+
+    if (groups->len == 0) {
+        return 0;
+    }
 
     name = wanted->elts;
     last = groups->data + groups->len;

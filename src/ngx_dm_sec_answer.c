@@ -75,6 +75,7 @@ ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     ctx->denied = 1;
     ctx->reason = reason;
+    ctx->let_in = 0;
     ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
     if (!again) {
@@ -193,6 +194,7 @@ ngx_dm_sec_header_filter(ngx_http_request_t *r)
 
     if (ctx == NULL
         || !ctx->denied
+        || ctx->let_in
         || r->err_status != ngx_dm_sec_answers[ctx->reason].status)
     {
         return ngx_dm_sec_next_header_filter(r);

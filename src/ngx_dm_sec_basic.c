@@ -13,6 +13,7 @@ static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_account_t *account, dm_basic_t *basic);
+static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
 static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc);
 static void ngx_dm_sec_basic_conclude(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_int_t rc);
@@ -134,6 +135,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     if (!account->has_ha1[alg] && account->crypt.len) {
         return ngx_dm_sec_hash_verify(r, account, basic->password,
+                                      ngx_dm_sec_basic_may,
                                       ngx_dm_sec_basic_hashed);
     }
 
@@ -143,9 +145,36 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
+/* sets retry_after where the account has been locked since */
+static ngx_int_t
+ngx_dm_sec_basic_may(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t  *ctx;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    return ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->basic.retry_after);
+}
+
+
+/* what was underway when the lock came is answered as if it came after it */
 static void
 ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
 {
+    if (rc != NGX_ERROR) {
+
+        switch (ngx_dm_sec_basic_may(r)) {
+
+        case NGX_DECLINED:
+            rc = NGX_BUSY;
+            break;
+
+        case NGX_ERROR:
+            rc = NGX_ERROR;
+            break;
+        }
+    }
+
     ngx_dm_sec_basic_conclude(r, ngx_dm_sec_get_ctx(r, 0), rc);
 }
 

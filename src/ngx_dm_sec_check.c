@@ -29,6 +29,8 @@ static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_uint_t auth);
 static void ngx_dm_sec_check_openness(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);
+static ngx_uint_t ngx_dm_sec_check_guards(ngx_module_t *module,
+    ngx_http_core_loc_conf_t *clcf);
 static void ngx_dm_sec_check_status(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location);
 
@@ -52,6 +54,12 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
         auth |= dscfp[i]->auth;
         dmcf->on |= dscfp[i]->on;
+    }
+
+    if (ngx_dm_sec_check_needs_auth(cf, NULL, NULL, dmcf->http, auth)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (!dmcf->on) {
@@ -189,6 +197,21 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_uint_t              i;
     ngx_dm_sec_location_t  *location;
 
+#if (nginx_version < 1025001)
+
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (sscf->enable) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+                            "\"ssl on\" is not supported: write "
+                            "\"listen ... ssl\"");
+        return NGX_ERROR;
+    }
+
+#endif
+
     if (ngx_dm_sec_handshake_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)
@@ -221,16 +244,8 @@ static void
 ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_location_t *location)
 {
-    void           *conf;
-    ngx_uint_t      i, n;
-    ngx_module_t   *module;
-
-    /* the first member of these modules' configurations is what they check */
-
-    static char  *guards[] = {
-        "ngx_http_access_module", "ngx_http_auth_basic_module",
-        "ngx_http_auth_request_module", NULL
-    };
+    ngx_uint_t     i;
+    ngx_module_t  *module;
 
     if (location->dlcf->status == NGX_DM_SEC_STATUS_OFF
         || location->dlcf->auth)
@@ -241,23 +256,44 @@ ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     for (i = 0; i < cf->cycle->modules_n; i++) {
         module = cf->cycle->modules[i];
 
-        for (n = 0; guards[n]; n++) {
-
-            if (ngx_strcmp(module->name, guards[n]) != 0) {
-                continue;
-            }
-
-            conf = location->clcf->loc_conf[module->ctx_index];
-
-            if (*(uintptr_t *) conf) {
-                return;
-            }
+        if (module->type == NGX_HTTP_MODULE
+            && ngx_dm_sec_check_guards(module, location->clcf))
+        {
+            return;
         }
     }
 
     ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, location->clcf,
                         "\"dm_sec_status\" is open to everybody: write "
                         "\"allow\" and \"deny\", or \"dm_sec_auth\"");
+}
+
+
+/*
+ * 1 if the module restricts access to the location.  The first member of the
+ * configurations of these is what they check: rules, a realm, a URI.
+ */
+static ngx_uint_t
+ngx_dm_sec_check_guards(ngx_module_t *module, ngx_http_core_loc_conf_t *clcf)
+{
+    void                      **conf;
+    ngx_http_complex_value_t   *realm;
+
+    conf = clcf->loc_conf[module->ctx_index];
+
+    if (ngx_strcmp(module->name, "ngx_http_access_module") == 0
+        || ngx_strcmp(module->name, "ngx_http_auth_request_module") == 0)
+    {
+        return *conf != NULL;
+    }
+
+    if (ngx_strcmp(module->name, "ngx_http_auth_basic_module") == 0) {
+        realm = *conf;
+        return realm && (realm->lengths || realm->value.len != 3
+                         || ngx_strncmp(realm->value.data, "off", 3) != 0);
+    }
+
+    return 0;
 }
 
 
@@ -362,7 +398,9 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
     }
 
-    if (dlcf->own_x509_identity && !(auth & NGX_DM_SEC_X509)) {
+    /* this one narrows nothing, and in http{} may wait for its use */
+
+    if (dscf && dlcf->own_x509_identity && !(auth & NGX_DM_SEC_X509)) {
         needless = "dm_sec_x509_identity";
     }
 
@@ -423,6 +461,12 @@ ngx_dm_sec_conf_log(ngx_uint_t level, ngx_conf_t *cf,
     va_start(args, fmt);
     p = ngx_vslprintf(text, last, fmt, args);
     va_end(args);
+
+    if (dscf == NULL) {
+        ngx_log_error(level, cf->log, 0, "dm_sec: %*s in http",
+                      (size_t) (p - text), text);
+        return;
+    }
 
     if (clcf) {
         location = clcf->name;

@@ -1,6 +1,7 @@
 /* Slow password hashes: in the thread pool, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_zone.h"
 
 #include <ngx_crypt.h>
@@ -20,6 +21,7 @@ typedef struct {
     ngx_thread_task_t       *task;
     ngx_http_request_t      *r;
     ngx_dm_sec_main_conf_t  *dmcf;
+    ngx_dm_sec_hash_may_pt   may;
     ngx_dm_sec_hash_pt       done;
     ngx_log_t               *log;       /* the cycle's: a thread's own use */
 
@@ -30,6 +32,7 @@ typedef struct {
 } ngx_dm_sec_hash_t;
 
 
+static void ngx_dm_sec_hash_wipe(u_char *secret);
 static u_char *ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t src);
 static ngx_int_t ngx_dm_sec_hash_remembered(ngx_dm_sec_main_conf_t *dmcf,
     dm_slot_t *slot);
@@ -38,7 +41,7 @@ static ngx_int_t ngx_dm_sec_hash_start(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
-static void ngx_dm_sec_hash_next(void);
+static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_dm_sec_hash_compare(ngx_pool_t *pool,
     ngx_dm_sec_hash_t *job);
@@ -121,8 +124,9 @@ ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
 ngx_int_t
 ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
-    dm_str_t password, ngx_dm_sec_hash_pt done)
+    dm_str_t password, ngx_dm_sec_hash_may_pt may, ngx_dm_sec_hash_pt done)
 {
+    ngx_int_t                rc;
     dm_str_t                 part[4];
     dm_slot_t                slot;
     ngx_thread_task_t       *task;
@@ -160,6 +164,7 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     job->task = task;
     job->r = r;
     job->dmcf = dmcf;
+    job->may = may;
     job->done = done;
     job->log = ngx_cycle->log;
     job->slot = slot;
@@ -168,11 +173,27 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     job->password = ngx_dm_sec_hash_dup(r->pool, password);
     job->hash = ngx_dm_sec_hash_dup(r->pool, account->crypt);
 
-    if (job->password == NULL || job->hash == NULL) {
-        return NGX_ERROR;
+    rc = NGX_ERROR;
+
+    if (job->password && job->hash) {
+        rc = ngx_dm_sec_hash_start(r, dmcf, job);
     }
 
-    return ngx_dm_sec_hash_start(r, dmcf, job);
+    if (rc != NGX_AGAIN) {
+        ngx_dm_sec_hash_wipe(job->password);
+        ngx_dm_sec_hash_wipe(job->hash);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_dm_sec_hash_wipe(u_char *secret)
+{
+    if (secret) {
+        ngx_explicit_memzero(secret, ngx_strlen(secret));
+    }
 }
 
 
@@ -301,14 +322,19 @@ ngx_dm_sec_hash_hold(ngx_event_t *ev)
 }
 
 
-/* a client that has gone needs no answer, and its hash no time */
+/*
+ * A client that has gone needs no answer, and its hash no time; nor does one
+ * whose account was locked meanwhile.
+ */
 static void
-ngx_dm_sec_hash_next(void)
+ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
 {
     ngx_queue_t        *q;
     ngx_dm_sec_hash_t  *job;
 
-    while (!ngx_queue_empty(&ngx_dm_sec_hashes.queue)) {
+    while (!ngx_queue_empty(&ngx_dm_sec_hashes.queue)
+           && ngx_dm_sec_hashes.running < dmcf->hash_threads)
+    {
 
         q = ngx_queue_head(&ngx_dm_sec_hashes.queue);
         job = ngx_queue_data(q, ngx_dm_sec_hash_t, queue);
@@ -316,9 +342,11 @@ ngx_dm_sec_hash_next(void)
         ngx_queue_remove(q);
         ngx_dm_sec_hashes.waiting--;
 
-        if (!job->r->connection->error && ngx_dm_sec_hash_post(job) == NGX_OK)
-        {
-            return;
+        if (job->r->connection->error || job->may(job->r) != NGX_OK) {
+            job->rc = NGX_BUSY;
+
+        } else if (ngx_dm_sec_hash_post(job) == NGX_OK) {
+            continue;
         }
 
         ngx_dm_sec_hash_end(job);
@@ -349,8 +377,9 @@ ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
 static ngx_int_t
 ngx_dm_sec_hash_compare(ngx_pool_t *pool, ngx_dm_sec_hash_t *job)
 {
-    size_t   len;
-    u_char  *encrypted;
+    size_t     len;
+    u_char    *encrypted;
+    ngx_int_t  rc;
 
     if (ngx_crypt(pool, job->password, job->hash, &encrypted) != NGX_OK) {
         return NGX_ERROR;
@@ -364,13 +393,13 @@ ngx_dm_sec_hash_compare(ngx_pool_t *pool, ngx_dm_sec_hash_t *job)
 
     len = ngx_strlen(job->hash);
 
-    if (ngx_strlen(encrypted) != len
-        || CRYPTO_memcmp(encrypted, job->hash, len) != 0)
-    {
-        return NGX_DECLINED;
-    }
+    rc = ngx_strlen(encrypted) == len
+         && CRYPTO_memcmp(encrypted, job->hash, len) == 0 ? NGX_OK
+                                                          : NGX_DECLINED;
 
-    return NGX_OK;
+    ngx_dm_sec_hash_wipe(encrypted);
+
+    return rc;
 }
 
 
@@ -387,7 +416,7 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
         ngx_dm_sec_hash_remember(job);
     }
 
-    ngx_dm_sec_hash_next();
+    ngx_dm_sec_hash_next(job->dmcf);
     ngx_dm_sec_hash_end(job);
 }
 
@@ -398,26 +427,35 @@ ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job)
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
+    static ngx_str_t  reason = ngx_string("hash");
+
     r = job->r;
     c = r->connection;
 
-    ngx_explicit_memzero(job->password, ngx_strlen(job->password));
-    ngx_explicit_memzero(job->hash, ngx_strlen(job->hash));
+    ngx_dm_sec_hash_wipe(job->password);
+    ngx_dm_sec_hash_wipe(job->hash);
 
     ngx_http_set_log_request(c->log, r);
-
-    if (job->rc == NGX_ERROR && !c->error) {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "dm_sec: the account's password hash cannot be "
-                      "verified: set its password anew");
-    }
 
     r->main->blocked--;
     r->aio = 0;
 
-    job->done(r, job->rc);
+    if (c->error) {
+        /* its client has gone: nobody is to be refused for it */
+        ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
 
-    /* of a terminated request this ends it, and does not revive its phases */
+    if (job->rc == NGX_ERROR
+        && ngx_dm_sec_log_may(job->dmcf->log_limit, NGX_LOG_ERR, &reason))
+    {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "dm_sec: a password hash cannot be computed: if it is "
+                      "always the same account, set its password anew");
+    }
+
+    job->done(r, job->rc);
 
     r->write_event_handler(r);
     ngx_http_run_posted_requests(c);

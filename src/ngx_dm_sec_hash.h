@@ -9,9 +9,13 @@
 
 /*
  * Called when a verification has ended, before the request goes on: NGX_OK
- * the password is right, NGX_DECLINED it is not, NGX_ERROR internal.
+ * the password is right, NGX_DECLINED it is not, NGX_BUSY it was not computed
+ * any more, NGX_ERROR internal.
  */
 typedef void (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r, ngx_int_t rc);
+
+/* Asked before a hash that had to wait is computed: NGX_OK if it still may. */
+typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r);
 
 
 /* setter of dm_sec_hash_threads */
@@ -27,7 +31,8 @@ ngx_int_t ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
  * when it has ended; NGX_BUSY: too many wait; NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_hash_verify(ngx_http_request_t *r,
-    dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_pt done);
+    dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
+    ngx_dm_sec_hash_pt done);
 
 
 #endif /* NGX_DM_SEC_HASH_H */

@@ -327,6 +327,12 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
         return NGX_OK;
     }
 
+    /* what was denied here and has come so far was let in by another */
+
+    if (ctx->denied && ctx->denied_by == dlcf) {
+        ctx->let_in = 1;
+    }
+
     /* from here on these headers are ours */
     ctx->scrub_done = 1;
 

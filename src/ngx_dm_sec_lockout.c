@@ -250,10 +250,9 @@ ngx_dm_sec_lockout_counters(ngx_http_request_t *r,
     dm_str_t               part[4];
     ngx_dm_sec_failure_t  *failure;
 
-    failure = &counter[0].failure;
-
     ngx_memzero(counter, sizeof(ngx_dm_sec_counter_t) * 2);
 
+    failure = &counter[0].failure;
     failure->known = (u_char) attempt->known;
     ngx_memcpy(failure->name, attempt->name.data,
                ngx_min(attempt->name.len, sizeof(failure->name)));
@@ -323,7 +322,7 @@ ngx_dm_sec_lockout_address(ngx_http_request_t *r,
 }
 
 
-/* under the lock; 1: there was no cell for it, else 0 */
+/* under the lock; 1: there was no room for it as it should be, else 0 */
 static ngx_uint_t
 ngx_dm_sec_lockout_count(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter)
@@ -393,17 +392,27 @@ ngx_dm_sec_lockout_new(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_shared_t *sh,
 }
 
 
-/* a locked cell stays: of made-up names, half of a set at most */
+/*
+ * A locked cell stays.  Of made-up names there is half of a set at most: the
+ * lock that would end first makes room, so that such a name is locked like an
+ * account, and nothing tells the two apart.
+ */
 static ngx_uint_t
 ngx_dm_sec_lockout_lock(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_shared_t *sh,
     ngx_dm_sec_counter_t *counter, dm_cell_t *cell)
 {
+    dm_cell_t   *first;
+    ngx_uint_t   overflow;
+
+    overflow = 0;
+
     if (!counter->failure.known
         && dm_table_count(sh->failures, &counter->slot, ngx_current_msec,
-                          ngx_dm_sec_lockout_is_unknown)
+                          ngx_dm_sec_lockout_is_unknown, &first)
            >= DM_TABLE_SET / 2)
     {
-        return 1;
+        first->expires = ngx_current_msec;
+        overflow = 1;
     }
 
     cell->rank = DM_RANK_KEEP;
@@ -413,7 +422,7 @@ ngx_dm_sec_lockout_lock(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_shared_t *sh,
         sh->failures_until = cell->expires;
     }
 
-    return 0;
+    return overflow;
 }
 
 

@@ -4,7 +4,8 @@
 #include "ngx_dm_sec_zone.h"
 
 
-#define NGX_DM_SEC_LOG_REASONS  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX)
+/* those of refusals and of handshakes, and some of our own failures */
+#define NGX_DM_SEC_LOG_REASONS  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX + 8)
 
 
 /* of this worker, in this second */

@@ -125,6 +125,12 @@ ngx_dm_sec_status_count(ngx_http_request_t *r)
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_main_conf_t  *dmcf;
 
+    /* with "log_subrequest on" it is called for each */
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
     ctx = ngx_dm_sec_get_ctx(r, 0);

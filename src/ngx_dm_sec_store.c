@@ -1,6 +1,9 @@
 /* The account store in nginx: the master's check, each worker's environment */
 
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_log.h"
+
+#include "dm_digest.h"
 
 
 #define NGX_DM_SEC_STORE_TEND  1000     /* ms */
@@ -36,6 +39,13 @@ static struct {
 ngx_int_t
 ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
+    dm_err_t  err;
+
+    if (dm_digest_init(&err) != DM_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
+        return NGX_ERROR;
+    }
+
     if (dmcf->store.len == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "dm_sec: \"dm_sec_auth\" needs \"dm_sec_account_store\" "
@@ -223,8 +233,11 @@ ngx_int_t
 ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
     ngx_str_t *key, dm_account_t **account)
 {
-    int       rc;
-    dm_err_t  err;
+    int                      rc;
+    dm_err_t                 err;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    static ngx_str_t  reason = ngx_string("store");
 
     *account = &ngx_dm_sec_worker.account;
 
@@ -246,7 +259,12 @@ ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
         return NGX_DECLINED;
     }
 
-    ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "dm_sec: %s", err.text);
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "dm_sec: %s",
+                      err.text);
+    }
 
     return NGX_ERROR;
 }

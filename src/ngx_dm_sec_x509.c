@@ -1,6 +1,7 @@
 /* Client certificates, RFC 5280: the account that one is bound to */
 
 #include "ngx_dm_sec_x509.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_store.h"
 
 #include "dm_cert.h"
@@ -24,6 +25,7 @@ static ngx_int_t ngx_dm_sec_x509_by_key(ngx_http_request_t *r,
     ngx_uint_t kind, X509 *cert, ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_http_request_t *r,
     ngx_regex_t *regex, X509 *cert, ngx_dm_sec_credential_t *cred);
+static void ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_x509_lookup(ngx_http_request_t *r,
     dm_store_index_t index, ngx_str_t *key, ngx_dm_sec_credential_t *cred);
 static void ngx_dm_sec_x509_claim(ngx_http_request_t *r, X509 *cert,
@@ -365,9 +367,7 @@ ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
     }
 
     if (rc < 0) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "dm_sec: " ngx_regex_exec_n " failed: %i on a "
-                      "certificate's subject", (ngx_int_t) rc);
+        ngx_dm_sec_x509_complain(r, rc);
         return NGX_ERROR;
     }
 
@@ -388,6 +388,23 @@ ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
     id.len = group.len;
 
     return ngx_dm_sec_x509_lookup(r, DM_BY_ID, &id, cred);
+}
+
+
+static void
+ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    static ngx_str_t  reason = ngx_string("regex");
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "dm_sec: " ngx_regex_exec_n " failed: %i on a "
+                      "certificate's subject", rc);
+    }
 }
 
 

@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl access auth_basic proxy rewrite sni socket_ssl/)
-    ->has_daemon('openssl')->plan(251);
+    ->has_daemon('openssl')->plan(253);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -221,6 +221,14 @@ http {
             satisfy any;
             allow all;
             proxy_pass http://127.0.0.1:8082;
+        }
+
+        location /any/status/page/ {
+            satisfy any;
+            allow all;
+            proxy_intercept_errors on;
+            error_page 401 /open/page;
+            proxy_pass http://127.0.0.1:8082/any/status/;
         }
 
         location /any/groups {
@@ -711,6 +719,12 @@ my $r = get('/any/status/401');
 is(status($r), 401, 'allow: the upstream\'s 401');
 is_deeply([ header($r, 'WWW-Authenticate') ], [ 'Bearer' ],
     'and its challenge alone');
+verdict($t, $r, 8081);
+
+$r = get('/any/status/page/401');
+is(status($r), 401, 'allow: an error_page for the upstream\'s 401');
+is(scalar(grep { /^Basic/ } header($r, 'WWW-Authenticate')), 0,
+    'and no challenge of ours');
 verdict($t, $r, 8081);
 
 # satisfy all

@@ -23,7 +23,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy socket_ssl/)
-    ->has_daemon('openssl')->plan(44);
+    ->has_daemon('openssl')->plan(45);
 
 my $conf = <<'EOF_CONF';
 
@@ -214,6 +214,11 @@ $t->write_file_expand('nginx.conf', $conf =~ s/(allow|deny) \S+;//gr);
 like((nginx_t($t))[1],
     qr/\[warn\].*"dm_sec_status" is open to everybody.*"\/json"/,
     'an open page is a warning');
+
+$t->write_file_expand('nginx.conf',
+    $conf =~ s/allow \S+;/auth_basic off;/gr =~ s/deny all;//gr);
+like((nginx_t($t))[1], qr/"dm_sec_status" is open to everybody/,
+    'auth_basic off does not close it');
 
 $t->write_file_expand('nginx.conf',
     $conf =~ s/dm_sec_(profile|auth) [^;]+;//gr);

@@ -30,6 +30,8 @@
 #define DM_BOUND  3
 
 
+static int dm_account_check_text(dm_str_t text, size_t max, const char *what,
+    dm_err_t *err);
 static int dm_account_check_validity(const dm_account_t *account,
     dm_err_t *err);
 static int dm_account_check_groups(const dm_account_t *account,
@@ -59,14 +61,32 @@ static void dm_account_get_secrets(dm_wire_t *w, dm_account_t *account,
 int
 dm_account_check_id(dm_str_t id, dm_err_t *err)
 {
-    return dm_text_check(id, DM_ID_MAX, "the id", err);
+    return dm_account_check_text(id, DM_ID_MAX, "the id", err);
+}
+
+
+/* HTTP takes blanks from the ends of a header's value: another identity */
+static int
+dm_account_check_text(dm_str_t text, size_t max, const char *what,
+    dm_err_t *err)
+{
+    if (dm_text_check(text, max, what, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    if (text.data[0] == ' ' || text.data[text.len - 1] == ' ') {
+        dm_err_set(err, "%s begins or ends with a blank", what);
+        return DM_INVALID;
+    }
+
+    return DM_OK;
 }
 
 
 int
 dm_account_check_name(dm_str_t name, dm_err_t *err)
 {
-    if (dm_text_check(name, DM_NAME_MAX, "the name", err) != DM_OK) {
+    if (dm_account_check_text(name, DM_NAME_MAX, "the name", err) != DM_OK) {
         return DM_INVALID;
     }
 
@@ -82,7 +102,7 @@ dm_account_check_name(dm_str_t name, dm_err_t *err)
 int
 dm_account_check_group(dm_str_t group, dm_err_t *err)
 {
-    if (dm_text_check(group, DM_GROUP_MAX, "a group", err) != DM_OK) {
+    if (dm_account_check_text(group, DM_GROUP_MAX, "a group", err) != DM_OK) {
         return DM_INVALID;
     }
 

@@ -473,7 +473,8 @@ dm_store_claim(dm_store_t *store, const dm_store_key_t *key, dm_str_t id,
     }
 
     if (rc != 0) {
-        return dm_store_fail(store, rc, "cannot be written", err);
+        (void) dm_store_fail(store, rc, "cannot be written", err);
+        return DM_ERROR;
     }
 
     return DM_OK;

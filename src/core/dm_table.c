@@ -214,18 +214,26 @@ dm_table_put(dm_cell_t *cell, const dm_slot_t *slot)
 
 unsigned
 dm_table_count(dm_table_t *table, const dm_slot_t *slot, uint64_t now,
-    int (*match)(const dm_cell_t *cell))
+    int (*match)(const dm_cell_t *cell), dm_cell_t **first)
 {
-    size_t            i;
-    unsigned          n;
-    const dm_cell_t  *cell;
+    size_t      i;
+    unsigned    n;
+    dm_cell_t  *cell;
 
     n = 0;
+    *first = NULL;
     cell = dm_table_set(table, slot);
 
     for (i = 0; i < DM_TABLE_SET; i++) {
-        if (dm_cell_alive(&cell[i], now) && match(&cell[i])) {
-            n++;
+
+        if (!dm_cell_alive(&cell[i], now) || !match(&cell[i])) {
+            continue;
+        }
+
+        n++;
+
+        if (*first == NULL || cell[i].expires < (*first)->expires) {
+            *first = &cell[i];
         }
     }
 

@@ -64,9 +64,12 @@ dm_cell_t *dm_table_take(dm_table_t *table, const dm_slot_t *slot,
     unsigned rank, uint64_t now);
 void dm_table_put(dm_cell_t *cell, const dm_slot_t *slot);
 
-/* the live cells of the slot's set for which match() is not 0 */
+/*
+ * The number of live cells in the slot's set for which match() is not 0, and
+ * in *first the one of them that expires first, NULL if there is none.
+ */
 unsigned dm_table_count(dm_table_t *table, const dm_slot_t *slot,
-    uint64_t now, int (*match)(const dm_cell_t *cell));
+    uint64_t now, int (*match)(const dm_cell_t *cell), dm_cell_t **first);
 
 /*
  * The latest stamp of all cells that were ever removed from the slot's set,

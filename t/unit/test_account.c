@@ -499,12 +499,24 @@ static const verdict_t  texts[] = {
 static const verdict_t  names[] = {
     { "a,b", DM_OK },
     { "a:b", DM_INVALID },
+    { " a", DM_INVALID },
+    { "a ", DM_INVALID },
     { ":", DM_INVALID }
+};
+
+/* HTTP would take them away, and another identity would be left */
+static const verdict_t  blanks[] = {
+    { "a b", DM_OK },
+    { " a", DM_INVALID },
+    { "a ", DM_INVALID }
 };
 
 static const verdict_t  groups[] = {
     { "a:b", DM_OK },
     { "a b", DM_OK },
+    { " ab", DM_INVALID },
+    { "ab ", DM_INVALID },
+    { " ", DM_INVALID },
     { "a,b", DM_INVALID }
 };
 
@@ -557,6 +569,7 @@ test_field_checks(void **state)
     CHECK_EACH(dm_account_check_psk_identity, texts);
     CHECK_EACH(dm_account_check_name, names);
     CHECK_EACH(dm_account_check_group, groups);
+    CHECK_EACH(dm_account_check_id, blanks);
     CHECK_EACH(dm_account_check_cert_key, cert_keys);
 
     check_length(dm_account_check_id, 255, "");

@@ -245,6 +245,7 @@ is_high(const dm_cell_t *cell)
 static void
 test_count(void **state)
 {
+    dm_cell_t   *first;
     dm_slot_t    where;
     dm_table_t  *table;
 
@@ -257,8 +258,12 @@ test_count(void **state)
     add(table, 2, DM_RANK_HIGH, 10, 30);
     add(table, 3, DM_RANK_LOW, 10, 30);
 
-    assert_int_equal(dm_table_count(table, &where, 10, is_high), 2);
-    assert_int_equal(dm_table_count(table, &where, 20, is_high), 1);
+    assert_int_equal(dm_table_count(table, &where, 10, is_high, &first), 2);
+    assert_int_equal(first->expires, 20);
+    assert_int_equal(dm_table_count(table, &where, 20, is_high, &first), 1);
+    assert_int_equal(first->expires, 30);
+    assert_int_equal(dm_table_count(table, &where, 30, is_high, &first), 0);
+    assert_null(first);
 
     free(table);
 }
