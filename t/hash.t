@@ -10,7 +10,9 @@ use strict;
 
 use Test::More;
 
+use Digest::SHA qw/ sha1 sha1_base64 /;
 use JSON::PP qw/ decode_json /;
+use MIME::Base64 qw/ encode_base64 /;
 use Time::HiRes qw/ time /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -24,7 +26,8 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(36);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
+    ->has_daemon('openssl')->plan(46);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -131,6 +134,26 @@ is(status($client->request(request('POST', '/', basic('slow', 'right'),
     { body => 'x' x 20000 }))), 200, 'with a body');
 
 $client->close();
+
+# what htpasswd makes, and what it may have made
+
+my %hash = (
+    apr1 => (run_command([qw/ openssl passwd -apr1 -salt 12345678 right /]))[1],
+    sha => '{SHA}' . sha1_base64('right') . '=',
+    ssha => '{SSHA}' . encode_base64(sha1('rightsalt') . 'salt', ''),
+    bcrypt => crypt('right', '$2b$05$abcdefghijklmnopqrstuu'),
+    sha512 => crypt('right', '$6$rounds=1000$saltsalt'),
+);
+
+chomp %hash;
+
+account($t, 'import', '--format', 'htpasswd', '-',
+    { stdin => join '', map { "$_:$hash{$_}\n" } keys %hash });
+
+foreach my $name (sort keys %hash) {
+    is(status(ask($name, 'right')), 200, "$name, right");
+    is(status(ask($name, 'wrong')), 401, "$name, wrong");
+}
 
 # 64 clients log in with new passwords: what they wait for, others do not
 

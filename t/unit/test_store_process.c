@@ -683,6 +683,58 @@ test_full(void **state)
 }
 
 
+/* takes all reader slots, as a thousand processes would */
+static void
+hold_all_slots(child_t *self)
+{
+    MDB_env   *env;
+    MDB_txn   *txn;
+    unsigned   n;
+
+    must(mdb_env_create(&env) == 0);
+    must(mdb_env_set_maxreaders(env, 1024) == 0);
+    must(mdb_env_open(env, path, MDB_RDONLY | MDB_NOTLS, 0) == 0);
+
+    for (n = 0; mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0; n++) {
+        must(n < 2000);
+    }
+
+    must(n > 0);
+    say(self);
+    hear(self);
+}
+
+
+/* a store that takes no more readers is a failure, and not an empty store */
+static void
+test_readers_full(void **state)
+{
+    child_t      child;
+    dm_err_t     err;
+    dm_store_t  *store;
+
+    (void) state;
+
+    child_start(&child, hold_all_slots);
+    hear(&child);
+
+    err.text[0] = '\0';
+    assert_int_not_equal(dm_store_open(&store, path, DM_STORE_READ, &keys,
+                                       &err),
+                         DM_OK);
+    assert_non_null(strstr(err.text, "reader"));
+
+    say(&child);
+    child_end(&child);
+
+    /* what a process that has gone held is free again */
+
+    assert_int_equal(dm_store_open(&store, path, DM_STORE_READ, &keys, NULL),
+                     DM_OK);
+    dm_store_close(store);
+}
+
+
 int
 main(void)
 {
@@ -697,7 +749,8 @@ main(void)
         cmocka_unit_test_setup(test_unprivileged_reader, fresh),
         cmocka_unit_test_setup(test_replaced, fresh),
         cmocka_unit_test_setup(test_replaced_under_a_writer, fresh),
-        cmocka_unit_test_setup(test_full, fresh)
+        cmocka_unit_test_setup(test_full, fresh),
+        cmocka_unit_test_setup(test_readers_full, fresh)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
