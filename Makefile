@@ -30,16 +30,18 @@ NGINX_DEV    = /usr/share/nginx/src
 NGINX_TARGET = modules
 
 # SANITIZE=yes builds nginx too, for which nginx-dev has no source, and keeps
-# the module in memory to the end, where leaks are looked for
+# the module in memory to the end, where leaks are looked for; crypt_r() is the
+# sanitizer's, so that only -lcrypt brings libcrypt, which it calls
 ifdef SANITIZE
 BUILD        = build/sanitize
 CC           = clang
 CFLAGS       = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fsanitize-ignorelist=$(CURDIR)/tools/sanitize.ignore \
                -DNGX_DEBUG_PALLOC=1
-LDFLAGS      = -fsanitize=address,undefined -Wl,-z,nodelete
+LDFLAGS      = -fsanitize=address,undefined -Wl,-z,nodelete -lcrypt
 NGINX_BINARY = $(CURDIR)/tools/sanitize-nginx
 NGINX_SOURCE = build/nginx-source
+NGINX_DEPS   = tools/sanitize.ignore
 NGINX_FLAGS  = --with-http_addition_module --with-http_sub_module
 NGINX_TARGET = build
 endif
@@ -84,7 +86,7 @@ deps-demo: deps
 deps-test: deps
 	@tools/deps test
 
-deps-sanitize: deps
+deps-sanitize: deps-test
 	@tools/deps sanitize
 
 deps-check: deps
@@ -122,7 +124,8 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libdmcore.a | deps-test
 
 # the module: nginx's own build in a copy of nginx-dev
 
-$(BUILD)/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) | deps lists
+$(BUILD)/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) $(NGINX_DEPS) \
+    | deps lists
 	rm -rf $(BUILD)/nginx
 	mkdir -p $(BUILD)
 	cp -r $(NGINX_DEV) $(BUILD)/nginx
@@ -171,6 +174,40 @@ test: all $(UNIT_TESTS) | deps-test
 .PHONY: sanitize
 sanitize: | deps-sanitize
 	+@tools/sanitize
+
+# what can be seen without running it; nginx's own headers are not looked at
+
+CHECKED = $(wildcard *.c src/*.c src/core/*.c tools/*.c t/unit/*.c bench/*.c)
+
+NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
+    src/event/modules src/os/unix src/http src/http/modules src/http/v2)
+
+.PHONY: check
+check: $(BUILD)/nginx/objs/Makefile | deps-check
+	tools/check-style
+	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
+	    --enable=warning,style,performance,portability \
+	    --suppressions-list=tools/cppcheck.suppressions \
+	    --suppress='*:$(BUILD)/nginx/*' -D_GNU_SOURCE -Isrc -Isrc/core \
+	    $(NGINX_DIRS:%=-I%) $(CHECKED)
+	printf '%s\n' $(CHECKED) | xargs -P2 -I{} clang-tidy --quiet {} -- \
+	    -std=gnu11 -Isrc -Isrc/core $(NGINX_DIRS:%=-isystem %) \
+	    2> $(BUILD)/check.log
+
+
+# what authentication costs
+
+$(BUILD)/bench/%: bench/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
+	    -o $@ $< -lssl -lcrypto
+
+.PHONY: bench-quick
+bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
+	bench/quick $(BENCH_FLAGS) $(BUILD)/bench/load $(BUILD)/bench/devices \
+	    $(BUILD)/dm-account $(NGINX_BINARY) \
+	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+
 
 .PHONY: test-source-build
 test-source-build: | deps lists

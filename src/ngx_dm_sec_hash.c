@@ -332,13 +332,15 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
     ngx_queue_t        *q;
     ngx_dm_sec_hash_t  *job;
 
-    while (!ngx_queue_empty(&ngx_dm_sec_hashes.queue)
+    while (ngx_dm_sec_hashes.waiting
            && ngx_dm_sec_hashes.running < dmcf->hash_threads)
     {
 
         q = ngx_queue_head(&ngx_dm_sec_hashes.queue);
         job = ngx_queue_data(q, ngx_dm_sec_hash_t, queue);
 
+        /* clang-tidy takes this element for the one that was removed before */
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         ngx_queue_remove(q);
         ngx_dm_sec_hashes.waiting--;
 

@@ -41,11 +41,11 @@ is_deeply([glob("$d/empty/*")], [], 'nothing is made there');
 # backup
 
 done('import -', '', 'accounts', join('', map { '{"id":"' . $_
-	. '","password":"pw","groups":["in-the-backup"]}' . "\n" } 'a' .. 'm'));
+    . '","password":"pw","groups":["in-the-backup"]}' . "\n" } 'a' .. 'm'));
 done("add psk --psk-identity i --generate-psk", '', 'an account with a PSK');
 
 if ($> == 0) {
-	chown(0, (getpwnam('nobody'))[3], $store, glob("$store/*"));
+    chown(0, (getpwnam('nobody'))[3], $store, glob("$store/*"));
 }
 
 chmod(02750, $store);
@@ -53,10 +53,10 @@ chmod(02750, $store);
 done("backup $bk", qr/^copied "\Q$store\E" to "\Q$bk\E"$/, 'backup');
 
 is_deeply([map { owner("$bk/$_") } '.', 'data.mdb', 'lock.mdb'],
-	[map { owner("$store/$_") } '.', 'data.mdb', 'lock.mdb'],
-	'owners and modes are those of the store');
+    [map { owner("$store/$_") } '.', 'data.mdb', 'lock.mdb'],
+    'owners and modes are those of the store');
 is_deeply([map { s/.*\///r } glob("$bk/*")], [qw/ data.mdb lock.mdb /],
-	'nothing else is in it');
+    'nothing else is in it');
 cmp_ok(-s "$bk/data.mdb", '<', 1 << 18, 'it is compact');
 is_deeply([glob("$bk.*")], [], 'nothing is left beside it');
 
@@ -69,7 +69,7 @@ refused("backup $bk/", "\"$bk\" exists", 'backup: there already, a slash');
 refused("backup $store", 'exists', 'backup: onto the store');
 refused("backup $d/no/dir", 'cannot be made', 'backup: no parent');
 is(json("backup $d/bk2/", 'backup, json')->{backup}, "$d/bk2/",
-	'backup, json: where');
+    'backup, json: where');
 ok(-f "$d/bk2/data.mdb", 'backup: a final slash');
 is(run("--store $bk export --secrets")->{out}, $all, 'backup is as it was');
 
@@ -83,7 +83,7 @@ done('add later', '', 'add');
 my $after = run('export --secrets')->{out};
 
 $r = done("restore $bk", qr/^restored 14 accounts, realm "dm\@example.org", /,
-	'restore');
+    'restore');
 ($old) = $r->{out} =~ /^the store before is now "(.*)"$/m;
 like($old, qr/^\Q$store\E\.\d{8}T\d{6}Z$/, 'name of the store before');
 
@@ -92,8 +92,8 @@ is(run("--store $old export --secrets")->{out}, $after, 'the store before');
 is((stat("$old/data.mdb"))[1], $inode, 'it was renamed');
 is(sum("$bk/data.mdb"), $backup, 'the backup is as it was');
 is_deeply([map { owner("$store/$_") } '.', 'data.mdb', 'lock.mdb'],
-	[map { owner("$old/$_") } '.', 'data.mdb', 'lock.mdb'],
-	'owners and modes are as before');
+    [map { owner("$old/$_") } '.', 'data.mdb', 'lock.mdb'],
+    'owners and modes are as before');
 like(run('check')->{out}, qr/^14 accounts, .* 0 damages$/m, 'check');
 done('add again', '', 'it can be changed');
 is(-s "$store/data.mdb", 1 << 24, 'its map is as large as before');
@@ -104,7 +104,7 @@ another_second();
 rename($store, "$d/moved") or die "rename: $!\n";
 $r = json("restore $bk", 'restore: where no store is');
 is_deeply($r, { result => 'restored', accounts => 14,
-	realm => 'dm@example.org', old => undef }, 'restore, json');
+    realm => 'dm@example.org', old => undef }, 'restore, json');
 is(run('export --secrets')->{out}, $all, 'restored');
 is_deeply(owner($store), owner($bk), 'with the modes of the backup');
 another_second();
@@ -135,46 +135,46 @@ refused("restore $d/link", 'is the store itself', 'restore: the store, a link');
 
 secret('wrong.key', 'k1 ' . '00' x 32 . "\n");
 refused("--key $d/wrong.key restore $bk", 'another key of that id',
-	'restore: another key');
+    'restore: another key');
 refused("--store $d/empty restore $bk", 'cannot be examined',
-	'restore: what is there is no store');
+    'restore: what is there is no store');
 refused("--store $d/no/store restore $bk", 'cannot be made',
-	'restore: no parent');
+    'restore: no parent');
 
 for my $size (0, 4096, 8192, 20000, (-s "$bk/data.mdb") - 1) {
-	damaged(sub { truncate($_[0], $size) });
-	my $r = run("restore $d/damaged");
-	like($r->{err}, qr/^dm-account: .*(?:damaged|no account store)/,
-		"restore: cut to $size");
-	is($r->{rc}, 1, 'so it is refused');
+    damaged(sub { truncate($_[0], $size) });
+    my $r = run("restore $d/damaged");
+    like($r->{err}, qr/^dm-account: .*(?:damaged|no account store)/,
+        "restore: cut to $size");
+    is($r->{rc}, 1, 'so it is refused');
 }
 
 damaged(sub { patch($_[0], qr/in-the-backup/, 'In-the-backup') });
 $r = run("restore $d/damaged");
 is($r->{rc}, 1, 'restore: a record was changed');
 like($r->{err}, qr/^dm-account: damage: .*"[a-m]": the record is damaged, was /,
-	'which one');
+    'which one');
 like($r->{err}, qr/is damaged, and the store is left as it is$/, 'refused');
 
 $r = run("--store $d/damaged check");
 is($r->{rc}, 1, 'check: a record was changed');
 like($r->{out}, qr/^damage: .*"[a-m]": the record is damaged, was changed by /,
-	'check: which one');
+    'check: which one');
 like($r->{out}, qr/^14 accounts, 0 weaknesses, 1 damages$/m, 'check: sum');
 like($r->{err}, qr/"\Q$d\E\/damaged" is damaged: restore a backup/,
-	'check: what to do');
+    'check: what to do');
 
 # an index: the name "c" leads to account "c"; then to account "d"
 
 damaged(sub { patch($_[0], qr/(\x01\0\0\0\0\0\x01\0c)c/, sub { $1 . 'd' }) });
 my @found = map { decode_json($_) }
-	split(/\n/, run("--store $d/damaged --json check")->{out});
+    split(/\n/, run("--store $d/damaged --json check")->{out});
 is($found[-1]{result}, 'damaged', 'check, json: result');
 is($found[-1]{damaged}, 2, 'check, json: sum');
 is_deeply([map { $_->{damage} // () } @found],
-	['account "c" cannot be found by its name "c": the index leads to '
-	. 'another', 'the name index has an entry that leads to account "d", '
-	. 'which does not hold it'], 'check: an index was changed');
+    ['account "c" cannot be found by its name "c": the index leads to '
+    . 'another', 'the name index has an entry that leads to account "d", '
+    . 'which does not hold it'], 'check: an index was changed');
 is(run("restore $d/damaged")->{rc}, 1, 'restore: an index was changed');
 
 # whatever octets there are, it says so and exits
@@ -184,10 +184,10 @@ my %status;
 srand(1);
 
 for my $n (1 .. 20) {
-	damaged(sub { scramble($_[0]) });
-	$r = run("--store $d/damaged check");
-	$status{$r->{rc}}++;
-	diag("$n: $r->{rc}: $r->{err}") unless $r->{rc} =~ /^[01]$/;
+    damaged(sub { scramble($_[0]) });
+    $r = run("--store $d/damaged check");
+    $status{$r->{rc}}++;
+    diag("$n: $r->{rc}: $r->{err}") unless $r->{rc} =~ /^[01]$/;
 }
 
 is_deeply([grep { $_ !~ /^[01]$/ } keys %status], [], 'no crash of check');
@@ -204,32 +204,32 @@ is(scalar(() = glob("$store.*")), $others, 'nothing is left beside it');
 my @pids;
 
 for my $n (1 .. 4) {
-	my $pid = fork();
-	die "fork: $!\n" unless defined $pid;
+    my $pid = fork();
+    die "fork: $!\n" unless defined $pid;
 
-	if ($pid == 0) {
-		open STDOUT, '>', '/dev/null';
-		open STDERR, '>', '/dev/null';
-		open my $fh, '>', "$d/acknowledged.$n";
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        open my $fh, '>', "$d/acknowledged.$n";
 
-		for my $i (1 .. 15) {
-			print $fh "n$n-$i\n"
-				if system($bin, 'add', "n$n-$i") == 0;
-		}
+        for my $i (1 .. 15) {
+            print $fh "n$n-$i\n"
+                if system($bin, 'add', "n$n-$i") == 0;
+        }
 
-		close $fh;
-		POSIX::_exit(0);
-	}
+        close $fh;
+        POSIX::_exit(0);
+    }
 
-	push @pids, $pid;
+    push @pids, $pid;
 }
 
 my @stores = ($store);
 
 for (1 .. 2) {
-	$r = json("restore $bk", 'restore among writers');
-	push @stores, $r->{old};
-	another_second();
+    $r = json("restore $bk", 'restore among writers');
+    push @stores, $r->{old};
+    another_second();
 }
 
 waitpid($_, 0) for @pids;
@@ -237,14 +237,14 @@ waitpid($_, 0) for @pids;
 my %there;
 
 for my $path (@stores) {
-	$there{$_} = 1 for map { decode_json($_)->{id} }
-		split(/\n/, run("--store $path list --json")->{out});
+    $there{$_} = 1 for map { decode_json($_)->{id} }
+        split(/\n/, run("--store $path list --json")->{out});
 }
 
 my @acknowledged = map { split(/\n/, content("$d/acknowledged.$_")) } 1 .. 4;
 cmp_ok(@acknowledged, '>', 30, 'most are written');
 is_deeply([grep { !$there{$_} } @acknowledged], [],
-	'each is in a store, the new one or one before');
+    'each is in a store, the new one or one before');
 
 ###############################################################################
 
@@ -255,44 +255,44 @@ done_testing();
 # the name of a store that was replaced has the time in it
 
 sub another_second {
-	my $now = time();
-	select(undef, undef, undef, 0.05) while time() == $now;
+    my $now = time();
+    select(undef, undef, undef, 0.05) while time() == $now;
 }
 
 sub owner {
-	my ($path) = @_;
-	return [(stat($path))[4, 5], mode($path)];
+    my ($path) = @_;
+    return [(stat($path))[4, 5], mode($path)];
 }
 
 # a copy of the backup, with what change() does to its file
 
 sub damaged {
-	my ($change) = @_;
+    my ($change) = @_;
 
-	unlink(glob("$d/damaged/*"));
-	mkdir("$d/damaged");
-	copy("$bk/data.mdb", "$d/damaged/data.mdb") or die "copy: $!\n";
-	$change->("$d/damaged/data.mdb");
+    unlink(glob("$d/damaged/*"));
+    mkdir("$d/damaged");
+    copy("$bk/data.mdb", "$d/damaged/data.mdb") or die "copy: $!\n";
+    $change->("$d/damaged/data.mdb");
 }
 
 sub patch {
-	my ($path, $from, $to) = @_;
-	my $octets = content($path);
+    my ($path, $from, $to) = @_;
+    my $octets = content($path);
 
-	ref $to ? $octets =~ s/$from/$to->()/e : $octets =~ s/$from/$to/
-		or die "nothing to patch\n";
-	put($path, $octets);
+    ref $to ? $octets =~ s/$from/$to->()/e : $octets =~ s/$from/$to/
+        or die "nothing to patch\n";
+    put($path, $octets);
 }
 
 # other octets somewhere, but not in LMDB's own first pages
 
 sub scramble {
-	my ($path) = @_;
-	my $octets = content($path);
+    my ($path) = @_;
+    my $octets = content($path);
 
-	substr($octets, 8192 + int(rand(length($octets) - 8192)), 1)
-		^= chr(1 + int(rand(255))) for 1 .. 200;
-	put($path, $octets);
+    substr($octets, 8192 + int(rand(length($octets) - 8192)), 1)
+        ^= chr(1 + int(rand(255))) for 1 .. 200;
+    put($path, $octets);
 }
 
 ###############################################################################

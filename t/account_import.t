@@ -29,16 +29,16 @@ my $big = "$d/big.jsonl";
 usage('import', 'a FILE is needed', 'no file');
 usage('import a b', 'too many arguments', 'two files');
 usage('import a --format csv', '--format: "csv" is neither jsonl nor '
-	. 'htpasswd', 'unknown format');
+    . 'htpasswd', 'unknown format');
 usage('import a --id-map b', '--id-map is for htpasswd',
-	'a map for lines of JSON');
+    'a map for lines of JSON');
 usage('import - --format htpasswd --id-map -', 'cannot both be stdin',
-	'stdin twice');
+    'stdin twice');
 usage('export a', 'too many arguments', 'export: an argument');
 usage('check a', 'too many arguments', 'check: an argument');
 
 refused("$_", 'dm-account init', "no store: $_")
-	for 'import /dev/null', 'export', 'check';
+    for 'import /dev/null', 'export', 'check';
 
 done("init --realm r --owner $me --map-size 1m", '', 'init');
 
@@ -54,21 +54,21 @@ done('check', qr/^0 accounts, 0 weaknesses, 0 damages$/, 'check of nothing');
 
 my $sha = 'sha256:' . 'ab' x 32;
 my $all = '{"id":"imei:1","name":"one","state":"disabled","groups":["lab","x"],'
-	. '"not_before":"2026-01-31T00:00:00Z","not_after":null,'
-	. '"password":"s\u00e9same","psk":[{"identity":"i1","key":"' . 'aB' x 16
-	. '"},{"identity":"i2","key":"' . '00' x 64 . '"}],"cert_keys":["SHA256:'
-	. 'AB' x 32 . '","san:DNS:Dev.example"]}';
+    . '"not_before":"2026-01-31T00:00:00Z","not_after":null,'
+    . '"password":"s\u00e9same","psk":[{"identity":"i1","key":"' . 'aB' x 16
+    . '"},{"identity":"i2","key":"' . '00' x 64 . '"}],"cert_keys":["SHA256:'
+    . 'AB' x 32 . '","san:DNS:Dev.example"]}';
 
 done('import -', qr/^imported "-": 3 added, 0 updated, 0 refused$/, 'import',
-	"$all\r\n\n" . '{"id":"IMEI:2"}' . "\n"
-	. '{"id":"urn:UUID:3","digest":{},"crypt":null,"psk":[],"groups":[],'
-	. '"cert_keys":[],"not_before":null,"not_after":null,"state":"active"}');
+    "$all\r\n\n" . '{"id":"IMEI:2"}' . "\n"
+    . '{"id":"urn:UUID:3","digest":{},"crypt":null,"psk":[],"groups":[],'
+    . '"cert_keys":[],"not_before":null,"not_after":null,"state":"active"}');
 
 is_deeply(show('IMEI:1'), { id => 'IMEI:1', name => 'one', state => 'disabled',
-	groups => ['lab', 'x'], not_before => '2026-01-31T00:00:00Z',
-	not_after => undef, digest => ['MD5', 'SHA-512-256', 'SHA-256'],
-	crypt => undef, psk => [{ identity => 'i1' }, { identity => 'i2' }],
-	cert_keys => [$sha, 'san:DNS:dev.example'] }, 'each field');
+    groups => ['lab', 'x'], not_before => '2026-01-31T00:00:00Z',
+    not_after => undef, digest => ['MD5', 'SHA-512-256', 'SHA-256'],
+    crypt => undef, psk => [{ identity => 'i1' }, { identity => 'i2' }],
+    cert_keys => [$sha, 'san:DNS:dev.example'] }, 'each field');
 is(show('IMEI:2')->{name}, '2', 'default name');
 is_deeply(ids(), ['IMEI:1', 'IMEI:2', 'urn:uuid:3'], 'ids are canonical');
 
@@ -78,108 +78,108 @@ is(verify('IMEI:1', "s\xc3\xa9same"), 0, 'password');
 # what is there already
 
 bad(['{"id":"imei:2"}', 'there is an account "IMEI:2" already: to change it, '
-	. 'import with --update'],
-	['{"id":"a","name":"2"}', '"IMEI:2" already has the name "2"'],
-	['{"id":"a","psk":[{"identity":"i1","key":"' . '0' x 32 . '"}]}',
-	'"IMEI:1" already has the PSK identity "i1"'],
-	["{\"id\":\"a\",\"cert_keys\":[\"$sha\"]}",
-	'"IMEI:1" already has the certificate key'],
-	['{"id":"MEID:2"}', '"IMEI:2" already has the name "2"']);
+    . 'import with --update'],
+    ['{"id":"a","name":"2"}', '"IMEI:2" already has the name "2"'],
+    ['{"id":"a","psk":[{"identity":"i1","key":"' . '0' x 32 . '"}]}',
+    '"IMEI:1" already has the PSK identity "i1"'],
+    ["{\"id\":\"a\",\"cert_keys\":[\"$sha\"]}",
+    '"IMEI:1" already has the certificate key'],
+    ['{"id":"MEID:2"}', '"IMEI:2" already has the name "2"']);
 
 # all that can be wrong with a line, each told by its number
 
 my $hex = '0' x 64;
 my @bad = (
-	['nonsense', 'it is not JSON, or names a field twice: see octet'],
-	['{"id":"a"', 'not JSON'], ['{"id":"a"}}', 'not JSON'],
-	['{"id":"a"} {"id":"b"}', 'not JSON'], ["{\"id\":\"\xff\"}", 'not JSON'],
-	['{"id":"a\u0000b"}', 'not JSON'], ["{\"id\":\"a\0\"}", 'not JSON'],
-	['{"id":"a","id":"b"}', 'names a field twice'],
-	['"a"', 'not JSON'], ['[]', 'not an object'],
-	['{}', 'it has no "id"'], ['{"name":"a"}', 'it has no "id"'],
-	['{"id":1}', '"id" is not a string'], ['{"id":""}', 'the id is empty'],
-	['{"id":"a\u0001"}', 'control character'],
-	['{"id":"' . 'i' x 256 . '"}', '255'],
-	['{"id":"a","nam":"b"}', 'unknown field "nam"'],
-	['{"id":"a","name":null}', '"name" is not a string'],
-	['{"id":"a","name":""}', 'the name is empty'],
-	['{"id":"a","name":"b:c"}', 'colon'],
-	['{"id":"MAC:00:11"}', 'a user name has no colon, so "MAC:00:11" cannot '
-		. 'be its own: give it a "name"'],
-	['{"id":"a","state":"on"}', '"state" is neither "active" nor'],
-	['{"id":"a","groups":"b"}', '"groups" is not a list'],
-	['{"id":"a","groups":[1]}', 'a group is not a string'],
-	['{"id":"a","groups":["b,c"]}', 'comma'],
-	['{"id":"a","groups":["b","b"]}', 'twice'],
-	['{"id":"a","groups":[' . join(',', map { "\"$_\"" } 1 .. 33) . ']}',
-		'"groups" has 33 items, at most 32'],
-	['{"id":"a","not_after":1}', '"not_after" is not a string'],
-	['{"id":"a","not_after":""}', '"not_after" is not a time'],
-	['{"id":"a","not_before":"2027-01-31"}', '"not_before" is not a time'],
-	['{"id":"a","not_before":"2027-02-01T00:00:00Z",'
-		. '"not_after":"2027-01-01T00:00:00Z"}', 'not_before is later'],
-	['{"id":"a","digest":["MD5"]}', '"digest" is not an object'],
-	['{"id":"a","digest":{"SHA-1":""}}', '"digest" has something else'],
-	["{\"id\":\"a\",\"digest\":{\"SHA-256\":\"$hex\",\"sha-256\":\"$hex\"}}",
-		'once each'],
-	["{\"id\":\"a\",\"digest\":{\"MD5\":\"$hex\"}}",
-		'the HA1 for MD5 has something else than 32 hexadecimal'],
-	['{"id":"a","digest":{"SHA-256":"' . 'x' x 64 . '"}}', 'HA1 for SHA-256'],
-	['{"id":"a","digest":{"SHA-256":null}}', 'an HA1 is not a string'],
-	['{"id":"a","crypt":1}', '"crypt" is not a string'],
-	['{"id":"a","crypt":"$6$salt$short"}', 'sha512crypt password hash is not '
-		. 'whole'],
-	['{"id":"a","crypt":"$5$salt$hunter2"}', 'scheme sha256crypt is not '
-		. 'kept'],
-	['{"id":"a","psk":{}}', '"psk" is not a list'],
-	['{"id":"a","psk":["x"]}', 'a PSK has something else than "identity"'],
-	['{"id":"a","psk":[{"identity":"x"}]}', 'a PSK has something else'],
-	["{\"id\":\"a\",\"psk\":[{\"identity\":\"x\",\"key\":\"$hex\",\"y\":1}]}",
-		'a PSK has something else'],
-	['{"id":"a","psk":[{"identity":1,"key":""}]}', 'identity is not a string'],
-	['{"id":"a","psk":[{"identity":"x","key":"hunter2"}]}', 'not 16 to 64 '
-		. 'octets in hex'],
-	['{"id":"a","psk":[{"identity":"x","key":"000"}]}', '16 to 64'],
-	['{"id":"a","psk":[{"identity":"x","key":"' . '0' x 130 . '"}]}',
-		'16 to 64'],
-	['{"id":"a","psk":[{"identity":"x","key":"' . '0' x 30 . '"}]}',
-		'15 octets, it must have 16 to 64'],
-	["{\"id\":\"a\",\"psk\":[{\"identity\":\"\",\"key\":\"$hex\"}]}",
-		'PSK identity is empty'],
-	["{\"id\":\"a\",\"psk\":[{\"identity\":\"x\",\"key\":\"$hex\"},"
-		. "{\"identity\":\"x\",\"key\":\"$hex\"}]}", 'twice'],
-	['{"id":"a","psk":[0,0,0]}', '"psk" has 3 items, at most 2'],
-	['{"id":"a","cert_keys":"x"}', '"cert_keys" is not a list'],
-	['{"id":"a","cert_keys":[1]}', 'a certificate key is not a string'],
-	['{"id":"a","cert_keys":["nonsense"]}', 'certificate key'],
-	['{"id":"a","cert_keys":["san:DNS:' . 'a' x 1024 . '"]}', '1024'],
-	['{"id":"a","cert_keys":["san:DNS:a","san:DNS:A"]}', 'twice'],
-	['{"id":"a","password":null}', '"password" is not a string'],
-	['{"id":"a","password":""}', 'the password is empty'],
-	["{\"id\":\"a\",\"password\":\"hunter2\t\"}", 'not JSON'],
-	['{"id":"a","password":"hunter2\u0009"}', 'the password has a control'],
-	['{"id":"a","password":"' . 'p' x 512 . '"}', '511'],
-	["{\"id\":\"a\",\"password\":\"x\",\"digest\":{\"SHA-256\":\"$hex\"}}",
-		'exclude each other'],
-	['{"id":"a","password":"x","crypt":"{SHA}' . encode_base64(sha1('x'), '')
-		. '"}', 'exclude each other'],
-	['{"id":"' . 'x' x 140000 . '"}', 'longer than 131072 octets'],
-	['{"id":"' . 'x' x 300000 . '"}', 'longer than 131072 octets'],
+    ['nonsense', 'it is not JSON, or names a field twice: see octet'],
+    ['{"id":"a"', 'not JSON'], ['{"id":"a"}}', 'not JSON'],
+    ['{"id":"a"} {"id":"b"}', 'not JSON'], ["{\"id\":\"\xff\"}", 'not JSON'],
+    ['{"id":"a\u0000b"}', 'not JSON'], ["{\"id\":\"a\0\"}", 'not JSON'],
+    ['{"id":"a","id":"b"}', 'names a field twice'],
+    ['"a"', 'not JSON'], ['[]', 'not an object'],
+    ['{}', 'it has no "id"'], ['{"name":"a"}', 'it has no "id"'],
+    ['{"id":1}', '"id" is not a string'], ['{"id":""}', 'the id is empty'],
+    ['{"id":"a\u0001"}', 'control character'],
+    ['{"id":"' . 'i' x 256 . '"}', '255'],
+    ['{"id":"a","nam":"b"}', 'unknown field "nam"'],
+    ['{"id":"a","name":null}', '"name" is not a string'],
+    ['{"id":"a","name":""}', 'the name is empty'],
+    ['{"id":"a","name":"b:c"}', 'colon'],
+    ['{"id":"MAC:00:11"}', 'a user name has no colon, so "MAC:00:11" cannot '
+        . 'be its own: give it a "name"'],
+    ['{"id":"a","state":"on"}', '"state" is neither "active" nor'],
+    ['{"id":"a","groups":"b"}', '"groups" is not a list'],
+    ['{"id":"a","groups":[1]}', 'a group is not a string'],
+    ['{"id":"a","groups":["b,c"]}', 'comma'],
+    ['{"id":"a","groups":["b","b"]}', 'twice'],
+    ['{"id":"a","groups":[' . join(',', map { "\"$_\"" } 1 .. 33) . ']}',
+        '"groups" has 33 items, at most 32'],
+    ['{"id":"a","not_after":1}', '"not_after" is not a string'],
+    ['{"id":"a","not_after":""}', '"not_after" is not a time'],
+    ['{"id":"a","not_before":"2027-01-31"}', '"not_before" is not a time'],
+    ['{"id":"a","not_before":"2027-02-01T00:00:00Z",'
+        . '"not_after":"2027-01-01T00:00:00Z"}', 'not_before is later'],
+    ['{"id":"a","digest":["MD5"]}', '"digest" is not an object'],
+    ['{"id":"a","digest":{"SHA-1":""}}', '"digest" has something else'],
+    ["{\"id\":\"a\",\"digest\":{\"SHA-256\":\"$hex\",\"sha-256\":\"$hex\"}}",
+        'once each'],
+    ["{\"id\":\"a\",\"digest\":{\"MD5\":\"$hex\"}}",
+        'the HA1 for MD5 has something else than 32 hexadecimal'],
+    ['{"id":"a","digest":{"SHA-256":"' . 'x' x 64 . '"}}', 'HA1 for SHA-256'],
+    ['{"id":"a","digest":{"SHA-256":null}}', 'an HA1 is not a string'],
+    ['{"id":"a","crypt":1}', '"crypt" is not a string'],
+    ['{"id":"a","crypt":"$6$salt$short"}', 'sha512crypt password hash is not '
+        . 'whole'],
+    ['{"id":"a","crypt":"$5$salt$hunter2"}', 'scheme sha256crypt is not '
+        . 'kept'],
+    ['{"id":"a","psk":{}}', '"psk" is not a list'],
+    ['{"id":"a","psk":["x"]}', 'a PSK has something else than "identity"'],
+    ['{"id":"a","psk":[{"identity":"x"}]}', 'a PSK has something else'],
+    ["{\"id\":\"a\",\"psk\":[{\"identity\":\"x\",\"key\":\"$hex\",\"y\":1}]}",
+        'a PSK has something else'],
+    ['{"id":"a","psk":[{"identity":1,"key":""}]}', 'identity is not a string'],
+    ['{"id":"a","psk":[{"identity":"x","key":"hunter2"}]}', 'not 16 to 64 '
+        . 'octets in hex'],
+    ['{"id":"a","psk":[{"identity":"x","key":"000"}]}', '16 to 64'],
+    ['{"id":"a","psk":[{"identity":"x","key":"' . '0' x 130 . '"}]}',
+        '16 to 64'],
+    ['{"id":"a","psk":[{"identity":"x","key":"' . '0' x 30 . '"}]}',
+        '15 octets, it must have 16 to 64'],
+    ["{\"id\":\"a\",\"psk\":[{\"identity\":\"\",\"key\":\"$hex\"}]}",
+        'PSK identity is empty'],
+    ["{\"id\":\"a\",\"psk\":[{\"identity\":\"x\",\"key\":\"$hex\"},"
+        . "{\"identity\":\"x\",\"key\":\"$hex\"}]}", 'twice'],
+    ['{"id":"a","psk":[0,0,0]}', '"psk" has 3 items, at most 2'],
+    ['{"id":"a","cert_keys":"x"}', '"cert_keys" is not a list'],
+    ['{"id":"a","cert_keys":[1]}', 'a certificate key is not a string'],
+    ['{"id":"a","cert_keys":["nonsense"]}', 'certificate key'],
+    ['{"id":"a","cert_keys":["san:DNS:' . 'a' x 1024 . '"]}', '1024'],
+    ['{"id":"a","cert_keys":["san:DNS:a","san:DNS:A"]}', 'twice'],
+    ['{"id":"a","password":null}', '"password" is not a string'],
+    ['{"id":"a","password":""}', 'the password is empty'],
+    ["{\"id\":\"a\",\"password\":\"hunter2\t\"}", 'not JSON'],
+    ['{"id":"a","password":"hunter2\u0009"}', 'the password has a control'],
+    ['{"id":"a","password":"' . 'p' x 512 . '"}', '511'],
+    ["{\"id\":\"a\",\"password\":\"x\",\"digest\":{\"SHA-256\":\"$hex\"}}",
+        'exclude each other'],
+    ['{"id":"a","password":"x","crypt":"{SHA}' . encode_base64(sha1('x'), '')
+        . '"}', 'exclude each other'],
+    ['{"id":"' . 'x' x 140000 . '"}', 'longer than 131072 octets'],
+    ['{"id":"' . 'x' x 300000 . '"}', 'longer than 131072 octets'],
 );
 
 bad(@bad);
 unlike(run('import -', '{"id":"a","password":"hunter2')->{err}, qr/hunter2/,
-	'no secret of a line that is cut');
+    'no secret of a line that is cut');
 
 # one bad line: nothing is kept; many: given up
 
 my $r = run('import -', join("\n", (map { "{\"id\":\"n$_\"}" } 1 .. 9),
-	'{"id":"x'));
+    '{"id":"x'));
 is($r->{rc}, 1, 'one bad line');
 is($r->{err}, "dm-account: \"-\" line 10: it is not JSON, or names a field "
-	. "twice: see octet 8\ndm-account: nothing of \"-\" is kept: it has 1 bad "
-	. "line; correct the file, or keep its good lines with --keep-going\n",
-	'one bad line is told');
+    . "twice: see octet 8\ndm-account: nothing of \"-\" is kept: it has 1 bad "
+    . "line; correct the file, or keep its good lines with --keep-going\n",
+    'one bad line is told');
 is($r->{out}, '', 'nothing is imported');
 
 $r = run('import -', "x\n" x 30);
@@ -188,9 +188,9 @@ like($r->{err}, qr/given up after 20 bad lines/, 'so it says');
 
 $r = run(['import', '--json', '-'], "{}\n");
 is_deeply([map { decode_json($_) } split(/\n/, $r->{err})], [
-	{ error => '"-" line 1: it has no "id"' },
-	{ error => 'nothing of "-" is kept: it has 1 bad line; correct the file, '
-	. 'or keep its good lines with --keep-going' }], 'bad line, json');
+    { error => '"-" line 1: it has no "id"' },
+    { error => 'nothing of "-" is kept: it has 1 bad line; correct the file, '
+    . 'or keep its good lines with --keep-going' }], 'bad line, json');
 
 is_deeply(ids(), ['IMEI:1', 'IMEI:2', 'urn:uuid:3'], 'nothing was kept');
 
@@ -199,62 +199,62 @@ is_deeply(ids(), ['IMEI:1', 'IMEI:2', 'urn:uuid:3'], 'nothing was kept');
 $r = run('import - --keep-going', "{\"id\":\"k1\"}\nx\n{\"id\":\"k2\"}\nx");
 is($r->{rc}, 1, '--keep-going: status');
 is($r->{out}, "imported \"-\": 2 added, 0 updated, 2 refused\n",
-	'--keep-going: result');
+    '--keep-going: result');
 is(scalar(() = $r->{err} =~ /line [24]: it is not JSON/g), 2,
-	'--keep-going: both bad lines are told');
+    '--keep-going: both bad lines are told');
 is_deeply(ids(), ['IMEI:1', 'IMEI:2', 'k1', 'k2', 'urn:uuid:3'],
-	'--keep-going: the good lines are kept');
+    '--keep-going: the good lines are kept');
 
 ###############################################################################
 
 # --update: what is named is replaced
 
 is_deeply(json(['import', '--update', secret('u', '{"id":"k1","groups":["a"]}'
-	. "\n" . '{"id":"k3"}')], 'update, json'), { result => 'imported',
-	file => "$d/u", added => 1, updated => 1, refused => 0 },
-	'update, result');
+    . "\n" . '{"id":"k3"}')], 'update, json'), { result => 'imported',
+    file => "$d/u", added => 1, updated => 1, refused => 0 },
+    'update, result');
 
 my $ssha = '{SSHA}' . encode_base64(sha1('pwsalt') . 'salt', '');
 my @steps = (
-	['{"id":"IMEI:1","groups":["b"]}', { groups => ['b'] }],
-	['{"id":"IMEI:1","state":"active"}', { state => 'active' }],
-	['{"id":"IMEI:1","not_before":null,"not_after":"2030-01-01T00:00:00Z"}',
-		{ not_before => undef, not_after => '2030-01-01T00:00:00Z' }],
-	["{\"id\":\"IMEI:1\",\"psk\":[{\"identity\":\"i2\",\"key\":\"$hex\"}]}",
-		{ psk => [{ identity => 'i2' }] }],
-	['{"id":"IMEI:1","psk":[]}', { psk => [] }],
-	['{"id":"IMEI:1","cert_keys":["san:DNS:a"]}',
-		{ cert_keys => ['san:DNS:a'] }],
-	['{"id":"IMEI:1","digest":{},"psk":[]}', { digest => [] }],
-	['{"id":"IMEI:1","name":"uno","password":"pw"}', { name => 'uno',
-		digest => ['MD5', 'SHA-512-256', 'SHA-256'] }],
-	["{\"id\":\"IMEI:1\",\"crypt\":\"$ssha\"}",
-		{ digest => [], crypt => 'SSHA' }],
-	['{"id":"IMEI:1","name":"one","digest":{}}', { name => 'one' }],
-	['{"id":"IMEI:1","digest":{"MD5":"' . '0' x 32 . '"}}',
-		{ digest => ['MD5'], crypt => undef }],
-	['{"id":"IMEI:1","crypt":null,"digest":{}}', { digest => [] }],
+    ['{"id":"IMEI:1","groups":["b"]}', { groups => ['b'] }],
+    ['{"id":"IMEI:1","state":"active"}', { state => 'active' }],
+    ['{"id":"IMEI:1","not_before":null,"not_after":"2030-01-01T00:00:00Z"}',
+        { not_before => undef, not_after => '2030-01-01T00:00:00Z' }],
+    ["{\"id\":\"IMEI:1\",\"psk\":[{\"identity\":\"i2\",\"key\":\"$hex\"}]}",
+        { psk => [{ identity => 'i2' }] }],
+    ['{"id":"IMEI:1","psk":[]}', { psk => [] }],
+    ['{"id":"IMEI:1","cert_keys":["san:DNS:a"]}',
+        { cert_keys => ['san:DNS:a'] }],
+    ['{"id":"IMEI:1","digest":{},"psk":[]}', { digest => [] }],
+    ['{"id":"IMEI:1","name":"uno","password":"pw"}', { name => 'uno',
+        digest => ['MD5', 'SHA-512-256', 'SHA-256'] }],
+    ["{\"id\":\"IMEI:1\",\"crypt\":\"$ssha\"}",
+        { digest => [], crypt => 'SSHA' }],
+    ['{"id":"IMEI:1","name":"one","digest":{}}', { name => 'one' }],
+    ['{"id":"IMEI:1","digest":{"MD5":"' . '0' x 32 . '"}}',
+        { digest => ['MD5'], crypt => undef }],
+    ['{"id":"IMEI:1","crypt":null,"digest":{}}', { digest => [] }],
 );
 my $want = show('IMEI:1');
 
 for my $step (@steps) {
-	my ($line, $change) = @$step;
+    my ($line, $change) = @$step;
 
-	done('import - --update', qr/ 0 added, 1 updated/, "update $line", $line);
-	$want = { %$want, %$change };
-	is_deeply(show('IMEI:1'), $want, 'and nothing else has changed');
+    done('import - --update', qr/ 0 added, 1 updated/, "update $line", $line);
+    $want = { %$want, %$change };
+    is_deeply(show('IMEI:1'), $want, 'and nothing else has changed');
 }
 
 done('import - --update', '', 'password again',
-	'{"id":"IMEI:1","password":"pw"}');
+    '{"id":"IMEI:1","password":"pw"}');
 $r = run('import - --update', '{"id":"IMEI:1","name":"uno"}');
 like($r->{err}, qr/line 1: the password of "IMEI:1" is kept as hashes that /,
-	'a name without a password');
+    'a name without a password');
 done('import - --update', '', 'the same name',
-	'{"id":"IMEI:1","name":"one"}');
+    '{"id":"IMEI:1","name":"one"}');
 is(verify('IMEI:1', 'pw'), 0, 'password as before');
 done('import - --update', qr/ 1 added, 1 updated/, 'twice in a file',
-	"{\"id\":\"tw\"}\n{\"id\":\"tw\",\"groups\":[\"x\"]}");
+    "{\"id\":\"tw\"}\n{\"id\":\"tw\",\"groups\":[\"x\"]}");
 is_deeply(show('tw')->{groups}, ['x'], 'the second line is in force');
 
 ###############################################################################
@@ -262,78 +262,78 @@ is_deeply(show('tw')->{groups}, ['x'], 'the second line is in force');
 # htpasswd
 
 my %hashes = (
-	sha => '{SHA}' . encode_base64(sha1('pw'), ''), ssha => $ssha,
-	sha512 => crypt('pw', '$6$saltsalt'), yescrypt => crypt('pw',
-		'$y$j75$saltsaltsaltsaltsa/'),
-	bcrypt => crypt('pw', '$2y$04$' . 'a' x 21 . 'u'),
-	bcryptb => crypt('pw', '$2b$04$' . 'a' x 21 . 'u'),
-	plain => '{PLAIN}pw', apr1 => '$apr1$salt$Xxd1irWT9ycqoYxGFn4cb.',
+    sha => '{SHA}' . encode_base64(sha1('pw'), ''), ssha => $ssha,
+    sha512 => crypt('pw', '$6$saltsalt'), yescrypt => crypt('pw',
+        '$y$j75$saltsaltsaltsaltsa/'),
+    bcrypt => crypt('pw', '$2y$04$' . 'a' x 21 . 'u'),
+    bcryptb => crypt('pw', '$2b$04$' . 'a' x 21 . 'u'),
+    plain => '{PLAIN}pw', apr1 => '$apr1$salt$Xxd1irWT9ycqoYxGFn4cb.',
 );
 my $file = secret('htpasswd', "# a comment\n\n" . join('', map {
-	"$_:$hashes{$_}\n" } sort keys %hashes) . "crlf:$hashes{sha}:or so\r\n");
+    "$_:$hashes{$_}\n" } sort keys %hashes) . "crlf:$hashes{sha}:or so\r\n");
 
 done("import $file --format htpasswd", qr/ 9 added/, 'htpasswd');
 is(verify($_, 'pw'), 0, "$_: verify")
-	for grep { $_ ne 'apr1' } sort keys(%hashes), 'crlf';
+    for grep { $_ ne 'apr1' } sort keys(%hashes), 'crlf';
 is(verify($_, 'PW'), 1, "$_: wrong") for qw/ sha ssha sha512 bcrypt plain /;
 refused('verify apr1 --password-file -', 'scheme apr1, which libcrypt cannot '
-	. 'verify; nginx verifies apr1 itself', 'apr1: verify', 'pw');
+    . 'verify; nginx verifies apr1 itself', 'apr1: verify', 'pw');
 is(show('plain')->{crypt}, undef, 'plain: no hash');
 is(@{show('plain')->{digest}}, 3, 'plain: digest');
 is(show($_->[0])->{crypt}, $_->[1], "$_->[0]: $_->[1]")
-	for ['sha', 'SHA'], ['apr1', 'apr1'], ['bcryptb', 'bcrypt'];
+    for ['sha', 'SHA'], ['apr1', 'apr1'], ['bcryptb', 'bcrypt'];
 
 bad([['--format', 'htpasswd']],
-	['nocolon', 'it is not USER:HASH: there is no colon'],
-	['u:', 'DES crypt or unknown is not kept'],
-	['u:rqXexS6ZhobKA', 'DES crypt or unknown is not kept'],
-	['u:$1$salt$qJH7.N4xYta3aEG/dfqo/0', 'scheme md5crypt is not kept'],
-	['u:$5$salt$x', 'scheme sha256crypt is not kept'],
-	['u:$2a$04$' . 'a' x 53, 'scheme bcrypt of an old kind is not kept'],
-	['u:$gy$x', 'scheme gost-yescrypt'], ['u:$7$x', 'scheme scrypt'],
-	['u:$2y$04$' . 'a' x 52, 'bcrypt password hash is not whole'],
-	['u:$2y$04$' . 'a' x 52 . '!', 'not whole'],
-	['u:$6$' . 'a' x 86, 'not whole'], ['u:$y$j9T$x', 'not whole'],
-	['u:$apr1$salt$short', 'apr1 password hash is not whole'],
-	['u:{SHA}' . encode_base64(sha1('pw') . 'x', ''), 'SHA password hash is '
-		. 'not whole'],
-	['u:{SHA}x', 'not whole'], ['u:{SHA}', 'not whole'],
-	['u:{SHA}' . '!' x 28, 'not whole'],
-	['u:{SSHA}' . encode_base64(sha1('pw'), ''), 'SSHA password hash is not '
-		. 'whole'],
-	['u:{SSHA}' . 'a' x 400, 'not whole'],
-	['u:{PLAIN}', 'the password is empty'],
-	[":$hashes{sha}", 'the name is empty'],
-	["\xff:$hashes{sha}", 'UTF-8'],
-	["sha:$hashes{sha}", 'already']);
+    ['nocolon', 'it is not USER:HASH: there is no colon'],
+    ['u:', 'DES crypt or unknown is not kept'],
+    ['u:rqXexS6ZhobKA', 'DES crypt or unknown is not kept'],
+    ['u:$1$salt$qJH7.N4xYta3aEG/dfqo/0', 'scheme md5crypt is not kept'],
+    ['u:$5$salt$x', 'scheme sha256crypt is not kept'],
+    ['u:$2a$04$' . 'a' x 53, 'scheme bcrypt of an old kind is not kept'],
+    ['u:$gy$x', 'scheme gost-yescrypt'], ['u:$7$x', 'scheme scrypt'],
+    ['u:$2y$04$' . 'a' x 52, 'bcrypt password hash is not whole'],
+    ['u:$2y$04$' . 'a' x 52 . '!', 'not whole'],
+    ['u:$6$' . 'a' x 86, 'not whole'], ['u:$y$j9T$x', 'not whole'],
+    ['u:$apr1$salt$short', 'apr1 password hash is not whole'],
+    ['u:{SHA}' . encode_base64(sha1('pw') . 'x', ''), 'SHA password hash is '
+        . 'not whole'],
+    ['u:{SHA}x', 'not whole'], ['u:{SHA}', 'not whole'],
+    ['u:{SHA}' . '!' x 28, 'not whole'],
+    ['u:{SSHA}' . encode_base64(sha1('pw'), ''), 'SSHA password hash is not '
+        . 'whole'],
+    ['u:{SSHA}' . 'a' x 400, 'not whole'],
+    ['u:{PLAIN}', 'the password is empty'],
+    [":$hashes{sha}", 'the name is empty'],
+    ["\xff:$hashes{sha}", 'UTF-8'],
+    ["sha:$hashes{sha}", 'already']);
 
 # the map
 
 my $map = secret('map', "u2\tIMEI:77\n\nu1\timei:78\nu9\tx\n");
 
 done("import - --format htpasswd --id-map $map", qr/ 3 added/, 'map',
-	"u1:{PLAIN}pw\nu2:{PLAIN}pw\nu3:{PLAIN}pw\n");
+    "u1:{PLAIN}pw\nu2:{PLAIN}pw\nu3:{PLAIN}pw\n");
 is(show("IMEI:$_->[0]")->{name}, $_->[1], "mapped: $_->[1]")
-	for [77, 'u2'], [78, 'u1'];
+    for [77, 'u2'], [78, 'u1'];
 is(show('u3')->{name}, 'u3', 'not mapped');
 is(verify('IMEI:77', 'pw'), 0, 'mapped: password');
 done("set IMEI:77 --group kept", '', 'group');
 done("import - --format htpasswd --update --id-map $map",
-	qr/ 0 added, 1 updated/, 'map, update', "u2:$hashes{sha}");
+    qr/ 0 added, 1 updated/, 'map, update', "u2:$hashes{sha}");
 is_deeply([@{show('IMEI:77')}{qw/ crypt name /}, @{show('IMEI:77')->{groups}}],
-	['SHA', 'u2', 'kept'], 'only the password has changed');
+    ['SHA', 'u2', 'kept'], 'only the password has changed');
 
 for (["u1 x\n", 'line 1: a user, a TAB and an id'], ["a\tb\n\tb\n",
-	'line 2: the name is empty'], ["a\t\n", 'line 1: the id is empty'],
-	["a\tb\nc\td\na\te\n", 'has user "a" twice'],
-	["a\tb\n" . 'x' x 140000, 'line 2: the line is longer'])
+    'line 2: the name is empty'], ["a\t\n", 'line 1: the id is empty'],
+    ["a\tb\nc\td\na\te\n", 'has user "a" twice'],
+    ["a\tb\n" . 'x' x 140000, 'line 2: the line is longer'])
 {
-	refused("import $file --format htpasswd --id-map "
-		. secret('badmap', $_->[0]), $_->[1], "bad map: $_->[1]");
+    refused("import $file --format htpasswd --id-map "
+        . secret('badmap', $_->[0]), $_->[1], "bad map: $_->[1]");
 }
 
 refused("import $file --format htpasswd --id-map $d/none", 'cannot open',
-	'no map');
+    'no map');
 
 SKIP: {
 
@@ -342,10 +342,10 @@ skip 'no htpasswd', 6 if system('htpasswd -? >/dev/null 2>&1') >> 8 == 127;
 my %made = (m => 'apr1', B => 'bcrypt', s => 'SHA', 5 => 'sha512crypt');
 
 for (sort keys %made) {
-	my $made = `htpasswd -nb$_ real$_ pw 2>/dev/null`;
+    my $made = `htpasswd -nb$_ real$_ pw 2>/dev/null`;
 
-	done('import - --format htpasswd', ' 1 added', "htpasswd -$_", $made);
-	is(show("real$_")->{crypt}, $made{$_}, "htpasswd -$_: scheme");
+    done('import - --format htpasswd', ' 1 added', "htpasswd -$_", $made);
+    is(show("real$_")->{crypt}, $made{$_}, "htpasswd -$_: scheme");
 }
 
 is(verify("real$_", 'pw'), 0, "htpasswd -$_: verify") for qw/ B s /;
@@ -365,24 +365,24 @@ done('import -', '', 'weak ones', <<'END');
 END
 
 my %weak = map { /^weak: account "(.*?)": (.*)$/ ? ($1, $2) : () }
-	split(/\n/, ($r = run('check'))->{out});
+    split(/\n/, ($r = run('check'))->{out});
 
 is($r->{rc}, 0, 'check: weakness is not damage');
 like($r->{out}, qr/^\d+ accounts, \d+ weaknesses, 0 damages\n\z/m,
-	'check: sum');
+    'check: sum');
 is($weak{w1}, 'no hash for SHA-256', 'weak: MD5 only');
 is($weak{$_}, 'its own name or id is the password', "weak: $_")
-	for qw/ w2 w3 /;
+    for qw/ w2 w3 /;
 is($weak{k1}, 'no credential', 'weak: nothing');
 is($weak{$_}, undef, "not weak: $_") for qw/ w4 w5 sha512 yescrypt plain /;
 like($weak{$_}, qr/its password hash, .* quickly tried/, "weak: $_")
-	for qw/ sha ssha apr1 bcrypt /;
+    for qw/ sha ssha apr1 bcrypt /;
 
 my @found = map { decode_json($_) } split(/\n/, run('check --json')->{out});
 is_deeply([grep { $_->{id} && $_->{id} eq 'k1' } @found],
-	[{ id => 'k1', weak => 'no credential' }], 'check, json: weak');
+    [{ id => 'k1', weak => 'no credential' }], 'check, json: weak');
 is_deeply($found[-1], { result => 'sound', accounts => scalar(@{ids()}),
-	weak => $#found, damaged => 0 }, 'check, json: sum');
+    weak => $#found, damaged => 0 }, 'check, json: sum');
 
 ###############################################################################
 
@@ -391,24 +391,24 @@ is_deeply($found[-1], { result => 'sound', accounts => scalar(@{ids()}),
 $r = done('export', '', 'export');
 is(scalar(split(/\n/, $r->{out})), scalar(@{ids()}), 'export: all of them');
 unlike($r->{out}, qr/"(?:digest|crypt|psk|key|password)"|\$/,
-	'export: no secret');
+    'export: no secret');
 
 my $secrets = done('export --secrets', '', 'export --secrets')->{out};
 is_deeply(decode_json((grep { /"w1"/ } split(/\n/, $secrets))[0]),
-	{ id => 'w1', name => 'w1n', state => 'active', groups => [],
-	not_before => undef, not_after => undef, cert_keys => [],
-	digest => { MD5 => '0' x 32 }, crypt => undef, psk => [] },
-	'export --secrets: an account');
+    { id => 'w1', name => 'w1n', state => 'active', groups => [],
+    not_before => undef, not_after => undef, cert_keys => [],
+    digest => { MD5 => '0' x 32 }, crypt => undef, psk => [] },
+    'export --secrets: an account');
 
 # to another store of that realm, and back
 
 done("--store $d/second init --realm r --owner $me", '', 'second store');
 done("--store $d/second import -", '', 'import of an export', $secrets);
 is(run("--store $d/second export --secrets")->{out}, $secrets,
-	'the same accounts');
+    'the same accounts');
 is(run("--store $d/second check")->{out}, run('check')->{out}, 'check');
 is(run("--store $d/second verify IMEI:1 --password-file -", 'pw')->{rc}, 0,
-	'a password still verifies');
+    'a password still verifies');
 done('import - --update', '', 'import onto itself', $secrets);
 is(run('export --secrets')->{out}, $secrets, 'no change');
 
@@ -418,11 +418,11 @@ $secrets =~ s/"groups":\[[^]]*\]/"groups":["edited"]/g;
 is(run('export --secrets')->{out}, $secrets, 'secrets are as before');
 
 is(system("$bin export --secrets | $bin --store $d/second import --update "
-	. "- >$d/out"), 0, 'through a pipe');
+    . "- >$d/out"), 0, 'through a pipe');
 is(content("$d/out"), 'imported "-": 0 added, ' . @{ids()}
-	. " updated, 0 refused\n", 'through a pipe: all of them');
+    . " updated, 0 refused\n", 'through a pipe: all of them');
 is(run("--store $d/second export --secrets")->{out}, $secrets,
-	'through a pipe: the same accounts');
+    'through a pipe: the same accounts');
 
 # a terminal
 
@@ -434,14 +434,14 @@ my $out = `script -qec "$bin export --secrets" /dev/null </dev/null`;
 like($out, qr/secrets are not shown on a terminal/, 'secrets on a terminal');
 unlike($out, qr/"id"/, 'none is shown');
 like(`script -qec "$bin export" /dev/null </dev/null`, qr/"id"/,
-	'the others are');
+    'the others are');
 
 put("$d/p1", "x\n{\"id\":\"p1\"}\n");
 $out = `script -qec "$bin import $d/p1 --keep-going" /dev/null </dev/null`;
 like($out, qr/\r\e\[Kdm-account: .* line 1: it is not JSON/,
-	'progress makes room for an error');
+    'progress makes room for an error');
 like($out, qr/\r100 %, 2 lines, \d+ lines\/s, writing\e\[K\r\e\[Kimported /,
-	'progress on a terminal');
+    'progress on a terminal');
 
 }
 
@@ -451,18 +451,18 @@ like($out, qr/\r100 %, 2 lines, \d+ lines\/s, writing\e\[K\r\e\[Kimported /,
 
 open my $fh, '>', $big or die "$big: $!\n";
 printf $fh '{"id":"big-%06d","password":"%d"}' . "\n", $_ * 7919 % 100003, $_
-	for 1 .. 60000;
+    for 1 .. 60000;
 close $fh;
 
 $secrets = run('export --secrets')->{out};
 
 for my $signal (qw/ KILL INT TERM /) {
-	my ($status, $err) = interrupt($signal, 'import', $big);
+    my ($status, $err) = interrupt($signal, 'import', $big);
 
-	is($status, $signal eq 'KILL' ? 9 : 256, "$signal: status");
-	is($err, $signal eq 'KILL' ? '' : "dm-account: interrupted: nothing of "
-		. "\"$big\" is kept\n", "$signal: message");
-	is(run('export --secrets')->{out}, $secrets, "$signal: as before");
+    is($status, $signal eq 'KILL' ? 9 : 256, "$signal: status");
+    is($err, $signal eq 'KILL' ? '' : "dm-account: interrupted: nothing of "
+        . "\"$big\" is kept\n", "$signal: message");
+    is(run('export --secrets')->{out}, $secrets, "$signal: as before");
 }
 
 like(run('check')->{out}, qr/, 0 damages$/, 'no damage');
@@ -472,20 +472,20 @@ like(run('check')->{out}, qr/, 0 damages$/, 'no damage');
 my ($in, $status, $err);
 
 {
-	my $pid = background('import', $big, '--keep-going');
+    my $pid = background('import', $big, '--keep-going');
 
-	$in = run('add meanwhile --name meanwhile')->{rc} == 0
-		&& kill(0, $pid) && waitpid($pid, POSIX::WNOHANG()) == 0;
-	sleep(0.2);
-	kill('TERM', $pid);
-	waitpid($pid, 0);
-	($status, $err) = ($?, content("$d/background"));
+    $in = run('add meanwhile --name meanwhile')->{rc} == 0
+        && kill(0, $pid) && waitpid($pid, POSIX::WNOHANG()) == 0;
+    sleep(0.2);
+    kill('TERM', $pid);
+    waitpid($pid, 0);
+    ($status, $err) = ($?, content("$d/background"));
 }
 
 ok($in, '--keep-going: another writer comes in between');
 is($status, 256, '--keep-going, interrupted: status');
 like($err, qr/^dm-account: interrupted: the good lines of "\Q$big\E" up to /,
-	'--keep-going, interrupted: message');
+    '--keep-going, interrupted: message');
 
 my ($line) = $err =~ /line (\d+) are/;
 my $kept = grep { /^big-/ } @{ids()};
@@ -502,37 +502,37 @@ like(run('check')->{out}, qr/, 0 damages$/, 'no damage');
 SKIP: {
 
 skip 'no mount namespace', 1
-	if $> != 0 || system('unshare -m true 2>/dev/null') != 0;
+    if $> != 0 || system('unshare -m true 2>/dev/null') != 0;
 
 my $log = listen_log();
 my $lines = join("\n", map { "{\"id\":\"log$_\"}" } 1 .. 3);
 
 put("$d/three", $lines);
 private("$bin import $d/three; $bin import $d/three; "
-	. "$bin import --update --keep-going $d/three; $bin export >$d/x; "
-	. "$bin export --secrets >$d/x; $bin check >$d/x");
+    . "$bin import --update --keep-going $d/three; $bin export >$d/x; "
+    . "$bin export --secrets >$d/x; $bin check >$d/x");
 
 my @messages = messages($log);
 
 is(@messages, 3, 'syslog: each import, and an export of secrets');
 like($messages[0],
-	qr/ verb=import id="-" store="\Q$store\E" added=3 updated=0$/,
-	'syslog: added');
+    qr/ verb=import id="-" store="\Q$store\E" added=3 updated=0$/,
+    'syslog: added');
 like($messages[1], qr/ verb=import .* added=0 updated=3$/, 'syslog: updated');
 like($messages[2], qr/ verb=export id="-" store="\Q$store\E"$/,
-	'syslog: export');
+    'syslog: export');
 
 my $out = private("mount -t tmpfs -o size=1m,mode=700 none /var/lib; "
-	. "exec 2>&1; export DM_SEC_STORE=/var/lib/s; "
-	. "$bin init --realm r --owner root --map-size 1m; $bin add a; "
-	. "$bin import $big; echo rc=\$?; $bin list; $bin check; "
-	. "$bin import --json $big");
+    . "exec 2>&1; export DM_SEC_STORE=/var/lib/s; "
+    . "$bin init --realm r --owner root --map-size 1m; $bin add a; "
+    . "$bin import $big; echo rc=\$?; $bin list; $bin check; "
+    . "$bin import --json $big");
 like($out, qr/^dm-account: a page of the store cannot be had: its disk is /m,
-	'full disk: message');
+    'full disk: message');
 like($out, qr/^rc=1\na  .*^1 accounts, 1 weaknesses, 0 damages$/ms,
-	'full disk: nothing is lost');
+    'full disk: nothing is lost');
 like($out, qr/^\{"error":"a page of the store cannot be had: .*"\}$/m,
-	'full disk: json');
+    'full disk: json');
 
 }
 
@@ -546,56 +546,56 @@ done_testing();
 # said of each; nothing of them is kept.
 
 sub bad {
-	my @lines = @_;
-	my $options = ref $lines[0][0] ? shift(@lines)->[0] : [];
-	my $before = run('export --secrets')->{out};
-	my $r = run(['import', '-', '--keep-going', @$options],
-		join("\n", map { $_->[0] } @lines));
-	my @errors = split(/\n/, $r->{err});
+    my @lines = @_;
+    my $options = ref $lines[0][0] ? shift(@lines)->[0] : [];
+    my $before = run('export --secrets')->{out};
+    my $r = run(['import', '-', '--keep-going', @$options],
+        join("\n", map { $_->[0] } @lines));
+    my @errors = split(/\n/, $r->{err});
 
-	is($r->{out}, 'imported "-": 0 added, 0 updated, ' . @lines . " refused\n",
-		'all lines are bad');
-	unlike($r->{err}, qr/hunter2/, 'no secret is repeated');
+    is($r->{out}, 'imported "-": 0 added, 0 updated, ' . @lines . " refused\n",
+        'all lines are bad');
+    unlike($r->{err}, qr/hunter2/, 'no secret is repeated');
 
-	for my $n (1 .. @lines) {
-		my ($line, $why) = @{$lines[$n - 1]};
+    for my $n (1 .. @lines) {
+        my ($line, $why) = @{$lines[$n - 1]};
 
-		like(shift(@errors) // '', qr/^dm-account: "-" line $n: .*\Q$why/,
-			'bad line: ' . substr($line =~ s/[^ -~]/?/gr, 0, 40));
-	}
+        like(shift(@errors) // '', qr/^dm-account: "-" line $n: .*\Q$why/,
+            'bad line: ' . substr($line =~ s/[^ -~]/?/gr, 0, 40));
+    }
 
-	is(run('export --secrets')->{out}, $before, 'nothing has changed');
+    is(run('export --secrets')->{out}, $before, 'nothing has changed');
 }
 
 sub background {
-	my $pid = fork();
-	die "fork: $!\n" unless defined $pid;
+    my $pid = fork();
+    die "fork: $!\n" unless defined $pid;
 
-	if ($pid == 0) {
-		open STDOUT, '>', '/dev/null';
-		open STDERR, '>', "$d/background";
-		exec($bin, @_) or POSIX::_exit(9);
-	}
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$d/background";
+        exec($bin, @_) or POSIX::_exit(9);
+    }
 
-	return $pid;
+    return $pid;
 }
 
 # the status and the messages of one that got a signal while it worked
 
 sub interrupt {
-	my ($signal, @args) = @_;
-	my $blocks = (stat("$store/data.mdb"))[12];
-	my $pid = background(@args);
+    my ($signal, @args) = @_;
+    my $blocks = (stat("$store/data.mdb"))[12];
+    my $pid = background(@args);
 
-	for (1 .. 500) {
-		last if (stat("$store/data.mdb"))[12] > $blocks + 500;
-		sleep(0.01);
-	}
+    for (1 .. 500) {
+        last if (stat("$store/data.mdb"))[12] > $blocks + 500;
+        sleep(0.01);
+    }
 
-	kill($signal, $pid);
-	waitpid($pid, 0);
+    kill($signal, $pid);
+    waitpid($pid, 0);
 
-	return ($?, content("$d/background"));
+    return ($?, content("$d/background"));
 }
 
 ###############################################################################

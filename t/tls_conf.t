@@ -101,8 +101,8 @@ foreach my $i (0 .. $#good) {
         or diag(@lines);
 }
 
-my $sni = qr/^\[notice\]\ dm_sec:\ a\ device\ that\ sends\ no\ SNI\ reaches\ only
-    \ the\ default\ server\ "\w+"\ of\ 127\.0\.0\.1:\d+\n/mx;
+my $sni = qr/^\[notice\]\ dm_sec:\ a\ device\ that\ sends\ no\ SNI
+    \ reaches\ only\ the\ default\ server\ "\w+"\ of\ 127\.0\.0\.1:\d+\n/mx;
 
 is(() = $output =~ /$sni/g, 1, 'one notice for all of the address');
 is(() = $output =~ /^/mg, grep({ $_->[2] } @good) + 1, 'nothing else');

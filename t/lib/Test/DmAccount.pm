@@ -10,9 +10,9 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ $bin $d $store $key $me $user
-	run done fails refused usage json show list ids verify
-	private messages listen_log
-	secret put content sum mode when text /;
+    run done fails refused usage json show list ids verify
+    private messages listen_log
+    secret put content sum mode when text /;
 
 ###############################################################################
 
@@ -27,12 +27,12 @@ use Test::More;
 
 our $bin = abs_path($ENV{TEST_DM_ACCOUNT} || '../build/dm-account');
 die "no dm-account: make it, or set TEST_DM_ACCOUNT\n"
-	unless defined $bin && -x $bin;
+    unless defined $bin && -x $bin;
 
 our $d = tempdir('dm-account-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 our ($store, $key) = ("$d/store", "$d/store.key");
 our $me = getpwuid($<);
-our $user;		# whom to run as, if not as me
+our $user;      # whom to run as, if not as me
 
 my %shells;
 
@@ -45,95 +45,95 @@ delete $ENV{SUDO_USER};
 # runs dm-account with words or a list of arguments
 
 sub run {
-	my ($args, $stdin) = @_;
-	my @args = ref $args ? @$args : split(' ', $args);
-	my ($in, $out) = shell();
+    my ($args, $stdin) = @_;
+    my @args = ref $args ? @$args : split(' ', $args);
+    my ($in, $out) = shell();
 
-	put("$d/stdin", defined $stdin ? $stdin : '');
+    put("$d/stdin", defined $stdin ? $stdin : '');
 
-	print $in join(' ', map({ "$_=" . quote($ENV{$_}) }
-		qw/ DM_SEC_STORE DM_SEC_STORE_KEY /),
-		map({ quote($_) } $bin, @args)),
-		" <$d/stdin >$d/out 2>$d/err; echo \$?\n";
+    print $in join(' ', map({ "$_=" . quote($ENV{$_}) }
+        qw/ DM_SEC_STORE DM_SEC_STORE_KEY /),
+        map({ quote($_) } $bin, @args)),
+        " <$d/stdin >$d/out 2>$d/err; echo \$?\n";
 
-	chomp(my $rc = <$out>);
+    chomp(my $rc = <$out>);
 
-	return { rc => $rc, out => content("$d/out"),
-		err => content("$d/err") };
+    return { rc => $rc, out => content("$d/out"),
+        err => content("$d/err") };
 }
 
 # A shell that starts all of them: to fork Perl each time would take longer
 # than all that dm-account does.
 
 sub shell {
-	my $name = defined $user ? $user : '';
+    my $name = defined $user ? $user : '';
 
-	return @{$shells{$name}} if $shells{$name};
+    return @{$shells{$name}} if $shells{$name};
 
-	pipe(my $from, my $in) or die "pipe: $!\n";
-	pipe(my $out, my $to) or die "pipe: $!\n";
+    pipe(my $from, my $in) or die "pipe: $!\n";
+    pipe(my $out, my $to) or die "pipe: $!\n";
 
-	my $pid = fork();
-	die "fork: $!\n" unless defined $pid;
+    my $pid = fork();
+    die "fork: $!\n" unless defined $pid;
 
-	if ($pid == 0) {
-		open STDIN, '<&', $from or POSIX::_exit(9);
-		open STDOUT, '>&', $to or POSIX::_exit(9);
-		become($user) if defined $user;
-		exec('sh') or POSIX::_exit(9);
-	}
+    if ($pid == 0) {
+        open STDIN, '<&', $from or POSIX::_exit(9);
+        open STDOUT, '>&', $to or POSIX::_exit(9);
+        become($user) if defined $user;
+        exec('sh') or POSIX::_exit(9);
+    }
 
-	put($_, ''), chmod(0666, $_) for "$d/out", "$d/err";
+    put($_, ''), chmod(0666, $_) for "$d/out", "$d/err";
 
-	$in->autoflush(1);
-	$shells{$name} = [$in, $out, $pid];
+    $in->autoflush(1);
+    $shells{$name} = [$in, $out, $pid];
 
-	return ($in, $out);
+    return ($in, $out);
 }
 
 END {
-	local $?;
+    local $?;
 
-	for my $shell (values %shells) {
-		close $shell->[0];
-		waitpid($shell->[2], 0);
-	}
+    for my $shell (values %shells) {
+        close $shell->[0];
+        waitpid($shell->[2], 0);
+    }
 }
 
 sub become {
-	my ($uid, $gid) = (getpwnam(shift))[2, 3];
+    my ($uid, $gid) = (getpwnam(shift))[2, 3];
 
-	$) = "$gid $gid";
-	POSIX::setgid($gid);
-	POSIX::setuid($uid);
+    $) = "$gid $gid";
+    POSIX::setgid($gid);
+    POSIX::setuid($uid);
 }
 
 sub quote {
-	my ($word) = @_;
-	$word =~ s/'/'\\''/g;
-	return "'$word'";
+    my ($word) = @_;
+    $word =~ s/'/'\\''/g;
+    return "'$word'";
 }
 
 sub done {
-	my ($args, $like, $name, $stdin) = @_;
-	my $r = run($args, $stdin);
+    my ($args, $like, $name, $stdin) = @_;
+    my $r = run($args, $stdin);
 
-	ok($r->{rc} eq '0' && $r->{err} eq '' && $r->{out} =~ /(?:$like)/, $name)
-		or diag("exit $r->{rc}\n$r->{out}$r->{err}");
+    ok($r->{rc} eq '0' && $r->{err} eq '' && $r->{out} =~ /(?:$like)/, $name)
+        or diag("exit $r->{rc}\n$r->{out}$r->{err}");
 
-	return $r;
+    return $r;
 }
 
 sub fails {
-	my ($rc, $args, $message, $name, $stdin) = @_;
-	my $r = run($args, $stdin);
+    my ($rc, $args, $message, $name, $stdin) = @_;
+    my $r = run($args, $stdin);
 
-	ok($r->{rc} eq $rc && $r->{out} eq ''
-		&& $r->{err} =~ /\Adm-account: .*\Q$message\E.*\n\z/, $name)
-		or diag("exit $r->{rc}, not $rc with \"$message\"\n"
-			. "$r->{out}$r->{err}");
+    ok($r->{rc} eq $rc && $r->{out} eq ''
+        && $r->{err} =~ /\Adm-account: .*\Q$message\E.*\n\z/, $name)
+        or diag("exit $r->{rc}, not $rc with \"$message\"\n"
+            . "$r->{out}$r->{err}");
 
-	return $r;
+    return $r;
 }
 
 sub refused { return fails(1, @_); }
@@ -142,34 +142,34 @@ sub usage { return fails(2, @_); }
 # one object on stdout, or with a status on stderr
 
 sub json {
-	my ($args, $name, $rc) = @_;
-	my $r = run([ref $args ? @$args : split(' ', $args), '--json']);
-	my $json = eval { decode_json($rc ? $r->{err} : $r->{out}) };
+    my ($args, $name, $rc) = @_;
+    my $r = run([ref $args ? @$args : split(' ', $args), '--json']);
+    my $json = eval { decode_json($rc ? $r->{err} : $r->{out}) };
 
-	ok($r->{rc} eq ($rc || 0) && $json, $name)
-		or diag("exit $r->{rc}\n$r->{out}$r->{err}");
+    ok($r->{rc} eq ($rc || 0) && $json, $name)
+        or diag("exit $r->{rc}\n$r->{out}$r->{err}");
 
-	return $json || {};
+    return $json || {};
 }
 
 sub show {
-	return json(['show', shift], 'show');
+    return json(['show', shift], 'show');
 }
 
 sub list {
-	my ($filter) = @_;
-	my $r = run('list --json ' . ($filter || ''));
-	is($r->{rc}, 0, 'list' . ($filter ? " $filter" : ''));
-	return map { decode_json($_) } split(/\n/, $r->{out});
+    my ($filter) = @_;
+    my $r = run('list --json ' . ($filter || ''));
+    is($r->{rc}, 0, 'list' . ($filter ? " $filter" : ''));
+    return map { decode_json($_) } split(/\n/, $r->{out});
 }
 
 sub ids {
-	return [map { $_->{id} } list(@_)];
+    return [map { $_->{id} } list(@_)];
 }
 
 sub verify {
-	my ($id, $password) = @_;
-	return run(['verify', $id, '--password-file', '-'], $password)->{rc};
+    my ($id, $password) = @_;
+    return run(['verify', $id, '--password-file', '-'], $password)->{rc};
 }
 
 ###############################################################################
@@ -177,9 +177,9 @@ sub verify {
 # runs a shell script where /etc and /var/lib are copies and /dev/log is ours
 
 sub private {
-	my ($script) = @_;
+    my ($script) = @_;
 
-	put("$d/private", <<"END");
+    put("$d/private", <<"END");
 set -e
 mkdir -p $d/dev $d/etc
 cp /etc/passwd /etc/group $d/etc/
@@ -194,64 +194,64 @@ set +e
 { $script; } 2>/dev/null
 END
 
-	return scalar(`unshare -m sh $d/private`);
+    return scalar(`unshare -m sh $d/private`);
 }
 
 sub listen_log {
-	my $log = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$d/log")
-		or die "$d/log: $!\n";
-	$log->blocking(0);
-	return $log;
+    my $log = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$d/log")
+        or die "$d/log: $!\n";
+    $log->blocking(0);
+    return $log;
 }
 
 sub messages {
-	my ($log) = @_;
-	my (@messages, $message);
+    my ($log) = @_;
+    my (@messages, $message);
 
-	push(@messages, $message) while defined $log->recv($message, 4096);
+    push(@messages, $message) while defined $log->recv($message, 4096);
 
-	return @messages;
+    return @messages;
 }
 
 ###############################################################################
 
 sub secret {
-	my ($name, $content) = @_;
-	put("$d/$name", $content);
-	chmod(0600, "$d/$name");
-	return "$d/$name";
+    my ($name, $content) = @_;
+    put("$d/$name", $content);
+    chmod(0600, "$d/$name");
+    return "$d/$name";
 }
 
 sub put {
-	my ($path, $content) = @_;
-	open my $fh, '>:raw', $path or die "$path: $!\n";
-	print $fh $content;
-	close $fh or die "$path: $!\n";
+    my ($path, $content) = @_;
+    open my $fh, '>:raw', $path or die "$path: $!\n";
+    print $fh $content;
+    close $fh or die "$path: $!\n";
 }
 
 sub content {
-	my ($path) = @_;
-	open my $fh, '<:raw', $path or die "$path: $!\n";
-	local $/;
-	return scalar(<$fh>) // '';
+    my ($path) = @_;
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar(<$fh>) // '';
 }
 
 sub sum {
-	return Digest::SHA->new(256)->addfile(shift, 'b')->hexdigest();
+    return Digest::SHA->new(256)->addfile(shift, 'b')->hexdigest();
 }
 
 sub mode {
-	return sprintf('%04o', (stat(shift))[2] & 07777);
+    return sprintf('%04o', (stat(shift))[2] & 07777);
 }
 
 sub when {
-	return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time() + shift));
+    return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time() + shift));
 }
 
 sub text {
-	my ($octets) = @_;
-	utf8::decode($octets);
-	return $octets;
+    my ($octets) = @_;
+    utf8::decode($octets);
+    return $octets;
 }
 
 ###############################################################################

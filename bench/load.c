@@ -1,0 +1,419 @@
+/*
+ * usage: load KEY ROUNDS REQUESTS ACCOUNTS:PORT:PID:CERTS ...
+ *
+ * Requests over TLS on connections that stay open, a few at a time, to one or
+ * more servers on 127.0.0.1, and the CPU time that the process PID spent on
+ * them.  A connection is a device: it has another certificate of the file
+ * CERTS, all with the private key KEY, and the number of its account as the
+ * common name.  Each request takes another connection, at random.
+ *
+ * Each round asks each server for /none/, /basic/ and /x509/, REQUESTS times
+ * each, and prints a line for it: the round, ACCOUNTS, the path, and the time
+ * in nanoseconds.  Round 0 is there to warm up.  The answer must be 200, and
+ * its body the id of the account, as bench/quick's upstream sees it.
+ */
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+
+#define CONNECTIONS  400
+#define IN_FLIGHT    8
+#define SERVERS      4
+#define STUCK        10000      /* ms without an answer */
+
+
+typedef enum {
+    NONE,
+    BASIC,
+    X509_CERT,
+    PATHS
+} path_t;
+
+
+typedef struct {
+    SSL       *ssl;
+    char       id[32];          /* of the account */
+    char       header[128];     /* its Basic credentials */
+    size_t     len;
+    char       buf[2048];
+} connection_t;
+
+
+typedef struct {
+    unsigned      accounts;
+    unsigned      port;
+    clockid_t     clock;        /* of the process PID */
+    const char   *certs;
+    int           epoll;
+    unsigned      nidle;
+    connection_t *idle[CONNECTIONS];
+    connection_t  connection[CONNECTIONS];
+} server_t;
+
+
+static const char *const  paths[PATHS] = { "none", "basic", "x509" };
+
+static server_t  servers[SERVERS];
+static uint32_t  seed = 2463534242;
+
+
+static void
+die(const char *what, const char *which)
+{
+    (void) fprintf(stderr, "load: %s %s\n", what, which);
+    ERR_print_errors_fp(stderr);
+    exit(1);
+}
+
+
+/* xorshift: the same accounts in each run */
+static unsigned
+any(unsigned n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+
+    return seed % n;
+}
+
+
+static unsigned
+number(const char *text, char **end)
+{
+    unsigned long  n;
+
+    n = strtoul(text, end, 10);
+
+    if (*end == text || n == 0 || n > INT32_MAX) {
+        die("not a number:", text);
+    }
+
+    return (unsigned) n;
+}
+
+
+/* ACCOUNTS:PORT:PID:CERTS */
+static void
+parse_server(server_t *server, const char *text)
+{
+    char   *p;
+    pid_t   pid;
+
+    server->accounts = number(text, &p);
+
+    if (*p++ != ':') {
+        die("no port in", text);
+    }
+
+    server->port = number(p, &p);
+
+    if (*p++ != ':') {
+        die("no pid in", text);
+    }
+
+    pid = (pid_t) number(p, &p);
+
+    if (*p++ != ':' || clock_getcpuclockid(pid, &server->clock) != 0) {
+        die("no such process:", text);
+    }
+
+    server->certs = p;
+}
+
+
+static int
+open_socket(unsigned port)
+{
+    int                 fd, on;
+    struct sockaddr_in  addr;
+
+    memset(&addr, 0, sizeof(addr));
+    addr.sin_family = AF_INET;
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    addr.sin_port = htons((uint16_t) port);
+
+    on = 1;
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd == -1
+        || connect(fd, (struct sockaddr *) &addr, sizeof(addr)) == -1
+        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+    {
+        die("cannot connect to", "the server");
+    }
+
+    return fd;
+}
+
+
+/* as bench/quick made the account of the certificate */
+static void
+set_account(connection_t *c, X509 *cert)
+{
+    int            len;
+    char           name[16], plain[48];
+    unsigned       account;
+    unsigned char  base64[80];
+
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
+                                  NID_commonName, name, sizeof(name))
+        <= 0)
+    {
+        die("no common name in", "a certificate");
+    }
+
+    account = (unsigned) strtoul(name, NULL, 10);
+    (void) snprintf(c->id, sizeof(c->id), "id-%06u", account);
+
+    len = snprintf(plain, sizeof(plain), "device%06u:password%06u", account,
+                   account);
+    (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
+    (void) snprintf(c->header, sizeof(c->header),
+                    "Authorization: Basic %s\r\n", base64);
+}
+
+
+static void
+open_connection(server_t *server, connection_t *c, SSL_CTX *ctx, X509 *cert)
+{
+    int                 fd;
+    struct epoll_event  event;
+
+    set_account(c, cert);
+    fd = open_socket(server->port);
+    c->ssl = SSL_new(ctx);
+
+    if (c->ssl == NULL
+        || SSL_use_certificate(c->ssl, cert) != 1
+        || SSL_set_fd(c->ssl, fd) != 1
+        || SSL_connect(c->ssl) != 1)
+    {
+        die("no TLS with", server->certs);
+    }
+
+    event.events = EPOLLIN;
+    event.data.ptr = c;
+
+    if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) == -1) {
+        die("epoll_ctl() failed", "");
+    }
+}
+
+
+/* the certificates again and again until there are enough connections */
+static void
+open_server(server_t *server, SSL_CTX *ctx)
+{
+    BIO       *bio;
+    X509      *cert;
+    unsigned   i;
+
+    server->epoll = epoll_create1(0);
+    bio = BIO_new_file(server->certs, "r");
+
+    if (server->epoll == -1 || bio == NULL) {
+        die("cannot open", server->certs);
+    }
+
+    for (i = 0; i < CONNECTIONS; i++) {
+        cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+        if (cert == NULL && i > 0 && BIO_reset(bio) == 0) {
+            ERR_clear_error();
+            cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        }
+
+        if (cert == NULL) {
+            die("no certificate in", server->certs);
+        }
+
+        open_connection(server, &server->connection[i], ctx, cert);
+        server->idle[i] = &server->connection[i];
+        X509_free(cert);
+    }
+
+    server->nidle = CONNECTIONS;
+    BIO_free(bio);
+}
+
+
+static void
+send_request(server_t *server, path_t path)
+{
+    int            len;
+    char           request[256];
+    unsigned       i;
+    connection_t  *c;
+
+    i = any(server->nidle);
+    c = server->idle[i];
+    server->idle[i] = server->idle[--server->nidle];
+    c->len = 0;
+
+    len = snprintf(request, sizeof(request),
+                   "GET /%s/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                   paths[path], path == BASIC ? c->header : "");
+
+    if (SSL_write(c->ssl, request, len) != len) {
+        die("cannot send to", paths[path]);
+    }
+}
+
+
+/* 1: the answer is complete, 0: not yet */
+static int
+read_answer(connection_t *c, path_t path)
+{
+    int     n;
+    char   *body, *length;
+    size_t  len;
+
+    n = SSL_read(c->ssl, c->buf + c->len,
+                 (int) (sizeof(c->buf) - 1 - c->len));
+
+    if (n <= 0) {
+        die("no answer from", paths[path]);
+    }
+
+    c->len += (size_t) n;
+    c->buf[c->len] = '\0';
+    body = strstr(c->buf, "\r\n\r\n");
+
+    if (body == NULL) {
+        return 0;
+    }
+
+    body += 4;
+    length = strstr(c->buf, "\r\nContent-Length: ");
+    len = length == NULL ? 0 : strtoul(length + 18, NULL, 10);
+
+    if ((size_t) (c->buf + c->len - body) < len) {
+        return 0;
+    }
+
+    if (strncmp(c->buf, "HTTP/1.1 200 ", 13) != 0
+        || strcmp(body, path == NONE ? "" : c->id) != 0)
+    {
+        die("a wrong answer:", c->buf);
+    }
+
+    return 1;
+}
+
+
+static void
+run(server_t *server, path_t path, unsigned requests)
+{
+    int                 i, n;
+    unsigned            sent, done;
+    connection_t       *c;
+    struct epoll_event  events[IN_FLIGHT];
+
+    done = 0;
+
+    for (sent = 0; sent < IN_FLIGHT && sent < requests; sent++) {
+        send_request(server, path);
+    }
+
+    while (done < requests) {
+        n = epoll_wait(server->epoll, events, IN_FLIGHT, STUCK);
+
+        if (n <= 0) {
+            die("no answer in time from", paths[path]);
+        }
+
+        for (i = 0; i < n; i++) {
+            c = events[i].data.ptr;
+
+            if (!read_answer(c, path)) {
+                continue;
+            }
+
+            server->idle[server->nidle++] = c;
+            done++;
+
+            if (sent < requests) {
+                send_request(server, path);
+                sent++;
+            }
+        }
+    }
+}
+
+
+static int64_t
+cpu_time(const server_t *server)
+{
+    struct timespec  ts;
+
+    if (clock_gettime(server->clock, &ts) == -1) {
+        die("the process is gone:", server->certs);
+    }
+
+    return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int        i, n;
+    char      *end;
+    path_t     path;
+    int64_t    before;
+    SSL_CTX   *ctx;
+    unsigned   round, rounds, requests;
+
+    n = argc - 4;
+
+    if (n < 1 || n > SERVERS) {
+        die("usage: load KEY ROUNDS REQUESTS",
+            "ACCOUNTS:PORT:PID:CERTS ...");
+    }
+
+    rounds = number(argv[2], &end);
+    requests = number(argv[3], &end);
+    ctx = SSL_CTX_new(TLS_client_method());
+
+    if (ctx == NULL
+        || SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1)
+    {
+        die("cannot read", argv[1]);
+    }
+
+    for (i = 0; i < n; i++) {
+        parse_server(&servers[i], argv[4 + i]);
+        open_server(&servers[i], ctx);
+    }
+
+    for (round = 0; round <= rounds; round++) {
+        for (i = 0; i < n; i++) {
+            for (path = NONE; path < PATHS; path++) {
+                before = cpu_time(&servers[i]);
+                run(&servers[i], path, requests);
+
+                printf("%u %u %s %lld\n", round, servers[i].accounts,
+                       paths[path],
+                       (long long) (cpu_time(&servers[i]) - before));
+                (void) fflush(stdout);
+            }
+        }
+    }
+
+    return 0;
+}
