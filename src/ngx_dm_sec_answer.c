@@ -5,6 +5,7 @@
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_x509.h"
 
 
 #define NGX_DM_SEC_RETRY_AFTER   5      /* s */
@@ -116,8 +117,11 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         account = ctx->account->id;
     }
 
-    claimed = ctx->basic.claimed.len ? ctx->basic.claimed
-                                     : ctx->x509.claimed;
+    claimed = ctx->basic.claimed;
+
+    if (claimed.len == 0 && (ctx->denied_by->auth & NGX_DM_SEC_X509)) {
+        ngx_dm_sec_x509_claim(r, &claimed);
+    }
 
     (void) ngx_dm_sec_devid_read(r, &devid);
 

@@ -28,8 +28,6 @@ static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_http_request_t *r,
 static void ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_x509_lookup(ngx_http_request_t *r,
     dm_store_index_t index, ngx_str_t *key, ngx_dm_sec_credential_t *cred);
-static void ngx_dm_sec_x509_claim(ngx_http_request_t *r, X509 *cert,
-    ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
@@ -211,8 +209,6 @@ ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     if (cert == NULL) {
         return;
     }
-
-    ngx_dm_sec_x509_claim(r, cert, cred);
 
     cred->reason = ngx_dm_sec_x509_judge(r, ssl, cert);
 
@@ -435,23 +431,32 @@ ngx_dm_sec_x509_lookup(ngx_http_request_t *r, dm_store_index_t index,
 }
 
 
-/* for the log, in the form that "dm-account set --cert-key" takes */
-static void
-ngx_dm_sec_x509_claim(ngx_http_request_t *r, X509 *cert,
-    ngx_dm_sec_credential_t *cred)
+void
+ngx_dm_sec_x509_claim(ngx_http_request_t *r, ngx_str_t *claim)
 {
-    ngx_str_t  key;
-    u_char     buf[DM_CERT_KEY_MAX];
+    X509       *cert;
+    ngx_str_t   key;
+    u_char      buf[DM_CERT_KEY_MAX];
 
-    if (dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, buf, &key.len) != DM_OK) {
+    ngx_str_null(claim);
+
+    if (r->connection->ssl == NULL) {
+        return;
+    }
+
+    cert = SSL_get0_peer_certificate(r->connection->ssl->connection);
+
+    if (cert == NULL
+        || dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, buf, &key.len) != DM_OK)
+    {
         return;
     }
 
     key.data = buf;
-    cred->claimed.data = ngx_pstrdup(r->pool, &key);
+    claim->data = ngx_pstrdup(r->pool, &key);
 
-    if (cred->claimed.data) {
-        cred->claimed.len = key.len;
+    if (claim->data) {
+        claim->len = key.len;
     }
 }
 

@@ -19,6 +19,12 @@ void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_credential_t *cred);
 
 /*
+ * The key of the connection's certificate, verified or not, in the form that
+ * "dm-account set --cert-key" takes: for the log.  Of length 0: there is none.
+ */
+void ngx_dm_sec_x509_claim(ngx_http_request_t *r, ngx_str_t *claim);
+
+/*
  * The values of Client-Cert and Client-Cert-Chain (RFC 9440, section 2) in
  * the request's pool, of a certificate that was verified; of length 0 where
  * there is none.  NGX_OK or NGX_ERROR.

@@ -476,7 +476,12 @@ my ($in, $status, $err);
 
     $in = run('add meanwhile --name meanwhile')->{rc} == 0
         && kill(0, $pid) && waitpid($pid, POSIX::WNOHANG()) == 0;
-    sleep(0.2);
+
+    for (1 .. 300) {
+        last if 1000 < grep { /^big-/ } @{ids()};
+        sleep(0.1);
+    }
+
     kill('TERM', $pid);
     waitpid($pid, 0);
     ($status, $err) = ($?, content("$d/background"));
