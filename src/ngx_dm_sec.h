@@ -217,7 +217,6 @@ typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
     ngx_dm_sec_account_t         *account;          /* where verified */
-    ngx_str_t                     claimed;          /* unverified, for logs */
     ngx_uint_t                    retry_after;      /* s, where locked */
 } ngx_dm_sec_credential_t;
 

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
@@ -117,9 +118,12 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         account = ctx->account->id;
     }
 
-    claimed = ctx->basic.claimed;
+    ngx_str_null(&claimed);
 
-    if (claimed.len == 0 && (ctx->denied_by->auth & NGX_DM_SEC_X509)) {
+    if (ctx->attempt) {
+        claimed = ctx->attempt->name;
+
+    } else if (ctx->denied_by->auth & NGX_DM_SEC_X509) {
         ngx_dm_sec_x509_claim(r, &claimed);
     }
 

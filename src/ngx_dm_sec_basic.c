@@ -86,7 +86,6 @@ ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     attempt->name.len = name.len;
 
     ctx->attempt = attempt;
-    ctx->basic.claimed = attempt->name;
 
     rc = ngx_dm_sec_store_lookup(r, DM_BY_NAME, &attempt->name, &account);
 

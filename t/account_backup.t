@@ -227,9 +227,9 @@ for my $n (1 .. 4) {
 my @stores = ($store);
 
 for (1 .. 2) {
+    another_second();
     $r = json("restore $bk", 'restore among writers');
     push @stores, $r->{old};
-    another_second();
 }
 
 waitpid($_, 0) for @pids;

@@ -91,6 +91,11 @@ ok(soon('other', 403), 'after the import');
 is(status(keepalive(8080)->request(request('GET', '/file',
     basic('n5000', '5000')))), 200, 'an imported account');
 
+# the store that was there is kept under the second in which it went
+
+my $now = time();
+wait_for(2, sub { time() > $now });
+
 like(account($t, 'restore', "$d/backup"), qr/^restored 2 /, 'restore again');
 ok(soon('other', 200), 'the account is enabled again');
 

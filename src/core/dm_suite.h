@@ -17,7 +17,6 @@
 #define DM_TLSV1_3   0x10
 
 #define DM_VERSIONS  5
-#define DM_SUITES_MAX  48       /* in one policy */
 
 
 /* what a suite needs of the server: how it authenticates, as bits */
