@@ -1,5 +1,6 @@
-#include <openssl/evp.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 #include "dm_digest.h"
 
@@ -67,6 +68,26 @@ dm_digest_by_name(dm_str_t name, dm_algorithm_t *alg)
 }
 
 
+int
+dm_digest_by_sess_name(dm_str_t name, dm_algorithm_t *alg, unsigned *sess)
+{
+    dm_str_t  end, suffix;
+
+    suffix = dm_str("-sess");
+    *sess = 0;
+
+    if (name.len > suffix.len) {
+        end.data = name.data + name.len - suffix.len;
+        end.len = suffix.len;
+
+        *sess = (unsigned) dm_str_ieq(end, suffix);
+        name.len -= *sess ? suffix.len : 0;
+    }
+
+    return dm_digest_by_name(name, alg);
+}
+
+
 size_t
 dm_digest_size(dm_algorithm_t alg)
 {
@@ -126,4 +147,80 @@ dm_digest_userhash(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
     part[1] = realm;
 
     return dm_digest_join(alg, part, 2, out);
+}
+
+
+int
+dm_digest_response(const dm_digest_request_t *request,
+    const unsigned char *ha1, unsigned char *out)
+{
+    int             rc;
+    dm_str_t        part[6];
+    unsigned char   h1[2 * DM_HASH_MAX], h2[2 * DM_HASH_MAX];
+    unsigned char   hash[DM_HASH_MAX];
+    dm_algorithm_t  alg;
+
+    alg = request->alg;
+
+    part[0] = (dm_str_t) { h1, dm_digest_hex(alg, ha1, h1) };
+    part[1] = request->nonce;
+    part[2] = request->cnonce;
+
+    if (request->sess) {
+        rc = dm_digest_join(alg, part, 3, hash);
+        (void) dm_digest_hex(alg, hash, h1);
+
+        if (rc != DM_OK) {
+            goto done;
+        }
+    }
+
+    part[3] = request->method;
+    part[4] = request->uri;
+
+    if (request->body) {
+        part[5] = (dm_str_t) { h2, dm_digest_hex(alg, request->body, h2) };
+    }
+
+    rc = dm_digest_join(alg, part + 3, request->body ? 3 : 2, hash);
+    if (rc != DM_OK) {
+        goto done;
+    }
+
+    part[2] = request->nc;
+    part[3] = request->cnonce;
+    part[4] = request->qop;
+    part[5] = (dm_str_t) { h2, dm_digest_hex(alg, hash, h2) };
+
+    rc = dm_digest_join(alg, part, 6, out);
+
+done:
+
+    OPENSSL_cleanse(h1, sizeof(h1));
+    OPENSSL_cleanse(hash, sizeof(hash));
+
+    return rc;
+}
+
+
+size_t
+dm_digest_hex(dm_algorithm_t alg, const unsigned char *hash,
+    unsigned char *out)
+{
+    size_t             i;
+    static const char  digits[] = "0123456789abcdef";
+
+    for (i = 0; i < dm_digest_size(alg); i++) {
+        *out++ = (unsigned char) digits[hash[i] >> 4];
+        *out++ = (unsigned char) digits[hash[i] & 0xf];
+    }
+
+    return 2 * i;
+}
+
+
+const EVP_MD *
+dm_digest_md(dm_algorithm_t alg)
+{
+    return dm_digest[alg].md;
 }

@@ -4,6 +4,8 @@
 #define DM_DIGEST_H
 
 
+#include <openssl/evp.h>
+
 #include "dm.h"
 
 
@@ -30,6 +32,10 @@ const char *dm_digest_name(dm_algorithm_t alg);
 /* the algorithm of that name, case-insensitively; DM_DECLINED if none */
 int dm_digest_by_name(dm_str_t name, dm_algorithm_t *alg);
 
+/* the same, and *sess is 1 where "-sess" follows the name, else 0 */
+int dm_digest_by_sess_name(dm_str_t name, dm_algorithm_t *alg,
+    unsigned *sess);
+
 /* octets of its hash: 16 or 32 */
 size_t dm_digest_size(dm_algorithm_t alg);
 
@@ -47,6 +53,30 @@ int dm_digest_ha1(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
 /* userhash = H(name ":" realm), RFC 7616, section 3.4.4 */
 int dm_digest_userhash(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
     unsigned char *out);
+
+/* what a response is made of, RFC 7616, sections 3.4.1 to 3.4.3 */
+typedef struct {
+    dm_algorithm_t        alg;
+    unsigned              sess;     /* 1: -sess, with this cnonce */
+    dm_str_t              nonce;
+    dm_str_t              nc;
+    dm_str_t              cnonce;
+    dm_str_t              qop;
+    dm_str_t              method;   /* empty for rspauth, section 3.5 */
+    dm_str_t              uri;
+    const unsigned char  *body;     /* its hash, for auth-int; else NULL */
+} dm_digest_request_t;
+
+/* the response under ha1, into out[dm_digest_size(alg)]; DM_OK or DM_ERROR */
+int dm_digest_response(const dm_digest_request_t *request,
+    const unsigned char *ha1, unsigned char *out);
+
+/* hash[dm_digest_size(alg)] as lower-case hex, into out; the digits' number */
+size_t dm_digest_hex(dm_algorithm_t alg, const unsigned char *hash,
+    unsigned char *out);
+
+/* its EVP_MD, to hash what comes in parts; as long as the process lives */
+const EVP_MD *dm_digest_md(dm_algorithm_t alg);
 
 
 #endif /* DM_DIGEST_H */

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -58,38 +57,30 @@ str(const char *s)
 static void
 hex(dm_algorithm_t alg, const unsigned char *hash, char *out)
 {
-    size_t  i;
-
-    for (i = 0; i < dm_digest_size(alg); i++) {
-        sprintf(out + 2 * i, "%02x", hash[i]);
-    }
+    out[dm_digest_hex(alg, hash, (unsigned char *) out)] = '\0';
 }
 
 
 static void
 respond(const vector_t *v, const char *method, char *out)
 {
-    char           ha1[2 * DM_HASH_MAX + 1], ha2[2 * DM_HASH_MAX + 1];
-    dm_str_t       part[6];
-    unsigned char  hash[DM_HASH_MAX];
+    unsigned char        ha1[DM_HASH_MAX], hash[DM_HASH_MAX];
+    dm_digest_request_t  request;
+
+    memset(&request, 0, sizeof(request));
+
+    request.alg = v->alg;
+    request.nonce = str(v->nonce);
+    request.nc = str("00000001");
+    request.cnonce = str(v->cnonce);
+    request.qop = str("auth");
+    request.method = str(method);
+    request.uri = str("/dir/index.html");
 
     assert_int_equal(dm_digest_ha1(v->alg, str(v->name), str(v->realm),
-                                   str(v->password), hash),
+                                   str(v->password), ha1),
                      DM_OK);
-    hex(v->alg, hash, ha1);
-
-    part[0] = str(method);
-    part[1] = str("/dir/index.html");
-    assert_int_equal(dm_digest_join(v->alg, part, 2, hash), DM_OK);
-    hex(v->alg, hash, ha2);
-
-    part[0] = str(ha1);
-    part[1] = str(v->nonce);
-    part[2] = str("00000001");
-    part[3] = str(v->cnonce);
-    part[4] = str("auth");
-    part[5] = str(ha2);
-    assert_int_equal(dm_digest_join(v->alg, part, 6, hash), DM_OK);
+    assert_int_equal(dm_digest_response(&request, ha1, hash), DM_OK);
     hex(v->alg, hash, out);
 }
 
@@ -126,6 +117,72 @@ test_vectors(void **state)
 }
 
 
+/* computed with Python's hashlib, from the formulas of RFC 7616 */
+static void
+test_sess_and_body(void **state)
+{
+    char                 out[2 * DM_HASH_MAX + 1];
+    size_t               i;
+    dm_str_t             body;
+    unsigned char        ha1[DM_HASH_MAX], hash[DM_HASH_MAX];
+    unsigned char        body_hash[DM_HASH_MAX];
+    dm_digest_request_t  request;
+
+    static const struct {
+        dm_algorithm_t  alg;
+        const char     *sess;
+        const char     *auth_int;
+    } expected[] = {
+        { DM_MD5,
+          "e783283f46242139c486a698fec7211d",
+          "a1abf5c7fa9ae74478eb9ffa265bf546" },
+        { DM_SHA256,
+          "2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7",
+          "329dcaaa9ce45c3ea5f919f438118f338057e9104aa58ecd51368264e88ced0c" },
+        { DM_SHA512_256,
+          "3f2a34f923c38b0fb26dce2fdfc2ce326c23cecf86fbb1444f3e51fbbc2cb92e",
+          "a8f9ae711a3b028453152590875d127c99d02c4f347f6de891afaf69366f926c" }
+    };
+
+    (void) state;
+
+    body = str("body");
+
+    memset(&request, 0, sizeof(request));
+    request.nonce = str(vectors[0].nonce);
+    request.nc = str("00000001");
+    request.cnonce = str(vectors[0].cnonce);
+    request.uri = str("/dir/index.html");
+
+    for (i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        request.alg = expected[i].alg;
+
+        assert_int_equal(dm_digest_ha1(request.alg, str("Mufasa"),
+                                       str("http-auth@example.org"),
+                                       str("Circle of Life"), ha1),
+                         DM_OK);
+
+        request.sess = 1;
+        request.qop = str("auth");
+        request.method = str("GET");
+        request.body = NULL;
+        assert_int_equal(dm_digest_response(&request, ha1, hash), DM_OK);
+        hex(request.alg, hash, out);
+        assert_string_equal(out, expected[i].sess);
+
+        request.sess = 0;
+        request.qop = str("auth-int");
+        request.method = str("POST");
+        assert_int_equal(dm_digest_join(request.alg, &body, 1, body_hash),
+                         DM_OK);
+        request.body = body_hash;
+        assert_int_equal(dm_digest_response(&request, ha1, hash), DM_OK);
+        hex(request.alg, hash, out);
+        assert_string_equal(out, expected[i].auth_int);
+    }
+}
+
+
 static void
 test_join(void **state)
 {
@@ -157,6 +214,7 @@ test_join(void **state)
 static void
 test_names(void **state)
 {
+    unsigned        sess;
     dm_algorithm_t  alg;
 
     (void) state;
@@ -179,6 +237,18 @@ test_names(void **state)
     assert_int_equal(dm_digest_by_name(str("MD5-sess"), &alg), DM_DECLINED);
     assert_int_equal(dm_digest_by_name(str("SHA-25"), &alg), DM_DECLINED);
     assert_int_equal(dm_digest_by_name(str(""), &alg), DM_DECLINED);
+
+    assert_int_equal(dm_digest_by_sess_name(str("MD5"), &alg, &sess), DM_OK);
+    assert_int_equal(alg, DM_MD5);
+    assert_int_equal(sess, 0);
+    assert_int_equal(dm_digest_by_sess_name(str("sha-256-SESS"), &alg, &sess),
+                     DM_OK);
+    assert_int_equal(alg, DM_SHA256);
+    assert_int_equal(sess, 1);
+    assert_int_equal(dm_digest_by_sess_name(str("-sess"), &alg, &sess),
+                     DM_DECLINED);
+    assert_int_equal(dm_digest_by_sess_name(str("SHA-sess"), &alg, &sess),
+                     DM_DECLINED);
 }
 
 
@@ -200,6 +270,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_sess_and_body),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_names)
     };

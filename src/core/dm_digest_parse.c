@@ -1,0 +1,616 @@
+/* Digest credentials of an Authorization header, RFC 7616, section 3.4 */
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "dm_digest_parse.h"
+
+
+typedef enum {
+    DM_P_USERNAME = 0,
+    DM_P_USERNAME_STAR,
+    DM_P_REALM,
+    DM_P_NONCE,
+    DM_P_URI,
+    DM_P_RESPONSE,
+    DM_P_QOP,
+    DM_P_NC,
+    DM_P_CNONCE,
+    DM_P_ALGORITHM,
+    DM_P_USERHASH,
+    DM_P_OPAQUE,
+    DM_P_MAX
+} dm_digest_param_e;
+
+
+/* the parameters as they were found, and where the next value goes */
+typedef struct {
+    dm_str_t        value[DM_P_MAX];
+    unsigned        seen[DM_P_MAX];
+    unsigned char  *out;
+} dm_digest_params_t;
+
+
+static const char  *dm_digest_params[DM_P_MAX] = {
+    "username", "username*", "realm", "nonce", "uri", "response", "qop", "nc",
+    "cnonce", "algorithm", "userhash", "opaque"
+};
+
+
+static int dm_digest_is_scheme(dm_str_t value);
+static int dm_digest_split(dm_digest_params_t *params, dm_str_t value,
+    dm_err_t *err);
+static int dm_digest_store(dm_digest_params_t *params, dm_str_t name,
+    dm_str_t value, dm_err_t *err);
+static int dm_digest_required(const dm_digest_params_t *params,
+    dm_err_t *err);
+static int dm_digest_read_protection(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err);
+static int dm_digest_read_nc(dm_digest_answer_t *answer, dm_str_t value,
+    dm_err_t *err);
+static int dm_digest_read_name(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err);
+static int dm_digest_read_userhash(dm_digest_answer_t *answer, dm_str_t value,
+    dm_err_t *err);
+static int dm_digest_read_ext(dm_str_t value, dm_str_t *name, dm_err_t *err);
+static int dm_digest_limit(dm_str_t value, size_t max, const char *what,
+    dm_err_t *err);
+static int dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg,
+    const char *what, unsigned char *out, dm_err_t *err);
+static int dm_digest_octet(const unsigned char *hex);
+static int dm_digest_is_token(unsigned char c);
+
+
+int
+dm_digest_parse(dm_digest_answer_t *answer, dm_str_t value,
+    unsigned char *buf, dm_err_t *err)
+{
+    int                 rc;
+    dm_digest_params_t  params;
+
+    if (!dm_digest_is_scheme(value)) {
+        return DM_DECLINED;
+    }
+
+    memset(answer, 0, sizeof(dm_digest_answer_t));
+    memset(&params, 0, sizeof(dm_digest_params_t));
+
+    params.out = buf;
+
+    rc = dm_digest_split(&params, value, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_digest_required(&params, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    answer->realm = params.value[DM_P_REALM];
+    answer->nonce = params.value[DM_P_NONCE];
+    answer->uri = params.value[DM_P_URI];
+    answer->cnonce = params.value[DM_P_CNONCE];
+
+    rc = dm_digest_limit(answer->nonce, DM_DIGEST_NONCE_MAX, "nonce", err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_digest_limit(answer->cnonce, DM_DIGEST_NONCE_MAX, "cnonce", err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_digest_read_protection(answer, &params, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_digest_read_nc(answer, params.value[DM_P_NC], err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_digest_read_hash(params.value[DM_P_RESPONSE], answer->alg,
+                             "response", answer->response, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    return dm_digest_read_name(answer, &params, err);
+}
+
+
+/* 1 if the scheme is Digest: in any case, and a space or nothing after it */
+static int
+dm_digest_is_scheme(dm_str_t value)
+{
+    dm_str_t  scheme;
+
+    if (value.len < sizeof("Digest") - 1) {
+        return 0;
+    }
+
+    scheme.data = value.data;
+    scheme.len = sizeof("Digest") - 1;
+
+    return dm_str_ieq(scheme, dm_str("Digest"))
+           && (value.len == scheme.len || value.data[scheme.len] == ' ');
+}
+
+
+/* #auth-param: empty elements are allowed, RFC 7230, section 7 */
+static int
+dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
+{
+    int                   rc;
+    dm_str_t              name, text;
+    const unsigned char  *p, *last;
+    enum {
+        sw_start = 0,
+        sw_name,
+        sw_before_equals,
+        sw_before_value,
+        sw_token,
+        sw_quoted,
+        sw_escaped,
+        sw_after_value
+    } state;
+
+    name.data = NULL;
+    name.len = 0;
+    text.data = NULL;
+    text.len = 0;
+
+    state = sw_start;
+    last = value.data + value.len;
+
+    /* one step beyond the end: what ends there ends as before a comma */
+
+    for (p = value.data + sizeof("Digest") - 1; p <= last; p++) {
+        unsigned char  c = (p < last) ? *p : ',';
+
+        switch (state) {
+
+        case sw_start:
+            if (c == ' ' || c == '\t' || c == ',') {
+                break;
+            }
+
+            name.data = p;
+            state = sw_name;
+
+            /* fall through */
+
+        case sw_name:
+            if (dm_digest_is_token(c)) {
+                break;
+            }
+
+            name.len = (size_t) (p - name.data);
+
+            if (name.len == 0) {
+                goto invalid;
+            }
+
+            state = sw_before_equals;
+
+            /* fall through */
+
+        case sw_before_equals:
+            if (c == '=') {
+                state = sw_before_value;
+                break;
+            }
+
+            if (c != ' ' && c != '\t') {
+                goto invalid;
+            }
+
+            break;
+
+        case sw_before_value:
+            if (c == ' ' || c == '\t') {
+                break;
+            }
+
+            text.data = params->out;
+
+            if (c == '"') {
+                state = sw_quoted;
+                break;
+            }
+
+            state = sw_token;
+
+            /* fall through */
+
+        case sw_token:
+            if (dm_digest_is_token(c)) {
+                *params->out++ = c;
+                break;
+            }
+
+            if (params->out == text.data
+                || (c != ',' && c != ' ' && c != '\t'))
+            {
+                goto invalid;
+            }
+
+            goto value;
+
+        case sw_quoted:
+            if (p == last) {
+                goto invalid;
+            }
+
+            if (c == '\\') {
+                state = sw_escaped;
+                break;
+            }
+
+            if (c == '"') {
+                goto value;
+            }
+
+            /* fall through */
+
+        case sw_escaped:
+            if (p == last || c < 0x20 || c == 0x7f) {
+                goto invalid;
+            }
+
+            *params->out++ = c;
+            state = sw_quoted;
+            break;
+
+        case sw_after_value:
+            if (c == ',') {
+                state = sw_start;
+                break;
+            }
+
+            if (c != ' ' && c != '\t') {
+                goto invalid;
+            }
+
+            break;
+        }
+
+        continue;
+
+    value:
+
+        text.len = (size_t) (params->out - text.data);
+
+        rc = dm_digest_store(params, name, text, err);
+        if (rc != DM_OK) {
+            return rc;
+        }
+
+        state = (c == ',') ? sw_start : sw_after_value;
+    }
+
+    return DM_OK;
+
+invalid:
+
+    dm_err_set(err, "the Digest credentials are malformed at octet %zu of the "
+               "header", (size_t) (p - value.data) + 1);
+
+    return DM_INVALID;
+}
+
+
+static int
+dm_digest_store(dm_digest_params_t *params, dm_str_t name, dm_str_t value,
+    dm_err_t *err)
+{
+    unsigned  i;
+    dm_str_t  known;
+
+    for (i = 0; i < DM_P_MAX; i++) {
+        known.data = (const unsigned char *) dm_digest_params[i];
+        known.len = strlen(dm_digest_params[i]);
+
+        if (!dm_str_ieq(name, known)) {
+            continue;
+        }
+
+        if (params->seen[i]) {
+            dm_err_set(err, "the Digest credentials have \"%s\" twice",
+                       dm_digest_params[i]);
+            return DM_INVALID;
+        }
+
+        params->seen[i] = 1;
+        params->value[i] = value;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_digest_required(const dm_digest_params_t *params, dm_err_t *err)
+{
+    unsigned  i;
+
+    static const dm_digest_param_e  required[] = {
+        DM_P_REALM, DM_P_NONCE, DM_P_URI, DM_P_RESPONSE, DM_P_QOP, DM_P_NC,
+        DM_P_CNONCE
+    };
+
+    for (i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
+
+        if (!params->seen[required[i]]) {
+            dm_err_set(err, "the Digest credentials have no \"%s\"%s",
+                       dm_digest_params[required[i]],
+                       required[i] == DM_P_QOP ? ": a client that is older "
+                       "than RFC 2617 cannot be protected from replay" : "");
+            return DM_INVALID;
+        }
+    }
+
+    if (params->seen[DM_P_USERNAME] + params->seen[DM_P_USERNAME_STAR] != 1) {
+        dm_err_set(err, "the Digest credentials need either \"username\" or "
+                   "\"username*\"");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* algorithm, MD5 where there is none (RFC 7616, section 3.4), and qop */
+static int
+dm_digest_read_protection(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err)
+{
+    dm_str_t  value;
+
+    value = params->value[DM_P_ALGORITHM];
+
+    if (!params->seen[DM_P_ALGORITHM]) {
+        answer->alg = DM_MD5;
+
+    } else if (dm_digest_by_sess_name(value, &answer->alg, &answer->sess)
+               != DM_OK)
+    {
+        dm_err_set(err, "the Digest credentials have an algorithm that is "
+                   "not known");
+        return DM_INVALID;
+    }
+
+    answer->qop = params->value[DM_P_QOP];
+    answer->auth_int = (unsigned) dm_str_ieq(answer->qop, dm_str("auth-int"));
+
+    if (!answer->auth_int && !dm_str_ieq(answer->qop, dm_str("auth"))) {
+        dm_err_set(err, "the Digest credentials have a qop that is neither "
+                   "auth nor auth-int");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_digest_read_nc(dm_digest_answer_t *answer, dm_str_t value, dm_err_t *err)
+{
+    int     digit;
+    size_t  i;
+
+    answer->nc_text = value;
+    answer->nc = 0;
+    digit = 0;
+
+    for (i = 0; value.len == 8 && i < 8; i++) {
+        digit = OPENSSL_hexchar2int(value.data[i]);
+
+        if (digit < 0) {
+            break;
+        }
+
+        answer->nc = answer->nc << 4 | (uint32_t) digit;
+    }
+
+    if (value.len != 8 || digit < 0 || answer->nc == 0) {
+        dm_err_set(err, "the nc of the Digest credentials is not 8 "
+                   "hexadecimal digits from 00000001 on");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* RFC 7616, section 3.4.4: username* never holds a userhash */
+static int
+dm_digest_read_name(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err)
+{
+    int  rc;
+
+    if (params->seen[DM_P_USERHASH]) {
+        rc = dm_digest_read_userhash(answer, params->value[DM_P_USERHASH],
+                                     err);
+        if (rc != DM_OK) {
+            return rc;
+        }
+    }
+
+    if (params->seen[DM_P_USERNAME_STAR]) {
+
+        if (answer->userhash) {
+            dm_err_set(err, "the Digest credentials have userhash=true beside "
+                       "\"username*\"");
+            return DM_INVALID;
+        }
+
+        rc = dm_digest_read_ext(params->value[DM_P_USERNAME_STAR],
+                                &answer->name, err);
+        if (rc != DM_OK) {
+            return rc;
+        }
+
+    } else {
+        answer->name = params->value[DM_P_USERNAME];
+    }
+
+    rc = dm_digest_limit(answer->name, DM_DIGEST_NAME_MAX, "user name", err);
+
+    if (rc != DM_OK || !answer->userhash) {
+        return rc;
+    }
+
+    return dm_digest_read_hash(answer->name, answer->alg, "user name",
+                               answer->hash, err);
+}
+
+
+static int
+dm_digest_read_userhash(dm_digest_answer_t *answer, dm_str_t value,
+    dm_err_t *err)
+{
+    answer->userhash = (unsigned) dm_str_ieq(value, dm_str("true"));
+
+    if (!answer->userhash && !dm_str_ieq(value, dm_str("false"))) {
+        dm_err_set(err, "the Digest credentials have a userhash that is "
+                   "neither true nor false");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/*
+ * ext-value of RFC 5987, section 3.2: UTF-8'language'octets, with %XX.  It is
+ * decoded where it stands, in the caller's buffer.
+ */
+static int
+dm_digest_read_ext(dm_str_t value, dm_str_t *name, dm_err_t *err)
+{
+    int                   octet;
+    unsigned char        *out;
+    dm_str_t              charset;
+    const unsigned char  *p, *last;
+
+    last = value.data + value.len;
+
+    p = memchr(value.data, '\'', value.len);
+
+    if (p == NULL) {
+        goto invalid;
+    }
+
+    charset.data = value.data;
+    charset.len = (size_t) (p - value.data);
+
+    p = memchr(p + 1, '\'', (size_t) (last - p - 1));
+
+    if (p == NULL || !dm_str_ieq(charset, dm_str("UTF-8"))) {
+        goto invalid;
+    }
+
+    name->data = ++p;
+    out = (unsigned char *) p;
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p != '%') {
+            *out++ = *p;
+            continue;
+        }
+
+        octet = (last - p > 2) ? dm_digest_octet(p + 1) : -1;
+
+        if (octet < 0x20 || octet == 0x7f) {
+            goto invalid;
+        }
+
+        *out++ = (unsigned char) octet;
+        p += 2;
+    }
+
+    name->len = (size_t) (out - name->data);
+
+    return DM_OK;
+
+invalid:
+
+    dm_err_set(err, "the \"username*\" of the Digest credentials is not "
+               "UTF-8''NAME with its octets as %%XX");
+
+    return DM_INVALID;
+}
+
+
+static int
+dm_digest_limit(dm_str_t value, size_t max, const char *what, dm_err_t *err)
+{
+    if (value.len == 0 || value.len > max) {
+        dm_err_set(err, "the %s of the Digest credentials has %zu octets: it "
+                   "must have 1 to %zu", what, value.len, max);
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg, const char *what,
+    unsigned char *out, dm_err_t *err)
+{
+    int     octet;
+    size_t  i, n;
+
+    n = dm_digest_size(alg);
+    octet = 0;
+
+    for (i = 0; value.len == 2 * n && i < n; i++) {
+        octet = dm_digest_octet(value.data + 2 * i);
+
+        if (octet < 0) {
+            break;
+        }
+
+        out[i] = (unsigned char) octet;
+    }
+
+    if (value.len != 2 * n || octet < 0) {
+        dm_err_set(err, "the %s of the Digest credentials is not %zu "
+                   "hexadecimal digits, as %s makes them", what, 2 * n,
+                   dm_digest_name(alg));
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* of two digits; -1: they are none */
+static int
+dm_digest_octet(const unsigned char *hex)
+{
+    int  high, low;
+
+    high = OPENSSL_hexchar2int(hex[0]);
+    low = OPENSSL_hexchar2int(hex[1]);
+
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+
+/* tchar, RFC 7230, section 3.2.6 */
+static int
+dm_digest_is_token(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9')
+           || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}

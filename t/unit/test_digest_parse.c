@@ -1,0 +1,420 @@
+/* dm_digest_parse: Digest credentials, well-formed and not */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dm_digest_parse.h"
+
+
+#define MD5     "0123456789abcdef0123456789ABCDEF"
+#define SHA256  MD5 MD5
+
+/* all that is needed, but the user's name */
+#define REST                                                                  \
+    "realm=\"r\", nonce=\"n\", uri=\"/\", response=\"" MD5 "\", "             \
+    "qop=auth, nc=00000001, cnonce=\"c\""
+
+
+static dm_digest_answer_t   answer;
+static dm_err_t             err;
+static unsigned char       *buf;
+
+
+/* in memory of its own length: a sanitizer sees each octet too many */
+static int
+parse_octets(const char *value, size_t len)
+{
+    int             rc;
+    unsigned char  *copy;
+
+    free(buf);
+    buf = malloc(len + (len == 0));
+    copy = malloc(len + (len == 0));
+    assert_non_null(buf);
+    assert_non_null(copy);
+
+    memcpy(copy, value, len);
+    err.text[0] = '\0';
+
+    rc = dm_digest_parse(&answer, (dm_str_t) { copy, len }, buf, &err);
+
+    free(copy);
+
+    return rc;
+}
+
+
+static int
+parse(const char *value)
+{
+    return parse_octets(value, strlen(value));
+}
+
+
+static void
+equals(dm_str_t value, const char *expected)
+{
+    assert_int_equal(value.len, strlen(expected));
+    assert_memory_equal(value.data, expected, value.len);
+}
+
+
+static void
+test_rfc7616(void **state)
+{
+    unsigned  i;
+
+    (void) state;
+
+    assert_int_equal(parse("Digest username=\"Mufasa\", "
+        "realm=\"http-auth@example.org\", uri=\"/dir/index.html\", "
+        "algorithm=SHA-256, "
+        "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", "
+        "nc=0000001f, "
+        "cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", "
+        "qop=auth, "
+        "response=\"753927fa0e85d155564e2e272a28d1802ca10daf44967946"
+        "97cf8db5856cb6c1\", "
+        "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""), DM_OK);
+
+    equals(answer.name, "Mufasa");
+    equals(answer.realm, "http-auth@example.org");
+    equals(answer.uri, "/dir/index.html");
+    equals(answer.nonce, "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v");
+    equals(answer.cnonce, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ");
+    equals(answer.nc_text, "0000001f");
+    equals(answer.qop, "auth");
+    assert_int_equal(answer.alg, DM_SHA256);
+    assert_int_equal(answer.nc, 31);
+    assert_int_equal(answer.sess + answer.auth_int + answer.userhash, 0);
+    assert_int_equal(answer.response[0], 0x75);
+    assert_int_equal(answer.response[31], 0xc1);
+
+    /* nothing but the algorithm says which hash the response is */
+
+    assert_int_equal(parse("Digest username=u, " REST), DM_OK);
+    assert_int_equal(answer.alg, DM_MD5);
+
+    for (i = 0; i < 16; i++) {
+        assert_int_equal(answer.response[i],
+                         (i % 8) << 5 | (i % 8) << 1 | 1);
+    }
+}
+
+
+static void
+test_forms(void **state)
+{
+    (void) state;
+
+    assert_int_equal(parse("dIgEsT ,\t, USERNAME = \"a\\\"b\\\\c\" ,, "
+        "Realm=\"\",NONCE=\"n\" , uri=\"/?a=\\b,c\",response=" MD5
+        ", QOP=\"AUTH-INT\", nc=\"FFFFFFFF\", cnonce=c, algorithm=\"md5-SESS\""
+        ", userhash=false, other=1, other=\"2\", auth-param=x,"), DM_OK);
+
+    equals(answer.name, "a\"b\\c");
+    equals(answer.realm, "");
+    equals(answer.uri, "/?a=b,c");
+    equals(answer.nc_text, "FFFFFFFF");
+    equals(answer.qop, "AUTH-INT");
+    assert_int_equal(answer.nc, 0xffffffff);
+    assert_int_equal(answer.auth_int, 1);
+    assert_int_equal(answer.sess, 1);
+    assert_int_equal(answer.userhash, 0);
+
+    /* octets beyond ASCII, as browsers send them */
+
+    assert_int_equal(parse("Digest username=\"j\xc3\xbcrgen\", " REST), DM_OK);
+    equals(answer.name, "j\xc3\xbcrgen");
+
+    assert_int_equal(parse("Basic dTpw"), DM_DECLINED);
+    assert_int_equal(parse("Digestive username=u"), DM_DECLINED);
+    assert_int_equal(parse(""), DM_DECLINED);
+    assert_int_equal(parse("Diges"), DM_DECLINED);
+}
+
+
+static void
+test_names(void **state)
+{
+    char  value[2048];
+
+    (void) state;
+
+    assert_int_equal(parse("Digest username*=utf-8'de'J%c3%a4s%c3%B8n%20D, "
+                           REST), DM_OK);
+    equals(answer.name, "J\xc3\xa4s\xc3\xb8n D");
+
+    assert_int_equal(parse("Digest username=" MD5 ", userhash=true, " REST),
+                     DM_OK);
+    assert_int_equal(answer.userhash, 1);
+    assert_int_equal(answer.hash[0], 0x01);
+    assert_int_equal(answer.hash[15], 0xef);
+
+    assert_int_equal(parse("Digest username*=UTF-8''u, username=u, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username=\"\", " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8'', " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=u, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8'u, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=ISO-8859-1''u, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''%, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''%a, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''%zz, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''a%00, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''u, userhash=true, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=u, userhash=true, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=u, userhash=1, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=" SHA256 ", userhash=true, "
+                           REST), DM_INVALID);
+
+    memset(value, 'u', sizeof(value));
+    memcpy(value, "Digest username=", 16);
+    memcpy(value + 16 + DM_DIGEST_NAME_MAX, ", " REST, sizeof(", " REST));
+    assert_int_equal(parse(value), DM_OK);
+
+    memset(value + 16, 'u', sizeof(value) - 16);
+    memcpy(value + 17 + DM_DIGEST_NAME_MAX, ", " REST, sizeof(", " REST));
+    assert_int_equal(parse(value), DM_INVALID);
+}
+
+
+/* each parameter that is needed, left out and twice */
+static void
+test_missing_and_twice(void **state)
+{
+    char      value[1024];
+    unsigned  i, n, with;
+
+    static const char  *params[] = {
+        "username=u", "realm=\"r\"", "nonce=\"n\"", "uri=\"/\"",
+        "response=" MD5, "qop=auth", "nc=00000001", "cnonce=c"
+    };
+
+    static const char  *optional[] = {
+        "algorithm=MD5", "opaque=o", "userhash=false"
+    };
+
+    (void) state;
+
+    n = sizeof(params) / sizeof(params[0]);
+
+    for (with = 0; with <= n; with++) {
+        strcpy(value, "Digest ");
+
+        for (i = 0; i < n; i++) {
+            if (i != with) {
+                strcat(strcat(value, params[i]), ", ");
+            }
+        }
+
+        assert_int_equal(parse(value), with == n ? DM_OK : DM_INVALID);
+    }
+
+    for (with = 0; with < n; with++) {
+        strcpy(value, "Digest ");
+
+        for (i = 0; i < n; i++) {
+            strcat(strcat(value, params[i]), ", ");
+        }
+
+        strcat(value, params[with]);
+        assert_int_equal(parse(value), DM_INVALID);
+        assert_non_null(strstr(err.text, "twice"));
+    }
+
+    for (i = 0; i < sizeof(optional) / sizeof(optional[0]); i++) {
+        strcpy(value, "Digest username=u, " REST ", ");
+        strcat(value, optional[i]);
+        assert_int_equal(parse(value), DM_OK);
+
+        strcat(strcat(value, ", "), optional[i]);
+        assert_int_equal(parse(value), DM_INVALID);
+    }
+}
+
+
+/* the parameter in place of the one of the same name in REST */
+static int
+with(const char *name, const char *replacement)
+{
+    char         value[2048];
+    const char  *p;
+
+    strcpy(value, "Digest username=u, " REST);
+    p = strstr(value, name);
+    assert_non_null(p);
+
+    value[p - value] = 'x';
+    strcat(strcat(value, ", "), replacement);
+
+    return parse(value);
+}
+
+
+static void
+test_wrong_values(void **state)
+{
+    char  value[1024];
+
+    (void) state;
+
+    assert_int_equal(with("nc=", "nc=00000002"), DM_OK);
+    assert_int_equal(with("nc=", "nc=00000000"), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=1"), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=000000001"), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=0000000g"), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=\"0000000 \""), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=-0000001"), DM_INVALID);
+
+    assert_int_equal(with("qop=", "qop=\"auth\""), DM_OK);
+    assert_int_equal(with("qop=", "qop=auth-conf"), DM_INVALID);
+    assert_int_equal(with("qop=", "qop=\"auth,auth-int\""), DM_INVALID);
+    assert_int_equal(with("qop=", "qop=\"\""), DM_INVALID);
+
+    assert_int_equal(with("cnonce=", "cnonce=\"\""), DM_INVALID);
+    assert_int_equal(with("nonce=", "nonce=\"\""), DM_INVALID);
+
+    assert_int_equal(with("response=", "response=\"" SHA256 "\""),
+                     DM_INVALID);
+    assert_int_equal(with("response=", "response=\"\""), DM_INVALID);
+    assert_int_equal(with("response=", "response=\"z123456789abcdef01234"
+                          "56789abcdef\""), DM_INVALID);
+
+    assert_int_equal(parse("Digest username=u, algorithm=SHA-256, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=u, algorithm=SHA-1, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=u, algorithm=\"\", " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username=u, algorithm=-sess, " REST),
+                     DM_INVALID);
+
+    memset(value, 'n', sizeof(value));
+    memcpy(value, "nonce=", 6);
+    value[6 + DM_DIGEST_NONCE_MAX] = '\0';
+    assert_int_equal(with("nonce=", value), DM_OK);
+    value[6 + DM_DIGEST_NONCE_MAX] = 'n';
+    value[7 + DM_DIGEST_NONCE_MAX] = '\0';
+    assert_int_equal(with("nonce=", value), DM_INVALID);
+}
+
+
+static void
+test_malformed(void **state)
+{
+    unsigned  i;
+    char      value[1024];
+
+    static const char  *malformed[] = {
+        "", " ", "x", "x ", "x=", "x= ", "=x", "x=,", "x=y z", "x=y z=w",
+        "x=\"", "x=\"y", "x=\"y\\", "x=\"y\\\"", "x=\"y\"z", "x=\"y\" z",
+        "x=y\"", "x=y\"z\"", "x=\"y\"\"z\"", "x==y", "x=y=z", "x=(y)",
+        "\"x\"=y", "x y=z", "x:y", "x=\"\x01\"", "x=\"\t\"", "x=\"\x7f\"",
+        "x=\"\\\x01\"", "x;y=z", "x=y;z=w", "x=/", "\x80=y", "x=\x80"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+
+        strcpy(value, "Digest username=u, " REST ", ");
+
+        /* the first two are empty elements */
+
+        assert_int_equal(parse(strcat(value, malformed[i])),
+                         i < 2 ? DM_OK : DM_INVALID);
+
+        strcpy(value, "Digest ");
+        assert_int_equal(parse(strcat(value, malformed[i])), DM_INVALID);
+    }
+
+    assert_int_equal(parse("Digest"), DM_INVALID);
+    assert_int_equal(parse_octets("Digest username=\"a\0b\", " REST,
+                                  sizeof("Digest username=\"a\0b\", " REST)
+                                  - 1), DM_INVALID);
+}
+
+
+/* whatever comes, it ends and stays in its memory */
+static void
+test_every_prefix_and_octet(void **state)
+{
+    size_t  i, len;
+    char    value[] = "Digest username*=UTF-8''%41, algorithm=MD5-sess, "
+                      "userhash=false, opaque=\"\\\"\", " REST;
+
+    (void) state;
+
+    len = sizeof(value) - 1;
+
+    for (i = 0; i < len; i++) {
+        (void) parse_octets(value, i);
+    }
+
+    assert_int_equal(parse(value), DM_OK);
+
+    srandom(1);
+
+    for (i = 0; i < 100000; i++) {
+        char    copy[sizeof(value)];
+        size_t  n;
+
+        memcpy(copy, value, sizeof(value));
+
+        for (n = (size_t) random() % 4; n < 5; n++) {
+            copy[7 + (size_t) random() % (len - 7)]
+                = "\"\\,= %'\t\0a*\xff"[random() % 12];
+        }
+
+        (void) parse_octets(copy, len);
+    }
+}
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    return dm_digest_init(NULL) != DM_OK;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    free(buf);
+
+    return 0;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_rfc7616),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_missing_and_twice),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_every_prefix_and_octet)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
