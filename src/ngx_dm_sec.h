@@ -217,7 +217,6 @@ typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
     ngx_dm_sec_account_t         *account;          /* where verified */
-    ngx_uint_t                    retry_after;      /* s, where locked */
 } ngx_dm_sec_credential_t;
 
 
@@ -230,6 +229,7 @@ typedef struct {
     ngx_dm_sec_credential_t       basic;
     ngx_dm_sec_credential_t       x509;
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
+    ngx_uint_t                    retry_after;      /* s, where locked */
 
     ngx_dm_sec_account_t         *account;          /* decided: verified */
     ngx_uint_t                    method;

@@ -1,9 +1,9 @@
 /* How a request is refused: status, log line, challenge */
 
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_identity.h"
-#include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
@@ -217,7 +217,7 @@ ngx_dm_sec_header_filter(ngx_http_request_t *r)
         break;
 
     case NGX_HTTP_TOO_MANY_REQUESTS:
-        rc = ngx_dm_sec_add_retry_after(r, ctx->basic.retry_after);
+        rc = ngx_dm_sec_add_retry_after(r, ctx->retry_after);
         break;
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:

@@ -1,6 +1,7 @@
 /* Basic authentication, RFC 7617 */
 
 #include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_store.h"
@@ -15,8 +16,6 @@ static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_account_t *account, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
 static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc);
-static void ngx_dm_sec_basic_conclude(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_basic_match(dm_account_t *account,
     dm_basic_t *basic, dm_algorithm_t alg);
 static dm_algorithm_t ngx_dm_sec_basic_strongest(dm_account_t *account);
@@ -64,50 +63,25 @@ static void
 ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_basic_t *basic)
 {
-    ngx_int_t              rc;
-    ngx_str_t              name;
-    dm_account_t          *account;
-    ngx_dm_sec_attempt_t  *attempt;
+    ngx_int_t      rc;
+    dm_account_t  *account;
 
-    name.data = (u_char *) basic->name.data;
-    name.len = basic->name.len;
+    rc = ngx_dm_sec_attempt_begin(r, ctx, DM_BY_NAME, basic->name,
+                                  basic->name, &account);
 
-    attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
+    if (rc != NGX_ERROR) {
+        rc = ngx_dm_sec_basic_try(r, ctx, account, basic);
 
-    if (attempt) {
-        attempt->name.data = ngx_pstrdup(r->pool, &name);
+        ngx_dm_sec_store_release();
     }
 
-    if (attempt == NULL || attempt->name.data == NULL) {
-        ngx_dm_sec_basic_conclude(r, ctx, NGX_ERROR);
-        return;
-    }
-
-    attempt->name.len = name.len;
-
-    ctx->attempt = attempt;
-
-    rc = ngx_dm_sec_store_lookup(r, DM_BY_NAME, &attempt->name, &account);
-
-    if (rc == NGX_ERROR) {
-        ngx_dm_sec_basic_conclude(r, ctx, NGX_ERROR);
-        return;
-    }
-
-    attempt->known = (rc == NGX_OK);
-    attempt->unlocks = attempt->known ? account->unlocks : 0;
-
-    rc = ngx_dm_sec_basic_try(r, ctx, account, basic);
-
-    ngx_dm_sec_store_release();
-
-    ngx_dm_sec_basic_conclude(r, ctx, rc);
+    ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);
 }
 
 
 /*
  * NGX_OK verified, NGX_DECLINED wrong, NGX_AGAIN pending, NGX_BUSY overloaded
- * or, with retry_after, locked; NGX_ERROR internal
+ * or, with ctx->retry_after, locked; NGX_ERROR internal
  */
 static ngx_int_t
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
@@ -116,7 +90,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t       rc;
     dm_algorithm_t  alg;
 
-    rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->basic.retry_after);
+    rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_BUSY : NGX_ERROR;
@@ -152,7 +126,7 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    return ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->basic.retry_after);
+    return ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
 }
 
 
@@ -160,6 +134,8 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 static void
 ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
 {
+    ngx_dm_sec_ctx_t  *ctx;
+
     if (rc != NGX_ERROR) {
 
         switch (ngx_dm_sec_basic_may(r)) {
@@ -174,47 +150,9 @@ ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
         }
     }
 
-    ngx_dm_sec_basic_conclude(r, ngx_dm_sec_get_ctx(r, 0), rc);
-}
+    ctx = ngx_dm_sec_get_ctx(r, 0);
 
-
-static void
-ngx_dm_sec_basic_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_int_t rc)
-{
-    ngx_dm_sec_credential_t  *cred;
-
-    cred = &ctx->basic;
-
-    switch (rc) {
-
-    case NGX_OK:
-        cred->outcome = NGX_DM_SEC_VERIFIED;
-        return;
-
-    case NGX_AGAIN:
-        cred->outcome = NGX_DM_SEC_PENDING;
-        return;
-
-    case NGX_DECLINED:
-        cred->outcome = NGX_DM_SEC_WRONG;
-        cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
-        ngx_dm_sec_lockout_fail(r, ctx->attempt);
-        break;
-
-    case NGX_BUSY:
-        cred->outcome = cred->retry_after ? NGX_DM_SEC_LOCKED
-                                          : NGX_DM_SEC_FAILED;
-        cred->reason = cred->retry_after ? NGX_DM_SEC_R_LOCKED
-                                         : NGX_DM_SEC_R_OVERLOADED;
-        break;
-
-    default:
-        cred->outcome = NGX_DM_SEC_FAILED;
-        cred->reason = NGX_DM_SEC_R_STORE;
-    }
-
-    cred->account = NULL;
+    ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);
 }
 
 

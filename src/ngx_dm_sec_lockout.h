@@ -4,15 +4,7 @@
 #define NGX_DM_SEC_LOCKOUT_H
 
 
-#include "ngx_dm_sec.h"
-
-
-/* who tries: the name as it was claimed, known or not */
-typedef struct ngx_dm_sec_attempt_s {
-    ngx_str_t    name;
-    ngx_uint_t   known;
-    uint32_t     unlocks;           /* of the account: "dm-account unlock" */
-} ngx_dm_sec_attempt_t;
+#include "ngx_dm_sec_attempt.h"
 
 
 /* setter of dm_sec_lockout */

@@ -10,9 +10,11 @@
 #include "dm_wire.h"
 
 
-#define DM_NONCE_VERSION  1
+#define DM_NONCE_ANY      1                     /* versions */
+#define DM_NONCE_BOUND    2
+
 #define DM_NONCE_SIZE     48
-#define DM_NONCE_RANDOM   8
+#define DM_NONCE_RANDOM   4
 #define DM_NONCE_CLEAR    24                    /* before the MAC */
 #define DM_NONCE_MAC      24                    /* of it that is sent */
 
@@ -29,10 +31,11 @@ _Static_assert(DM_NONCE_SIZE / 3 * 4 == DM_NONCE_LEN, "Base64, no padding");
 
 int
 dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
-    unsigned char *text)
+    const unsigned char *account, unsigned char *text)
 {
     dm_wire_t      w;
-    unsigned char  hash[DM_MAC_SIZE], random[DM_NONCE_RANDOM];
+    unsigned char  hash[DM_MAC_SIZE];
+    unsigned char  random[DM_NONCE_RANDOM + DM_NONCE_ACCOUNT];
     unsigned char  encoded[DM_NONCE_LEN + 1];
     unsigned char  nonce[DM_NONCE_SIZE];
 
@@ -41,10 +44,12 @@ dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
     }
 
     dm_wire_init(&w, nonce, sizeof(nonce));
-    dm_wire_put(&w, 1, DM_NONCE_VERSION);
+    dm_wire_put(&w, 1, account ? DM_NONCE_BOUND : DM_NONCE_ANY);
     dm_wire_put(&w, 7, now);
     dm_wire_put_octets(&w, node, DM_NONCE_NODE);
-    dm_wire_put_octets(&w, random, sizeof(random));
+    dm_wire_put_octets(&w, random, DM_NONCE_RANDOM);
+    dm_wire_put_octets(&w, account ? account : random + DM_NONCE_RANDOM,
+                       DM_NONCE_ACCOUNT);
 
     if (dm_nonce_mac(mac, nonce, hash) != DM_OK) {
         return DM_ERROR;
@@ -100,9 +105,13 @@ dm_nonce_open(dm_mac_t *mac, dm_str_t text, dm_nonce_t *nonce)
     version = (unsigned) dm_wire_get(&w, 1);
     nonce->issued = dm_wire_get(&w, 7);
 
-    if (version != DM_NONCE_VERSION) {
+    if (version != DM_NONCE_ANY && version != DM_NONCE_BOUND) {
         return DM_DECLINED;
     }
+
+    nonce->bound = (version == DM_NONCE_BOUND);
+    memcpy(nonce->account, octets + DM_NONCE_CLEAR - DM_NONCE_ACCOUNT,
+           DM_NONCE_ACCOUNT);
 
     memcpy(slot, hash, 16);
     memcpy(slot + 16, hash + DM_NONCE_MAC, DM_MAC_SIZE - DM_NONCE_MAC);

@@ -2,7 +2,11 @@
  * Nonces of Digest: made without remembering them, known again by their MAC.
  * 48 octets, in Base64:
  *
- *     version (8) | issued, ms (56) | node (64) | random (64) | MAC (192)
+ *     version (8) | issued, ms (56) | node (32) | random (32)
+ *     | account (64) | MAC (192)
+ *
+ * One that was made for an account says so in version and account; in another
+ * one these are random too.
  *
  * The MAC is the beginning of HMAC-SHA256 under the zone's secret; what is
  * left of it is not sent, and says where the nonce lies in a table: nobody
@@ -19,12 +23,15 @@
 
 
 #define DM_NONCE_LEN     64     /* characters */
-#define DM_NONCE_NODE     8     /* octets that name who issues */
+#define DM_NONCE_NODE     4     /* octets that name who issues */
+#define DM_NONCE_ACCOUNT  8     /* octets of a keyed hash of an account's id */
 #define DM_NONCE_WINDOW 128     /* nonce counts that are remembered */
 
 
 typedef struct {
     uint64_t       issued;      /* ms */
+    unsigned       bound;       /* 1: it was made for this account */
+    unsigned char  account[DM_NONCE_ACCOUNT];
     dm_slot_t      slot;
 } dm_nonce_t;
 
@@ -38,10 +45,11 @@ typedef struct {
 
 /*
  * A new nonce into text[DM_NONCE_LEN], issued at now (ms, 56 bits) by
- * node[DM_NONCE_NODE].  DM_OK or DM_ERROR.
+ * node[DM_NONCE_NODE], for account[DM_NONCE_ACCOUNT], or for any if that is
+ * NULL.  DM_OK or DM_ERROR.
  */
 int dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
-    unsigned char *text);
+    const unsigned char *account, unsigned char *text);
 
 /*
  * Reads a nonce as it came back.  DM_OK; DM_DECLINED: it was not made with

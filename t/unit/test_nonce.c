@@ -11,7 +11,8 @@
 #include "dm_nonce.h"
 
 
-static const unsigned char  node[DM_NONCE_NODE] = "node-one";
+static const unsigned char  node[DM_NONCE_NODE] = "node";
+static const unsigned char  alice[DM_NONCE_ACCOUNT] = "alice's.";
 
 
 static dm_mac_t *
@@ -44,9 +45,11 @@ test_made_and_opened(void **state)
     mac = mac_new("secret");
     value = (dm_str_t) { text, sizeof(text) };
 
-    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, text), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, NULL, text),
+                     DM_OK);
     assert_int_equal(dm_nonce_open(mac, value, &nonce), DM_OK);
     assert_int_equal(nonce.issued, 1234567890123);
+    assert_int_equal(nonce.bound, 0);
 
     for (i = 0; i < DM_NONCE_LEN; i++) {
         assert_non_null(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
@@ -56,13 +59,24 @@ test_made_and_opened(void **state)
     /* the same nonce has the same place, another one has its own */
 
     assert_int_equal(dm_nonce_open(mac, value, &again), DM_OK);
-    assert_memory_equal(&nonce, &again, sizeof(nonce));
+    assert_memory_equal(&nonce.slot, &again.slot, sizeof(again.slot));
 
-    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, other), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, NULL, other),
+                     DM_OK);
     assert_memory_not_equal(text, other, sizeof(text));
     value.data = other;
     assert_int_equal(dm_nonce_open(mac, value, &again), DM_OK);
     assert_memory_not_equal(&nonce.slot, &again.slot, sizeof(again.slot));
+
+    /* one for an account is another one each time, too */
+
+    assert_int_equal(dm_nonce_make(mac, node, 2, alice, text), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, node, 2, alice, other), DM_OK);
+    assert_memory_not_equal(text, other, sizeof(text));
+    assert_int_equal(dm_nonce_open(mac, value, &again), DM_OK);
+    assert_int_equal(again.issued, 2);
+    assert_int_equal(again.bound, 1);
+    assert_memory_equal(again.account, alice, sizeof(alice));
 
     dm_mac_free(mac);
 }
@@ -82,7 +96,7 @@ test_not_ours(void **state)
     mac = mac_new("secret");
     other = mac_new("another");
 
-    assert_int_equal(dm_nonce_make(mac, node, 1, text), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, node, 1, NULL, text), DM_OK);
 
     value = (dm_str_t) { text, sizeof(text) };
     assert_int_equal(dm_nonce_open(other, value, &nonce), DM_DECLINED);

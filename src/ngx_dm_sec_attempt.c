@@ -1,0 +1,107 @@
+/* An attempt at the secret of an account: what Basic and Digest share */
+
+#include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_store.h"
+
+
+static ngx_int_t ngx_dm_sec_attempt_set_name(ngx_pool_t *pool,
+    ngx_dm_sec_attempt_t *attempt, dm_str_t name);
+
+
+ngx_int_t
+ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_store_index_t index, dm_str_t key, dm_str_t name,
+    dm_account_t **account)
+{
+    ngx_int_t              rc;
+    ngx_str_t              value;
+    ngx_dm_sec_attempt_t  *attempt;
+
+    attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
+    if (attempt == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_attempt_set_name(r->pool, attempt, name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->attempt = attempt;
+
+    value.data = (u_char *) key.data;
+    value.len = key.len;
+
+    rc = ngx_dm_sec_store_lookup(r, index, &value, account);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    attempt->known = 1;
+    attempt->unlocks = (*account)->unlocks;
+
+    /* one account has one counter, by whatever it was found */
+
+    if (!dm_str_eq(name, (*account)->name)
+        && ngx_dm_sec_attempt_set_name(r->pool, attempt, (*account)->name)
+           != NGX_OK)
+    {
+        ngx_dm_sec_store_release();
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_attempt_set_name(ngx_pool_t *pool, ngx_dm_sec_attempt_t *attempt,
+    dm_str_t name)
+{
+    attempt->name.data = ngx_pnalloc(pool, name.len);
+    if (attempt->name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(attempt->name.data, name.data, name.len);
+    attempt->name.len = name.len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_OK:
+        cred->outcome = NGX_DM_SEC_VERIFIED;
+        return;
+
+    case NGX_AGAIN:
+        cred->outcome = NGX_DM_SEC_PENDING;
+        return;
+
+    case NGX_DECLINED:
+        cred->outcome = NGX_DM_SEC_WRONG;
+        cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
+        ngx_dm_sec_lockout_fail(r, ctx->attempt);
+        break;
+
+    case NGX_BUSY:
+        cred->outcome = ctx->retry_after ? NGX_DM_SEC_LOCKED
+                                         : NGX_DM_SEC_FAILED;
+        cred->reason = ctx->retry_after ? NGX_DM_SEC_R_LOCKED
+                                        : NGX_DM_SEC_R_OVERLOADED;
+        break;
+
+    default:
+        cred->outcome = NGX_DM_SEC_FAILED;
+        cred->reason = NGX_DM_SEC_R_STORE;
+    }
+
+    cred->account = NULL;
+}

@@ -1,0 +1,36 @@
+/* An attempt at the secret of an account: what Basic and Digest share */
+
+#ifndef NGX_DM_SEC_ATTEMPT_H
+#define NGX_DM_SEC_ATTEMPT_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* who tries: the name as it was claimed, known or not */
+typedef struct ngx_dm_sec_attempt_s {
+    ngx_str_t    name;
+    ngx_uint_t   known;
+    uint32_t     unlocks;           /* of the account: "dm-account unlock" */
+} ngx_dm_sec_attempt_t;
+
+
+/*
+ * Begins the request's attempt, ctx->attempt, and looks the account up, by a
+ * key that need not be the name.  The results are those of
+ * ngx_dm_sec_store_lookup(), as is what the caller has to do then.
+ */
+ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_store_index_t index, dm_str_t key,
+    dm_str_t name, dm_account_t **account);
+
+/*
+ * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,
+ * NGX_DECLINED wrong, and then it is counted; NGX_BUSY locked where
+ * ctx->retry_after is set, else overloaded; NGX_ERROR internal.
+ */
+void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
+
+
+#endif /* NGX_DM_SEC_ATTEMPT_H */
