@@ -319,11 +319,21 @@ static ngx_int_t
 ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
     ngx_http_handler_pt handler)
 {
+    ngx_array_t          *handlers;
     ngx_http_handler_pt  *h;
 
-    h = ngx_array_push(&cmcf->phases[phase].handlers);
+    handlers = &cmcf->phases[phase].handlers;
+
+    h = ngx_array_push(handlers);
     if (h == NULL) {
         return NGX_ERROR;
+    }
+
+    /* the first runs last: behind realip, whose address is to be logged */
+
+    if (phase == NGX_HTTP_POST_READ_PHASE) {
+        h = handlers->elts;
+        ngx_memmove(h + 1, h, (handlers->nelts - 1) * handlers->size);
     }
 
     *h = handler;

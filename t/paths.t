@@ -26,7 +26,7 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl http_v2 access addition cache limit_req proxy/)
     ->has(qw/realip rewrite sni socket_ssl/)
-    ->has_daemon('openssl')->has_daemon('curl')->plan(85);
+    ->has_daemon('openssl')->has_daemon('curl')->plan(86);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -424,6 +424,8 @@ is_deeply(identity(8083), [], 'nobody after a refusal');
 
 # realip: refusals of each phase name the address that it gives
 
+is(address('/', { host => 'other.example.org' }), 'misdirected 192.0.2.1',
+    'realip, POST_READ');
 is(address('/tls12'), 'tls_protocol 192.0.2.1', 'realip, PREACCESS');
 is(address('/', $wrong), 'bad_credentials 192.0.2.1', 'realip, ACCESS');
 verdict($t, '', @ports);
