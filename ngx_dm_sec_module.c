@@ -8,7 +8,9 @@
 #include "ngx_dm_sec.h"
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_check.h"
+#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_lockout.h"
@@ -40,14 +42,27 @@ static char *ngx_dm_sec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_dm_sec_groups(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_dm_sec_check_realm(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_dm_sec_check_nonce_lifetime(ngx_conf_t *cf, void *post,
+    void *data);
 
 
 static ngx_conf_post_t  ngx_dm_sec_realm_post = { ngx_dm_sec_check_realm };
 
+static ngx_conf_post_t  ngx_dm_sec_nonce_lifetime_post
+    = { ngx_dm_sec_check_nonce_lifetime };
+
 
 static ngx_conf_enum_t  ngx_dm_sec_methods[] = {
     { ngx_string("basic"), NGX_DM_SEC_BASIC },
+    { ngx_string("digest"), NGX_DM_SEC_DIGEST },
     { ngx_string("x509"), NGX_DM_SEC_X509 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_dm_sec_digest_qop[] = {
+    { ngx_string("auth"), NGX_DM_SEC_QOP_AUTH },
+    { ngx_string("auth-int"), NGX_DM_SEC_QOP_AUTH_INT },
     { ngx_null_string, 0 }
 };
 
@@ -136,6 +151,27 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dm_sec_loc_conf_t, realm),
       &ngx_dm_sec_realm_post },
+
+    { ngx_string("dm_sec_digest_algorithms"),
+      NGX_DM_SEC_ANYWHERE|NGX_CONF_1MORE,
+      ngx_dm_sec_digest_set_algorithms,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dm_sec_digest_qop"),
+      NGX_DM_SEC_ANYWHERE|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_dm_sec_loc_conf_t, digest_qop),
+      &ngx_dm_sec_digest_qop },
+
+    { ngx_string("dm_sec_digest_nonce_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_dm_sec_main_conf_t, nonce_lifetime),
+      &ngx_dm_sec_nonce_lifetime_post },
 
     { ngx_string("dm_sec_lockout"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -310,6 +346,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_dm_sec_answer_init();
+    ngx_dm_sec_body_init();
 
     return ngx_dm_sec_identity_init(cf);
 }
@@ -361,6 +398,7 @@ ngx_dm_sec_create_main_conf(ngx_conf_t *cf)
 
     dmcf->lockout.attempts = NGX_CONF_UNSET_UINT;
     dmcf->log_limit = NGX_CONF_UNSET_UINT;
+    dmcf->nonce_lifetime = NGX_CONF_UNSET_MSEC;
     dmcf->password_cache = NGX_CONF_UNSET_MSEC;
     dmcf->hash_threads = NGX_CONF_UNSET_UINT;
     dmcf->hash_queue = NGX_CONF_UNSET_UINT;
@@ -379,6 +417,7 @@ ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_dm_sec_lockout_init(&dmcf->lockout);
     ngx_conf_init_uint_value(dmcf->log_limit, 100);
+    ngx_conf_init_msec_value(dmcf->nonce_lifetime, 300000);
     ngx_conf_init_msec_value(dmcf->password_cache, 60000);
 
     dlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_dm_sec_module);
@@ -445,6 +484,7 @@ ngx_dm_sec_create_loc_conf(ngx_conf_t *cf)
 
     dlcf->auth = NGX_CONF_UNSET_UINT;
     dlcf->auth_all = NGX_CONF_UNSET;
+    dlcf->digest_algorithms = NGX_CONF_UNSET_PTR;
     dlcf->x509_identity = NGX_CONF_UNSET_PTR;
     dlcf->groups = NGX_CONF_UNSET_PTR;
     dlcf->device_id = NGX_CONF_UNSET_UINT;
@@ -462,6 +502,9 @@ static void
 ngx_dm_sec_note_own(ngx_dm_sec_loc_conf_t *dlcf)
 {
     dlcf->own_auth_all = (dlcf->auth_all == 1);
+    dlcf->own_digest_algorithms = (dlcf->digest_algorithms
+                                   != NGX_CONF_UNSET_PTR);
+    dlcf->own_digest_qop = (dlcf->digest_qop != 0);
     dlcf->own_groups = (dlcf->groups != NGX_CONF_UNSET_PTR && dlcf->groups);
     dlcf->own_device_id = (dlcf->device_id != NGX_CONF_UNSET_UINT
                            && dlcf->device_id != NGX_DM_SEC_DEVID_OFF);
@@ -482,6 +525,10 @@ ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->auth, prev->auth, 0);
     ngx_conf_merge_value(conf->auth_all, prev->auth_all, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "");
+    ngx_conf_merge_ptr_value(conf->digest_algorithms,
+                             prev->digest_algorithms, NULL);
+    ngx_conf_merge_bitmask_value(conf->digest_qop, prev->digest_qop,
+                                 (NGX_CONF_BITMASK_SET|NGX_DM_SEC_QOP_AUTH));
     ngx_conf_merge_ptr_value(conf->x509_identity, prev->x509_identity, NULL);
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
     ngx_conf_merge_uint_value(conf->device_id, prev->device_id,
@@ -679,6 +726,15 @@ ngx_dm_sec_check_realm(ngx_conf_t *cf, void *post, void *data)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_dm_sec_check_nonce_lifetime(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t  *lifetime = data;
+
+    return *lifetime ? NGX_CONF_OK : "is 0: no nonce would ever be good";
 }
 
 

@@ -19,11 +19,19 @@
 
 /* authentication methods, as bits, weakest first */
 #define NGX_DM_SEC_BASIC      0x01
+#define NGX_DM_SEC_DIGEST     0x02
 #define NGX_DM_SEC_X509       0x08
 
-#define NGX_DM_SEC_HTTP_AUTH  NGX_DM_SEC_BASIC
+#define NGX_DM_SEC_HTTP_AUTH  (NGX_DM_SEC_BASIC|NGX_DM_SEC_DIGEST)
 
 #define NGX_DM_SEC_METHODS    4     /* bits, also of those to come */
+
+
+/* qop of Digest, as bits */
+#define NGX_DM_SEC_QOP_AUTH      0x01
+#define NGX_DM_SEC_QOP_AUTH_INT  0x02
+
+#define NGX_DM_SEC_QOPS  (NGX_DM_SEC_QOP_AUTH|NGX_DM_SEC_QOP_AUTH_INT)
 
 
 typedef enum {
@@ -68,6 +76,8 @@ typedef enum {
     NGX_DM_SEC_R_CERT_UNBOUND,
     NGX_DM_SEC_R_NO_CREDENTIALS,
     NGX_DM_SEC_R_BAD_CREDENTIALS,
+    NGX_DM_SEC_R_STALE_NONCE,
+    NGX_DM_SEC_R_REPLAY,
     NGX_DM_SEC_R_MISMATCH,
     NGX_DM_SEC_R_DISABLED,
     NGX_DM_SEC_R_EXPIRED,
@@ -81,7 +91,7 @@ typedef enum {
 typedef enum {
     NGX_DM_SEC_ABSENT = 0,          /* nothing that counts was presented */
     NGX_DM_SEC_VERIFIED,
-    NGX_DM_SEC_PENDING,             /* in the thread pool */
+    NGX_DM_SEC_PENDING,             /* in the thread pool, or for the body */
     NGX_DM_SEC_WRONG,
     NGX_DM_SEC_LOCKED,
     NGX_DM_SEC_MALFORMED,
@@ -147,6 +157,7 @@ typedef struct {
     ngx_dm_sec_lockout_t          lockout;
     ngx_uint_t                    log_limit;        /* lines/s; 0: none */
 
+    ngx_msec_t                    nonce_lifetime;
     ngx_msec_t                    password_cache;
     ngx_uint_t                    hash_threads;
     ngx_uint_t                    hash_queue;
@@ -154,6 +165,10 @@ typedef struct {
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store */
+    uint64_t                      lacks_sha256;     /* accounts */
+    ngx_array_t                  *digest_algorithms;    /* by default */
+    ngx_array_t                  *digest_warned;    /* about these */
+    ngx_uint_t                    digest_default;   /* in force somewhere */
 
     struct ngx_dm_sec_loc_conf_s *http;             /* http{} itself */
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
@@ -186,6 +201,9 @@ typedef struct ngx_dm_sec_loc_conf_s {
     ngx_flag_t                    auth_all;
     ngx_str_t                     realm;
     ngx_str_t                     basic_challenge;
+    ngx_array_t                  *digest_algorithms;
+    ngx_uint_t                    digest_accepted;  /* 1 << dm_algorithm_t */
+    ngx_uint_t                    digest_qop;
     ngx_array_t                  *x509_identity;
     ngx_array_t                  *groups;           /* ngx_str_t */
     ngx_uint_t                    device_id;
@@ -197,6 +215,8 @@ typedef struct ngx_dm_sec_loc_conf_s {
 
     unsigned                      own_auth_all:1;   /* said at this level */
     unsigned                      own_x509_identity:1;
+    unsigned                      own_digest_algorithms:1;
+    unsigned                      own_digest_qop:1;
     unsigned                      own_groups:1;
     unsigned                      own_device_id:1;
 } ngx_dm_sec_loc_conf_t;
@@ -216,7 +236,7 @@ typedef struct {
 typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
-    ngx_dm_sec_account_t         *account;          /* where verified */
+    ngx_dm_sec_account_t         *account;          /* if it is right */
 } ngx_dm_sec_credential_t;
 
 
@@ -227,7 +247,10 @@ typedef struct {
  */
 typedef struct {
     ngx_dm_sec_credential_t       basic;
+    ngx_dm_sec_credential_t       digest;
     ngx_dm_sec_credential_t       x509;
+    struct ngx_dm_sec_digest_s   *digest_request;   /* NULL: none to judge */
+    EVP_MD_CTX                   *body_hash;        /* for auth-int */
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
     ngx_uint_t                    retry_after;      /* s, where locked */
 
@@ -241,6 +264,7 @@ typedef struct {
 
     unsigned                      scrub_done:1;
     unsigned                      basic_done:1;
+    unsigned                      digest_read:1;
     unsigned                      denied:1;         /* once, then for ever */
     unsigned                      let_in:1;         /* by "satisfy any" */
 } ngx_dm_sec_ctx_t;

@@ -3,14 +3,16 @@
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_devid.h"
+#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
 
 
-#define NGX_DM_SEC_PRESENTED  2
+#define NGX_DM_SEC_PRESENTED  3
 
 
 /* a method that the location accepts, and what it made of the request */
@@ -120,7 +122,8 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
     reason = ngx_dm_sec_decide(r, dlcf, ctx);
 
     if (reason == NGX_DM_SEC_R_PENDING) {
-        return NGX_AGAIN;
+        return ctx->digest.outcome == NGX_DM_SEC_PENDING
+               ? ngx_dm_sec_body_read(r) : NGX_AGAIN;
     }
 
     if (reason == NGX_DM_SEC_R_NONE) {
@@ -153,7 +156,7 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 {
     ngx_int_t               devid;
     ngx_str_t               value;
-    ngx_uint_t              n;
+    ngx_uint_t              i, n;
     ngx_dm_sec_reason_e     reason;
     ngx_dm_sec_presented_t  presented[NGX_DM_SEC_PRESENTED];
 
@@ -166,8 +169,10 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
     n = ngx_dm_sec_present(r, dlcf, ctx, presented);
 
-    if (ctx->basic.outcome == NGX_DM_SEC_PENDING) {
-        return NGX_DM_SEC_R_PENDING;
+    for (i = 0; i < n; i++) {
+        if (presented[i].cred->outcome == NGX_DM_SEC_PENDING) {
+            return NGX_DM_SEC_R_PENDING;
+        }
     }
 
     reason = ngx_dm_sec_judge_credentials(dlcf, ctx, presented, n);
@@ -208,6 +213,11 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
         presented[n].method = NGX_DM_SEC_X509;
         presented[n++].cred = &ctx->x509;
+    }
+
+    if (dlcf->auth & NGX_DM_SEC_DIGEST) {
+        presented[n].method = NGX_DM_SEC_DIGEST;
+        presented[n++].cred = ngx_dm_sec_digest_verify(r, dlcf, ctx);
     }
 
     if (dlcf->auth & NGX_DM_SEC_BASIC) {

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_devid.h"
+#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_tls.h"
@@ -23,12 +24,12 @@ typedef struct {
 static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
 static ngx_int_t ngx_dm_sec_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_add_denial(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf);
+    ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_retry_after(ngx_http_request_t *r,
     ngx_uint_t seconds);
-static ngx_int_t ngx_dm_sec_add_header(ngx_http_request_t *r, char *key,
-    ngx_str_t *value);
 
 
 static ngx_http_output_header_filter_pt  ngx_dm_sec_next_header_filter;
@@ -55,6 +56,8 @@ static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
     { ngx_string("certificate_unbound"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("no_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
     { ngx_string("bad_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_ERR },
+    { ngx_string("stale_nonce"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
+    { ngx_string("replay"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_ERR },
     { ngx_string("account_mismatch"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("account_disabled"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("account_expired"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
@@ -146,9 +149,7 @@ ngx_int_t
 ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
     ngx_str_t *challenge)
 {
-    u_char  *p, *s, *last;
-
-    /* each octet of the realm may need a backslash: RFC 7230, 3.2.6 */
+    u_char  *p;
 
     p = ngx_pnalloc(cf->pool, sizeof("Basic realm=\"\", charset=\"UTF-8\"")
                               + realm->len * 2);
@@ -157,24 +158,32 @@ ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
     }
 
     challenge->data = p;
-    last = realm->data + realm->len;
 
     p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
-
-    for (s = realm->data; s < last; s++) {
-        if (*s == '"' || *s == '\\') {
-            *p++ = '\\';
-        }
-
-        *p++ = *s;
-    }
-
+    p = ngx_dm_sec_answer_quote(p, realm);
     p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
                    sizeof("\", charset=\"UTF-8\"") - 1);
 
     challenge->len = p - challenge->data;
 
     return NGX_OK;
+}
+
+
+u_char *
+ngx_dm_sec_answer_quote(u_char *dst, ngx_str_t *src)
+{
+    size_t  i;
+
+    for (i = 0; i < src->len; i++) {
+        if (src->data[i] == '"' || src->data[i] == '\\') {
+            *dst++ = '\\';
+        }
+
+        *dst++ = src->data[i];
+    }
+
+    return dst;
 }
 
 
@@ -196,41 +205,24 @@ ngx_dm_sec_header_filter(ngx_http_request_t *r)
         return ngx_dm_sec_next_header_filter(r);
     }
 
+    rc = NGX_OK;
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    /* a status that an error_page or the server behind made is not ours */
-
-    if (ctx == NULL
-        || !ctx->denied
-        || ctx->let_in
-        || r->err_status != ngx_dm_sec_answers[ctx->reason].status)
-    {
+    if (ctx == NULL) {
         return ngx_dm_sec_next_header_filter(r);
     }
 
-    rc = NGX_OK;
+    if (!ctx->denied && ctx->digest.outcome == NGX_DM_SEC_VERIFIED) {
+        rc = ngx_dm_sec_digest_info(r, ctx);
+    }
 
-    switch (r->err_status) {
+    /* a status that an error_page or the server behind made is not ours */
 
-    case NGX_HTTP_UNAUTHORIZED:
-        rc = ngx_dm_sec_add_challenge(r, ctx->denied_by);
-        break;
-
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        rc = ngx_dm_sec_add_retry_after(r, ctx->retry_after);
-        break;
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-
-        /* a fleet that was refused together must not come back together */
-
-        rc = ngx_dm_sec_add_retry_after(r, NGX_DM_SEC_RETRY_AFTER
-                                     + ngx_random() % NGX_DM_SEC_RETRY_JITTER);
-        break;
-
-    case 425:
-        ngx_str_set(&r->headers_out.status_line, "425 Too Early");
-        break;
+    if (ctx->denied
+        && !ctx->let_in
+        && r->err_status == ngx_dm_sec_answers[ctx->reason].status)
+    {
+        rc = ngx_dm_sec_add_denial(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -242,14 +234,52 @@ ngx_dm_sec_header_filter(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf)
+ngx_dm_sec_add_denial(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
-    if (!(dlcf->auth & NGX_DM_SEC_BASIC)) {
-        return NGX_OK;
+    switch (r->err_status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        return ngx_dm_sec_add_challenge(r, ctx);
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return ngx_dm_sec_add_retry_after(r, ctx->retry_after);
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+
+        /* a fleet that was refused together must not come back together */
+
+        return ngx_dm_sec_add_retry_after(r, NGX_DM_SEC_RETRY_AFTER
+                                     + ngx_random() % NGX_DM_SEC_RETRY_JITTER);
+
+    case 425:
+        ngx_str_set(&r->headers_out.status_line, "425 Too Early");
+        break;
     }
 
-    return ngx_dm_sec_add_header(r, "WWW-Authenticate",
-                                 &dlcf->basic_challenge);
+    return NGX_OK;
+}
+
+
+/* a client takes the first scheme that it knows: the strongest comes first */
+static ngx_int_t
+ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_dm_sec_loc_conf_t  *dlcf;
+
+    dlcf = ctx->denied_by;
+
+    if ((dlcf->auth & NGX_DM_SEC_DIGEST)
+        && ngx_dm_sec_digest_challenge(r, ctx, dlcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dlcf->auth & NGX_DM_SEC_BASIC) {
+        return ngx_dm_sec_answer_add_header(r, "WWW-Authenticate",
+                                            &dlcf->basic_challenge);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -267,12 +297,12 @@ ngx_dm_sec_add_retry_after(ngx_http_request_t *r, ngx_uint_t seconds)
     p = ngx_sprintf(value.data, "%ui", seconds);
     value.len = p - value.data;
 
-    return ngx_dm_sec_add_header(r, "Retry-After", &value);
+    return ngx_dm_sec_answer_add_header(r, "Retry-After", &value);
 }
 
 
-static ngx_int_t
-ngx_dm_sec_add_header(ngx_http_request_t *r, char *key, ngx_str_t *value)
+ngx_int_t
+ngx_dm_sec_answer_add_header(ngx_http_request_t *r, char *key, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 

@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
@@ -75,6 +76,7 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
     }
 
     if (auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
+                 || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK
                  || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
     {
         return NGX_ERROR;
@@ -97,6 +99,13 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         for (n = 0; n < dscfp[i]->locations.nelts; n++) {
             ngx_dm_sec_check_status(cf, dscfp[i], &location[n]);
         }
+    }
+
+    if (dmcf->digest_default && dmcf->lacks_sha256) {
+        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
+                      "dm_sec: %uL accounts have no SHA-256: Digest is "
+                      "challenged with MD5 first; \"dm-account list --lacks "
+                      "SHA-256\" names them", dmcf->lacks_sha256);
     }
 
     return NGX_OK;
@@ -326,6 +335,12 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
+    if ((dlcf->auth & NGX_DM_SEC_DIGEST)
+        && ngx_dm_sec_digest_check(cf, dmcf, dscf, clcf, dlcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_dm_sec_basic_challenge(cf, dlcf->realm.len ? &dlcf->realm
                                                           : &dmcf->realm,
                                       &dlcf->basic_challenge);
@@ -398,10 +413,20 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
     }
 
-    /* this one narrows nothing, and in http{} may wait for its use */
+    /* these narrow nothing, and in http{} may wait for their use */
 
     if (dscf && dlcf->own_x509_identity && !(auth & NGX_DM_SEC_X509)) {
         needless = "dm_sec_x509_identity";
+    }
+
+    if (dscf && !(auth & NGX_DM_SEC_DIGEST)) {
+
+        if (dlcf->own_digest_algorithms) {
+            needless = "dm_sec_digest_algorithms";
+
+        } else if (dlcf->own_digest_qop) {
+            needless = "dm_sec_digest_qop";
+        }
     }
 
     if (needless == NULL) {

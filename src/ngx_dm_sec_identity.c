@@ -244,7 +244,8 @@ ngx_dm_sec_is_authorization(ngx_table_elt_t *h)
 static ngx_uint_t
 ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx)
 {
-    return ctx->basic_done && ctx->basic.outcome != NGX_DM_SEC_ABSENT;
+    return (ctx->basic_done && ctx->basic.outcome != NGX_DM_SEC_ABSENT)
+           || (ctx->digest_read && ctx->digest.outcome != NGX_DM_SEC_ABSENT);
 }
 
 
@@ -492,6 +493,10 @@ ngx_dm_sec_method_name(ngx_uint_t method, ngx_str_t *name)
 
     case NGX_DM_SEC_BASIC:
         ngx_str_set(name, "basic");
+        break;
+
+    case NGX_DM_SEC_DIGEST:
+        ngx_str_set(name, "digest");
         break;
 
     case NGX_DM_SEC_X509:

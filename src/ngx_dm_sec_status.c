@@ -56,7 +56,7 @@ static void ngx_dm_sec_status_tls(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
 static void ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
-static void ngx_dm_sec_status_usage(dm_table_t *table,
+static void ngx_dm_sec_status_usage(dm_table_t *table, uint64_t now,
     ngx_dm_sec_usage_t *usage);
 static void ngx_dm_sec_status_store(ngx_dm_sec_page_t *page,
     ngx_dm_sec_main_conf_t *dmcf);
@@ -350,10 +350,10 @@ static void
 ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
     ngx_uint_t          i, n;
-    ngx_dm_sec_usage_t  usage[2];
+    ngx_dm_sec_usage_t  usage[3];
 
     static ngx_str_t  kinds[] = {
-        ngx_string("failures"), ngx_string("passwords")
+        ngx_string("nonces"), ngx_string("failures"), ngx_string("passwords")
     };
 
     static struct {
@@ -367,14 +367,15 @@ ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
         { "cells_evicted", "counter", "cells evicted while in use, by kind" }
     };
 
-    ngx_dm_sec_status_usage(sh->failures, &usage[0]);
-    ngx_dm_sec_status_usage(sh->passwords, &usage[1]);
+    ngx_dm_sec_status_usage(sh->nonces, ngx_dm_sec_zone_clock(sh), &usage[0]);
+    ngx_dm_sec_status_usage(sh->failures, ngx_current_msec, &usage[1]);
+    ngx_dm_sec_status_usage(sh->passwords, ngx_current_msec, &usage[2]);
 
     for (n = 0; n < NGX_DM_SEC_CELLS_MAX; n++) {
         ngx_dm_sec_page_open(page, metric[n].name, metric[n].type,
                              metric[n].help);
 
-        for (i = 0; i < 2; i++) {
+        for (i = 0; i < 3; i++) {
             ngx_dm_sec_page_item(page, metric[n].name, "kind", &kinds[i],
                                  usage[i].value[n]);
         }
@@ -390,7 +391,8 @@ ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 
 /* without the lock, which nobody may hold for so long: a good guess */
 static void
-ngx_dm_sec_status_usage(dm_table_t *table, ngx_dm_sec_usage_t *usage)
+ngx_dm_sec_status_usage(dm_table_t *table, uint64_t now,
+    ngx_dm_sec_usage_t *usage)
 {
     size_t            i, n;
     const dm_cell_t  *cell;
@@ -405,7 +407,7 @@ ngx_dm_sec_status_usage(dm_table_t *table, ngx_dm_sec_usage_t *usage)
     for (i = 0; i < n; i++) {
         cell = dm_table_cell(table, i);
 
-        if (!dm_cell_alive(cell, ngx_current_msec)) {
+        if (!dm_cell_alive(cell, now)) {
             continue;
         }
 

@@ -122,6 +122,8 @@ ngx_dm_sec_store_read_meta(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
     meta = dm_store_meta(store);
 
+    dmcf->lacks_sha256 = meta->lacks_sha256;
+
     rc = ngx_dm_sec_store_dup(cf->pool, meta->realm, &dmcf->realm);
 
     dm_store_close(store);

@@ -2,8 +2,6 @@
 
 #include "ngx_dm_sec_zone.h"
 
-#include "dm_mac.h"
-
 
 #define NGX_DM_SEC_ZONE_SIZE  (10 * 1024 * 1024)
 #define NGX_DM_SEC_ZONE_MIN   (128 * 1024)
@@ -13,7 +11,6 @@ static ngx_int_t ngx_dm_sec_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone,
     ngx_slab_pool_t *shpool);
-static dm_mac_t *ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh);
 
 
 static ngx_str_t  ngx_dm_sec_zone_name = ngx_string("dm_sec");
@@ -104,11 +101,14 @@ ngx_dm_sec_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* all of the zone at once: nothing is ever allocated in it later */
+/*
+ * All of the zone at once: nothing is ever allocated in it later.  Half is for
+ * nonces, a quarter each for failures and remembered passwords.
+ */
 static ngx_int_t
 ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 {
-    size_t                size, half;
+    size_t                size, quarter;
     u_char               *p;
     ngx_dm_sec_shared_t  *sh;
 
@@ -117,14 +117,16 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
         return NGX_ERROR;
     }
 
-    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
+    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1
+        || RAND_bytes(sh->node, sizeof(sh->node)) != 1)
+    {
         ngx_ssl_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "dm_sec: RAND_bytes() failed");
         return NGX_ERROR;
     }
 
     size = shpool->pfree * ngx_pagesize;
-    half = ngx_align(size / 2, ngx_pagesize) - ngx_pagesize;
+    quarter = size / ngx_pagesize / 4 * ngx_pagesize;
 
     p = ngx_slab_alloc(shpool, size);
     if (p == NULL) {
@@ -137,10 +139,11 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     ngx_memzero(p, size);
 #endif
 
-    sh->failures = dm_table_init(p, half);
-    sh->passwords = dm_table_init(p + half, half);
+    sh->nonces = dm_table_init(p, 2 * quarter);
+    sh->failures = dm_table_init(p + 2 * quarter, quarter);
+    sh->passwords = dm_table_init(p + 3 * quarter, quarter);
 
-    if (sh->failures == NULL || sh->passwords == NULL) {
+    if (sh->nonces == NULL || sh->failures == NULL || sh->passwords == NULL) {
         return NGX_ERROR;
     }
 
@@ -173,6 +176,27 @@ ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
+uint64_t
+ngx_dm_sec_zone_clock(ngx_dm_sec_shared_t *sh)
+{
+    ngx_msec_t         now;
+    ngx_atomic_uint_t  latest;
+
+    now = ngx_current_msec;
+
+    do {
+        latest = sh->clock;
+
+        if (latest >= now) {
+            return latest;
+        }
+
+    } while (!ngx_atomic_cmp_set(&sh->clock, latest, now));
+
+    return now;
+}
+
+
 ngx_int_t
 ngx_dm_sec_zone_slot(ngx_dm_sec_main_conf_t *dmcf, const dm_str_t *part,
     size_t n, dm_slot_t *slot)
@@ -193,7 +217,7 @@ ngx_dm_sec_zone_slot(ngx_dm_sec_main_conf_t *dmcf, const dm_str_t *part,
 
 
 /* made once in a process; a single one lives on with a reload's new zone */
-static dm_mac_t *
+dm_mac_t *
 ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh)
 {
     static dm_mac_t             *mac;

@@ -6,6 +6,8 @@
 
 #include "ngx_dm_sec.h"
 
+#include "dm_mac.h"
+#include "dm_nonce.h"
 #include "dm_table.h"
 
 
@@ -26,11 +28,14 @@ typedef enum {
  * touched under the lock only; the counters are atomic.
  */
 typedef struct {
-    u_char        secret[32];
+    u_char        secret[DM_MAC_SIZE];
+    u_char        node[DM_NONCE_NODE];  /* whose nonces these are */
 
+    dm_table_t   *nonces;
     dm_table_t   *failures;
     dm_table_t   *passwords;
 
+    ngx_atomic_t  clock;                /* ms: see ngx_dm_sec_zone_clock() */
     ngx_atomic_t  failures_until;       /* ms: no counter lives longer */
     ngx_atomic_t  lockout_overflow;
 
@@ -53,6 +58,16 @@ ngx_dm_sec_shared_t *ngx_dm_sec_zone_shared(ngx_dm_sec_main_conf_t *dmcf);
 
 void ngx_dm_sec_zone_lock(ngx_dm_sec_main_conf_t *dmcf);
 void ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf);
+
+/*
+ * The time that nonces are issued and expire by, ms: the latest that any
+ * worker ever read from the monotonic clock.  It never goes back, also where
+ * that clock does, or where one worker is a little behind another.
+ */
+uint64_t ngx_dm_sec_zone_clock(ngx_dm_sec_shared_t *sh);
+
+/* HMAC under the zone's secret; NULL: no memory */
+dm_mac_t *ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh);
 
 /* the place of a key in a table; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_dm_sec_zone_slot(ngx_dm_sec_main_conf_t *dmcf,

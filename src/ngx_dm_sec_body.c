@@ -1,0 +1,114 @@
+/* The request's body, hashed as it arrives: for qop=auth-int */
+
+#include "ngx_dm_sec_body.h"
+
+
+static void ngx_dm_sec_body_cleanup(void *data);
+static void ngx_dm_sec_body_done(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+
+static ngx_http_request_body_filter_pt  ngx_dm_sec_next_body_filter;
+
+
+void
+ngx_dm_sec_body_init(void)
+{
+    ngx_dm_sec_next_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_dm_sec_body_filter;
+}
+
+
+ngx_int_t
+ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    const EVP_MD *md)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (r->request_body || r->discard_body) {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->body_hash = EVP_MD_CTX_new();
+    if (ctx->body_hash == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_dm_sec_body_cleanup;
+    cln->data = ctx->body_hash;
+
+    return EVP_DigestInit_ex2(ctx->body_hash, md, NULL) == 1 ? NGX_OK
+                                                             : NGX_ERROR;
+}
+
+
+static void
+ngx_dm_sec_body_cleanup(void *data)
+{
+    EVP_MD_CTX_free(data);
+}
+
+
+/* a body that is there already is read, and answered, before this returns */
+ngx_int_t
+ngx_dm_sec_body_read(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_read_client_request_body(r, ngx_dm_sec_body_done);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_dm_sec_body_done(ngx_http_request_t *r)
+{
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t         *b;
+    ngx_chain_t       *cl;
+    ngx_dm_sec_ctx_t  *ctx;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    if (ctx == NULL || ctx->body_hash == NULL) {
+        return ngx_dm_sec_next_body_filter(r, in);
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (EVP_DigestUpdate(ctx->body_hash, b->pos, b->last - b->pos) != 1) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_dm_sec_next_body_filter(r, in);
+}
+
+
+ngx_int_t
+ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash)
+{
+    return EVP_DigestFinal_ex(ctx->body_hash, hash, NULL) == 1 ? NGX_OK
+                                                               : NGX_ERROR;
+}

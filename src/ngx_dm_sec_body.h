@@ -1,0 +1,30 @@
+/* The request's body, hashed as it arrives: for qop=auth-int */
+
+#ifndef NGX_DM_SEC_BODY_H
+#define NGX_DM_SEC_BODY_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* puts the filter that hashes in front of nginx's */
+void ngx_dm_sec_body_init(void);
+
+/*
+ * What is read of the request's body from here on is hashed.  NGX_OK;
+ * NGX_DECLINED: it was read or thrown away before; NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    const EVP_MD *md);
+
+/*
+ * Reads the body, and then runs the phases again.  Returns what a handler of
+ * the access phase has to return.
+ */
+ngx_int_t ngx_dm_sec_body_read(ngx_http_request_t *r);
+
+/* the hash of the body that was read, into hash; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash);
+
+
+#endif /* NGX_DM_SEC_BODY_H */

@@ -1,0 +1,46 @@
+/* Digest authentication, RFC 7616 and RFC 2617 */
+
+#ifndef NGX_DM_SEC_DIGEST_H
+#define NGX_DM_SEC_DIGEST_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* setter of dm_sec_digest_algorithms */
+char *ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Decides what is challenged where nothing is written: it depends on the
+ * store.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_digest_init(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
+
+/* a level that accepts digest, by itself: NGX_OK, or NGX_ERROR, logged */
+ngx_int_t ngx_dm_sec_digest_check(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
+
+/*
+ * What the request presents to this location.  A credential that is pending
+ * waits for the body: then ngx_dm_sec_body_read() is due, and this is called
+ * again when it has come.
+ */
+ngx_dm_sec_credential_t *ngx_dm_sec_digest_verify(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+
+/* adds a challenge for each algorithm of the location; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_loc_conf_t *dlcf);
+
+/*
+ * Adds Authentication-Info (RFC 7616, section 3.5) to the response to a
+ * request that was verified; NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_digest_info(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx);
+
+
+#endif /* NGX_DM_SEC_DIGEST_H */

@@ -1,0 +1,265 @@
+/* Nonces of Digest: issued without a trace, remembered once they were used */
+
+#include "ngx_dm_sec_nonce.h"
+#include "ngx_dm_sec_zone.h"
+
+
+#define NGX_DM_SEC_EVICTED_PERIOD  60           /* s between warnings */
+
+/* in a cell: the account that the nonce belongs to, and, aligned, its counts */
+#define NGX_DM_SEC_COUNTS          (DM_CELL_DATA - sizeof(dm_nonce_counts_t))
+
+#define ngx_dm_sec_nonce_counts(cell)                                         \
+    ((dm_nonce_counts_t *) (void *) ((cell)->data + NGX_DM_SEC_COUNTS))
+
+
+static ngx_int_t ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh,
+    dm_str_t id, u_char *account);
+static ngx_uint_t ngx_dm_sec_nonce_alive(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce, uint64_t now);
+static ngx_int_t ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now);
+static void ngx_dm_sec_nonce_warn(ngx_http_request_t *r,
+    ngx_dm_sec_main_conf_t *dmcf, uint64_t evicted);
+
+
+_Static_assert(NGX_DM_SEC_COUNTS >= DM_NONCE_ACCOUNT
+               && (offsetof(dm_cell_t, data) + NGX_DM_SEC_COUNTS)
+                  % _Alignof(dm_nonce_counts_t) == 0,
+               "a nonce's counts are aligned at the end of a cell");
+
+
+ngx_int_t
+ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
+    u_char *text)
+{
+    u_char                account[DM_NONCE_ACCOUNT];
+    dm_mac_t             *mac;
+    ngx_dm_sec_shared_t  *sh;
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    mac = ngx_dm_sec_zone_mac(sh);
+
+    if (mac == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (id
+        && ngx_dm_sec_nonce_account(sh, ngx_dm_sec_set_dm_str(*id), account)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return dm_nonce_make(mac, sh->node, ngx_dm_sec_zone_clock(sh),
+                         id ? account : NULL, text)
+           == DM_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
+    dm_str_t id, ngx_dm_sec_nonce_t *nonce)
+{
+    int                   rc;
+    dm_mac_t             *mac;
+    ngx_dm_sec_shared_t  *sh;
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    mac = ngx_dm_sec_zone_mac(sh);
+
+    if (mac == NULL
+        || ngx_dm_sec_nonce_account(sh, id, nonce->account) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = dm_nonce_open(mac, text, &nonce->nonce);
+
+    nonce->ours = (rc == DM_OK);
+
+    return rc == DM_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/* what stands for an account in a nonce and in a cell */
+static ngx_int_t
+ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh, dm_str_t id,
+    u_char *account)
+{
+    u_char     hash[DM_MAC_SIZE];
+    dm_str_t   part[2];
+    dm_mac_t  *mac;
+
+    part[0] = dm_str("nonce account");
+    part[1] = id;
+
+    mac = ngx_dm_sec_zone_mac(sh);
+
+    if (mac == NULL || dm_mac_parts(mac, part, 2, hash) != DM_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(account, hash, DM_NONCE_ACCOUNT);
+
+    return NGX_OK;
+}
+
+
+/* 1 if it has not expired, and was made for nobody else */
+static ngx_uint_t
+ngx_dm_sec_nonce_alive(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce, uint64_t now)
+{
+    if (!nonce->ours || now >= nonce->nonce.issued + dmcf->nonce_lifetime) {
+        return 0;
+    }
+
+    return !nonce->nonce.bound
+           || ngx_memcmp(nonce->nonce.account, nonce->account,
+                         DM_NONCE_ACCOUNT)
+              == 0;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce)
+{
+    uint64_t              now;
+    dm_cell_t            *cell;
+    ngx_uint_t            bound;
+    ngx_dm_sec_shared_t  *sh;
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    now = ngx_dm_sec_zone_clock(sh);
+
+    if (!ngx_dm_sec_nonce_alive(dmcf, nonce, now)) {
+        return 0;
+    }
+
+    if (nonce->nonce.bound) {
+        return 1;
+    }
+
+    ngx_dm_sec_zone_lock(dmcf);
+
+    cell = dm_table_find(sh->nonces, &nonce->nonce.slot, now);
+
+    bound = cell && ngx_memcmp(cell->data, nonce->account, DM_NONCE_ACCOUNT)
+                    == 0;
+
+    ngx_dm_sec_zone_unlock(dmcf);
+
+    return bound;
+}
+
+
+ngx_int_t
+ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
+    uint32_t nc)
+{
+    uint64_t                 now, evicted;
+    ngx_int_t                rc;
+    ngx_dm_sec_shared_t     *sh;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    now = ngx_dm_sec_zone_clock(sh);
+
+    if (!ngx_dm_sec_nonce_alive(dmcf, nonce, now)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_dm_sec_zone_lock(dmcf);
+
+    evicted = dm_table_evicted(sh->nonces);
+    rc = ngx_dm_sec_nonce_count(dmcf, nonce, nc, now);
+    evicted = dm_table_evicted(sh->nonces) - evicted;
+
+    ngx_dm_sec_zone_unlock(dmcf);
+
+    if (evicted) {
+        ngx_dm_sec_nonce_warn(r, dmcf, dm_table_evicted(sh->nonces));
+    }
+
+    return rc;
+}
+
+
+/*
+ * Under the lock.  A nonce without a cell that is not newer than all that were
+ * ever removed from its set may have been one of them.
+ */
+static ngx_int_t
+ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now)
+{
+    dm_cell_t            *cell;
+    dm_slot_t            *slot;
+    ngx_dm_sec_shared_t  *sh;
+
+    sh = ngx_dm_sec_zone_shared(dmcf);
+    slot = &nonce->nonce.slot;
+
+    cell = dm_table_find(sh->nonces, slot, now);
+
+    if (cell) {
+
+        if (ngx_memcmp(cell->data, nonce->account, DM_NONCE_ACCOUNT) != 0) {
+            return NGX_DECLINED;
+        }
+
+        return dm_nonce_use(ngx_dm_sec_nonce_counts(cell), nc) == DM_OK
+               ? NGX_OK : NGX_BUSY;
+    }
+
+    if (nonce->nonce.issued <= dm_table_mark(sh->nonces, slot)) {
+        return NGX_DECLINED;
+    }
+
+    cell = dm_table_take(sh->nonces, slot, DM_RANK_LOW, now);
+
+    cell->rank = DM_RANK_LOW;
+    cell->stamp = nonce->nonce.issued;
+    cell->expires = nonce->nonce.issued + dmcf->nonce_lifetime;
+    ngx_memcpy(cell->data, nonce->account, DM_NONCE_ACCOUNT);
+    dm_nonce_first(ngx_dm_sec_nonce_counts(cell), nc);
+
+    dm_table_put(cell, slot);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_nonce_ages(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_nonce_t *nonce)
+{
+    uint64_t  now;
+
+    now = ngx_dm_sec_zone_clock(ngx_dm_sec_zone_shared(dmcf));
+
+    return now - nonce->nonce.issued > dmcf->nonce_lifetime / 4 * 3;
+}
+
+
+/* a device whose nonce is gone logs in anew, and nothing else is lost */
+static void
+ngx_dm_sec_nonce_warn(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    uint64_t evicted)
+{
+    static time_t  said;
+
+    if (ngx_time() - said < NGX_DM_SEC_EVICTED_PERIOD) {
+        return;
+    }
+
+    said = ngx_time();
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "dm_sec: no room for all nonces in use, %uL were dropped so "
+                  "far, and their devices had to log in anew: write "
+                  "\"dm_sec_zone %V:%uzk\"", evicted, &dmcf->zone_name,
+                  (size_t) dmcf->zone_size / 1024 * 2);
+}

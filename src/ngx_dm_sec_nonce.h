@@ -1,0 +1,48 @@
+/* Nonces of Digest: issued without a trace, remembered once they were used */
+
+#ifndef NGX_DM_SEC_NONCE_H
+#define NGX_DM_SEC_NONCE_H
+
+
+#include "ngx_dm_sec.h"
+
+#include "dm_nonce.h"
+
+
+/* a nonce that came back, and the account that is to use it */
+typedef struct {
+    dm_nonce_t    nonce;
+    ngx_uint_t    ours;             /* made under this zone's secret */
+    u_char        account[DM_NONCE_ACCOUNT];
+} ngx_dm_sec_nonce_t;
+
+
+/*
+ * A new nonce into text[DM_NONCE_LEN]: for the account with this id, or where
+ * it is NULL for whoever answers it first.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
+    u_char *text);
+
+/* reads one for the account with this id; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
+    dm_str_t id, ngx_dm_sec_nonce_t *nonce);
+
+/* 1 if the nonce is alive and nobody but the account can use it, else 0 */
+ngx_uint_t ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce);
+
+/*
+ * Uses a count of the nonce up, after the answer was found right: NGX_OK once;
+ * NGX_DECLINED: expired, forgotten, another account's, another node's;
+ * NGX_BUSY: the count was used before, or is too old to tell.
+ */
+ngx_int_t ngx_dm_sec_nonce_use(ngx_http_request_t *r,
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc);
+
+/* 1 if a nonce that was used just now should be followed by another */
+ngx_uint_t ngx_dm_sec_nonce_ages(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_nonce_t *nonce);
+
+
+#endif /* NGX_DM_SEC_NONCE_H */
