@@ -24,11 +24,24 @@ typedef enum {
 } dm_digest_param_e;
 
 
-/* the parameters as they were found, and where the next value goes */
+/* the parameters as they were found, and the one that is being read */
 typedef struct {
     dm_str_t        value[DM_P_MAX];
     unsigned        seen[DM_P_MAX];
-    unsigned char  *out;
+
+    dm_str_t        name;
+    unsigned char  *text;               /* its value, up to out */
+    unsigned char  *out;                /* where the next octet goes */
+    enum {
+        sw_start = 0,
+        sw_name,
+        sw_before_equals,
+        sw_before_value,
+        sw_token,
+        sw_quoted,
+        sw_escaped,
+        sw_after_value
+    } state;
 } dm_digest_params_t;
 
 
@@ -41,8 +54,11 @@ static const char  *dm_digest_params[DM_P_MAX] = {
 static int dm_digest_is_scheme(dm_str_t value);
 static int dm_digest_split(dm_digest_params_t *params, dm_str_t value,
     dm_err_t *err);
-static int dm_digest_store(dm_digest_params_t *params, dm_str_t name,
-    dm_str_t value, dm_err_t *err);
+static int dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
+    unsigned char c, dm_err_t *err);
+static int dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
+    dm_err_t *err);
+static int dm_digest_store(dm_digest_params_t *params, dm_err_t *err);
 static int dm_digest_required(const dm_digest_params_t *params,
     dm_err_t *err);
 static int dm_digest_read_protection(dm_digest_answer_t *answer,
@@ -146,167 +162,156 @@ static int
 dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
 {
     int                   rc;
-    dm_str_t              name, text;
     const unsigned char  *p, *last;
-    enum {
-        sw_start = 0,
-        sw_name,
-        sw_before_equals,
-        sw_before_value,
-        sw_token,
-        sw_quoted,
-        sw_escaped,
-        sw_after_value
-    } state;
 
-    name.data = NULL;
-    name.len = 0;
-    text.data = NULL;
-    text.len = 0;
-
-    state = sw_start;
+    rc = DM_OK;
     last = value.data + value.len;
 
-    /* one step beyond the end: what ends there ends as before a comma */
+    for (p = value.data + sizeof("Digest") - 1; p < last; p++) {
 
-    for (p = value.data + sizeof("Digest") - 1; p <= last; p++) {
-        unsigned char  c = (p < last) ? *p : ',';
-
-        switch (state) {
-
-        case sw_start:
-            if (c == ' ' || c == '\t' || c == ',') {
-                break;
-            }
-
-            name.data = p;
-            state = sw_name;
-
-            /* fall through */
-
-        case sw_name:
-            if (dm_digest_is_token(c)) {
-                break;
-            }
-
-            name.len = (size_t) (p - name.data);
-
-            if (name.len == 0) {
-                goto invalid;
-            }
-
-            state = sw_before_equals;
-
-            /* fall through */
-
-        case sw_before_equals:
-            if (c == '=') {
-                state = sw_before_value;
-                break;
-            }
-
-            if (c != ' ' && c != '\t') {
-                goto invalid;
-            }
-
-            break;
-
-        case sw_before_value:
-            if (c == ' ' || c == '\t') {
-                break;
-            }
-
-            text.data = params->out;
-
-            if (c == '"') {
-                state = sw_quoted;
-                break;
-            }
-
-            state = sw_token;
-
-            /* fall through */
-
-        case sw_token:
-            if (dm_digest_is_token(c)) {
-                *params->out++ = c;
-                break;
-            }
-
-            if (params->out == text.data
-                || (c != ',' && c != ' ' && c != '\t'))
-            {
-                goto invalid;
-            }
-
-            goto value;
-
-        case sw_quoted:
-            if (p == last) {
-                goto invalid;
-            }
-
-            if (c == '\\') {
-                state = sw_escaped;
-                break;
-            }
-
-            if (c == '"') {
-                goto value;
-            }
-
-            /* fall through */
-
-        case sw_escaped:
-            if (p == last || c < 0x20 || c == 0x7f) {
-                goto invalid;
-            }
-
-            *params->out++ = c;
-            state = sw_quoted;
-            break;
-
-        case sw_after_value:
-            if (c == ',') {
-                state = sw_start;
-                break;
-            }
-
-            if (c != ' ' && c != '\t') {
-                goto invalid;
-            }
-
-            break;
-        }
-
-        continue;
-
-    value:
-
-        text.len = (size_t) (params->out - text.data);
-
-        rc = dm_digest_store(params, name, text, err);
+        rc = dm_digest_step(params, p, *p, err);
         if (rc != DM_OK) {
-            return rc;
+            break;
         }
-
-        state = (c == ',') ? sw_start : sw_after_value;
     }
 
-    return DM_OK;
+    /* what ends with the header ends as it does before a comma */
 
-invalid:
+    if (rc == DM_OK) {
+        rc = (params->state == sw_quoted || params->state == sw_escaped)
+             ? DM_DECLINED : dm_digest_step(params, p, ',', err);
+    }
 
-    dm_err_set(err, "the Digest credentials are malformed at octet %zu of the "
-               "header", (size_t) (p - value.data) + 1);
+    if (rc == DM_DECLINED) {
+        dm_err_set(err, "the Digest credentials are malformed at octet %zu of "
+                   "the header", (size_t) (p - value.data) + 1);
+        return DM_INVALID;
+    }
 
-    return DM_INVALID;
+    return rc;
+}
+
+
+/* DM_OK, DM_DECLINED c cannot stand at p, DM_INVALID the parameter is wrong */
+static int
+dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
+    unsigned char c, dm_err_t *err)
+{
+    switch (params->state) {
+
+    case sw_start:
+        if (c == ' ' || c == '\t' || c == ',') {
+            return DM_OK;
+        }
+
+        params->name.data = p;
+        params->state = sw_name;
+
+        /* fall through */
+
+    case sw_name:
+        if (dm_digest_is_token(c)) {
+            return DM_OK;
+        }
+
+        params->name.len = (size_t) (p - params->name.data);
+        params->state = sw_before_equals;
+
+        if (params->name.len == 0) {
+            return DM_DECLINED;
+        }
+
+        /* fall through */
+
+    case sw_before_equals:
+        if (c == '=') {
+            params->state = sw_before_value;
+            return DM_OK;
+        }
+
+        return c == ' ' || c == '\t' ? DM_OK : DM_DECLINED;
+
+    default:
+        return dm_digest_step_value(params, c, err);
+    }
+}
+
+
+/* the same, from a parameter's "=" on */
+static int
+dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
+    dm_err_t *err)
+{
+    switch (params->state) {
+
+    case sw_before_value:
+        if (c == ' ' || c == '\t') {
+            return DM_OK;
+        }
+
+        params->text = params->out;
+
+        if (c == '"') {
+            params->state = sw_quoted;
+            return DM_OK;
+        }
+
+        params->state = sw_token;
+
+        /* fall through */
+
+    case sw_token:
+        if (dm_digest_is_token(c)) {
+            *params->out++ = c;
+            return DM_OK;
+        }
+
+        if (params->out == params->text) {
+            return DM_DECLINED;
+        }
+
+        params->state = sw_after_value;
+
+        if (dm_digest_store(params, err) != DM_OK) {
+            return DM_INVALID;
+        }
+
+        break;
+
+    case sw_quoted:
+        if (c == '"') {
+            params->state = sw_after_value;
+            return dm_digest_store(params, err);
+        }
+
+        if (c == '\\') {
+            params->state = sw_escaped;
+            return DM_OK;
+        }
+
+        /* fall through */
+
+    case sw_escaped:
+        params->state = sw_quoted;
+        *params->out++ = c;
+
+        return c < 0x20 || c == 0x7f ? DM_DECLINED : DM_OK;
+
+    default:
+        break;
+    }
+
+    if (c == ',') {
+        params->state = sw_start;
+        return DM_OK;
+    }
+
+    return c == ' ' || c == '\t' ? DM_OK : DM_DECLINED;
 }
 
 
 static int
-dm_digest_store(dm_digest_params_t *params, dm_str_t name, dm_str_t value,
-    dm_err_t *err)
+dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
 {
     unsigned  i;
     dm_str_t  known;
@@ -315,7 +320,7 @@ dm_digest_store(dm_digest_params_t *params, dm_str_t name, dm_str_t value,
         known.data = (const unsigned char *) dm_digest_params[i];
         known.len = strlen(dm_digest_params[i]);
 
-        if (!dm_str_ieq(name, known)) {
+        if (!dm_str_ieq(params->name, known)) {
             continue;
         }
 
@@ -326,7 +331,8 @@ dm_digest_store(dm_digest_params_t *params, dm_str_t name, dm_str_t value,
         }
 
         params->seen[i] = 1;
-        params->value[i] = value;
+        params->value[i].data = params->text;
+        params->value[i].len = (size_t) (params->out - params->text);
     }
 
     return DM_OK;

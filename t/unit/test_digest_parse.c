@@ -199,7 +199,7 @@ test_missing_and_twice(void **state)
 
     static const char  *params[] = {
         "username=u", "realm=\"r\"", "nonce=\"n\"", "uri=\"/\"",
-        "response=" MD5, "qop=auth", "nc=00000001", "cnonce=c"
+        ("response=" MD5), "qop=auth", "nc=00000001", "cnonce=c"
     };
 
     static const char  *optional[] = {
