@@ -5,10 +5,6 @@
 #include "ngx_dm_sec_store.h"
 
 
-static ngx_int_t ngx_dm_sec_attempt_set_name(ngx_pool_t *pool,
-    ngx_dm_sec_attempt_t *attempt, dm_str_t name);
-
-
 ngx_int_t
 ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_store_index_t index, dm_str_t key, dm_str_t name,
@@ -23,10 +19,11 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_attempt_set_name(r->pool, attempt, name) != NGX_OK) {
+    if (ngx_dm_sec_store_dup(r->pool, name, &attempt->claimed) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    attempt->name = attempt->claimed;
     ctx->attempt = attempt;
 
     value.data = (u_char *) key.data;
@@ -41,31 +38,13 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     attempt->known = 1;
     attempt->unlocks = (*account)->unlocks;
 
-    /* one account has one counter, by whatever it was found */
-
-    if (!dm_str_eq(name, (*account)->name)
-        && ngx_dm_sec_attempt_set_name(r->pool, attempt, (*account)->name)
+    if (index != DM_BY_NAME
+        && ngx_dm_sec_store_dup(r->pool, (*account)->name, &attempt->name)
            != NGX_OK)
     {
         ngx_dm_sec_store_release();
         return NGX_ERROR;
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_attempt_set_name(ngx_pool_t *pool, ngx_dm_sec_attempt_t *attempt,
-    dm_str_t name)
-{
-    attempt->name.data = ngx_pnalloc(pool, name.len);
-    if (attempt->name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(attempt->name.data, name.data, name.len);
-    attempt->name.len = name.len;
 
     return NGX_OK;
 }

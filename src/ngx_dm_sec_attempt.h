@@ -7,9 +7,13 @@
 #include "ngx_dm_sec.h"
 
 
-/* who tries: the name as it was claimed, known or not */
+/*
+ * Who tries.  What is counted is what was claimed, a name or a userhash: that
+ * two of them are one account's must not show.
+ */
 typedef struct ngx_dm_sec_attempt_s {
-    ngx_str_t    name;
+    ngx_str_t    claimed;
+    ngx_str_t    name;              /* of the account, if it is known */
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
 } ngx_dm_sec_attempt_t;

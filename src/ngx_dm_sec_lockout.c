@@ -261,7 +261,7 @@ ngx_dm_sec_lockout_counters(ngx_http_request_t *r,
     part[0] = dm_str("failure");
     part[1] = (dm_str_t) { &failure->family,
                            1 + sizeof(failure->address) };
-    part[2] = ngx_dm_sec_set_dm_str(attempt->name);
+    part[2] = ngx_dm_sec_set_dm_str(attempt->claimed);
     part[3] = (dm_str_t) { (u_char *) &attempt->unlocks,
                            sizeof(attempt->unlocks) };
 

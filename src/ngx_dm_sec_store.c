@@ -19,8 +19,6 @@ static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
 static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
     dm_account_t *account, ngx_str_t *groups);
-static ngx_int_t ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src,
-    ngx_str_t *dst);
 
 
 /* a worker has one environment: LMDB allows no second in a process */
@@ -365,7 +363,7 @@ ngx_dm_sec_store_join_groups(ngx_pool_t *pool, dm_account_t *account,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src, ngx_str_t *dst)
 {
     dst->len = src.len;

@@ -38,5 +38,9 @@ ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
 ngx_dm_sec_account_t *ngx_dm_sec_store_copy(ngx_pool_t *pool,
     dm_account_t *account);
 
+/* copies src into the pool; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src,
+    ngx_str_t *dst);
+
 
 #endif /* NGX_DM_SEC_STORE_H */
