@@ -247,10 +247,10 @@ is(verdict($t, $r, 8081), '403 group', 'not in the group');
 
 account($t, 'unlock', 'IMEI:1');
 post('/', 'body', password => 'guess') foreach 1 .. 3;
+$line = answer('/', 'body');
 $c = keepalive(8080);
-$c->send(request('POST', '/', 'Content-Length: 100000',
-    answer('/', 'body')));
 verdict($t, undef, 8081);
+$c->send(request('POST', '/', 'Content-Length: 100000', $line));
 is(verdict($t, $c->response(), 8081), '429 locked', 'before it was sent');
 $c->close();
 account($t, 'unlock', 'IMEI:1');
