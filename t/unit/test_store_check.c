@@ -201,6 +201,87 @@ test_counters(void **state)
 }
 
 
+/* the key of an entry: the algorithm, and what it makes of name and realm */
+static dm_str_t
+userhash(dm_algorithm_t alg, const char *name)
+{
+    static unsigned char  key[1 + DM_HASH_MAX];
+
+    key[0] = (unsigned char) alg;
+    assert_int_equal(dm_digest_userhash(alg, str(name), str(REALM), key + 1),
+                     DM_OK);
+
+    return (dm_str_t) { key, 1 + dm_digest_size(alg) };
+}
+
+
+/* the index has one entry for each HA1 of an account, and no other */
+static void
+test_userhash(void **state)
+{
+    filled(state);
+    forge("userhash", userhash(DM_MD5, "alice"), (dm_str_t) { NULL, 0 });
+    check(2, 1);
+    said_so(0, "\"A\" cannot be found by its userhash of the name "
+            "\"alice\": the index has no such entry");
+
+    /* of an HA1 that it has not, of another name, of another algorithm */
+
+    filled(state);
+    forge("userhash", userhash(DM_SHA512_256, "alice"), str("A"));
+    check(2, 1);
+    said_so(0, "the userhash index has an entry that leads to account \"A\", "
+            "which does not hold it");
+
+    filled(state);
+    forge("userhash", userhash(DM_MD5, "mallory"), str("A"));
+    check(2, 1);
+    said_so(0, "leads to account \"A\", which does not hold it");
+
+    filled(state);
+    forge("userhash", userhash(DM_SHA256, "bob"), str("A"));
+    check(2, 2);
+    said_so(0, "\"B\" cannot be found by its userhash of the name \"bob\": "
+            "the index leads to another");
+    said_so(1, "leads to account \"A\", which does not hold it");
+}
+
+
+static void
+put_md5(dm_store_t *store, const char *id, const char *name)
+{
+    dm_account_t  account;
+
+    make_account(&account, id, name);
+    account.has_ha1[DM_SHA256] = 0;
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    put(store, &account, DM_OK);
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+}
+
+
+/* who can write the file but lacks the key can put an old meta record back */
+static void
+test_lacks_counter(void **state)
+{
+    size_t          len;
+    dm_store_t     *store;
+    unsigned char   meta[DM_RECORD_MAX];
+
+    filled(state);
+    len = peer_into("meta", "meta", meta);
+
+    store = open_store(DM_STORE_WRITE);
+    put_md5(store, "B", "bob");
+    dm_store_close(store);
+    check(2, 0);
+
+    forge("meta", str("meta"), (dm_str_t) { meta, len });
+    check(2, 1);
+    said_so(0, "the store counts 0 accounts without SHA-256, and has 1");
+}
+
+
 static void
 test_cut_short(void **state)
 {
@@ -280,6 +361,8 @@ main(void)
         cmocka_unit_test(test_index_exchanged),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_userhash),
+        cmocka_unit_test(test_lacks_counter),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test_setup(test_reserve, fresh)
     };
