@@ -28,9 +28,9 @@ my $big = "$d/big.jsonl";
 
 usage('import', 'a FILE is needed', 'no file');
 usage('import a b', 'too many arguments', 'two files');
-usage('import a --format csv', '--format: "csv" is neither jsonl nor '
-    . 'htpasswd', 'unknown format');
-usage('import a --id-map b', '--id-map is for htpasswd',
+usage('import a --format csv', '--format: "csv" is none of jsonl, htpasswd '
+    . 'and htdigest', 'unknown format');
+usage('import a --id-map b', '--id-map is not for jsonl',
     'a map for lines of JSON');
 usage('import - --format htpasswd --id-map -', 'cannot both be stdin',
     'stdin twice');
@@ -546,31 +546,6 @@ like($out, qr/^\{"error":"a page of the store cannot be had: .*"\}$/m,
 done_testing();
 
 ###############################################################################
-
-# Imports lines that are all bad, with options in front, and looks at what is
-# said of each; nothing of them is kept.
-
-sub bad {
-    my @lines = @_;
-    my $options = ref $lines[0][0] ? shift(@lines)->[0] : [];
-    my $before = run('export --secrets')->{out};
-    my $r = run(['import', '-', '--keep-going', @$options],
-        join("\n", map { $_->[0] } @lines));
-    my @errors = split(/\n/, $r->{err});
-
-    is($r->{out}, 'imported "-": 0 added, 0 updated, ' . @lines . " refused\n",
-        'all lines are bad');
-    unlike($r->{err}, qr/hunter2/, 'no secret is repeated');
-
-    for my $n (1 .. @lines) {
-        my ($line, $why) = @{$lines[$n - 1]};
-
-        like(shift(@errors) // '', qr/^dm-account: "-" line $n: .*\Q$why/,
-            'bad line: ' . substr($line =~ s/[^ -~]/?/gr, 0, 40));
-    }
-
-    is(run('export --secrets')->{out}, $before, 'nothing has changed');
-}
 
 sub background {
     my $pid = fork();

@@ -8,6 +8,8 @@
 
 static int dm_entry_find(const dm_entry_t *entry, dm_store_t *store,
     int update, dm_found_t *found, int *added, dm_err_t *err);
+static int dm_entry_find_first(const dm_entry_t *entry, dm_store_t *store,
+    dm_found_t *found, dm_err_t *err);
 static int dm_entry_apply_name(const dm_entry_t *entry,
     dm_account_t *account, int added, dm_err_t *err);
 static int dm_entry_default_name(dm_account_t *account, dm_err_t *err);
@@ -15,6 +17,8 @@ static int dm_entry_keeps_ha1(const dm_entry_t *entry,
     const dm_account_t *account);
 static int dm_entry_has_ha1(const dm_account_t *account);
 static void dm_entry_apply_fields(const dm_entry_t *entry,
+    dm_account_t *account);
+static void dm_entry_apply_md5(const dm_account_t *from,
     dm_account_t *account);
 static int dm_entry_apply_password(const dm_entry_t *entry,
     dm_account_t *account, dm_str_t realm, dm_err_t *err);
@@ -40,6 +44,29 @@ dm_entry_set_id(dm_entry_t *entry, dm_str_t id, dm_err_t *err)
 
 
 int
+dm_entry_set_user(dm_entry_t *entry, dm_str_t user, const dm_map_t *map,
+    dm_err_t *err)
+{
+    dm_str_t  id;
+
+    if (dm_account_check_name(user, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    entry->account.name = user;
+    entry->has |= DM_ENTRY_NAME;
+
+    if (dm_map_find(map, user, &id) == DM_OK) {
+        return dm_entry_set_id(entry, id, err);
+    }
+
+    entry->by = DM_BY_NAME;
+
+    return dm_entry_set_id(entry, user, err);
+}
+
+
+int
 dm_entry_set_password(dm_entry_t *entry, dm_str_t password, dm_err_t *err)
 {
     if (dm_text_check(password, DM_PASSWORD_MAX, "the password", err)
@@ -57,6 +84,48 @@ dm_entry_set_password(dm_entry_t *entry, dm_str_t password, dm_err_t *err)
 }
 
 
+int
+dm_entry_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len)
+{
+    int     high, low;
+    size_t  i;
+
+    if (hex.len % 2 != 0 || hex.len / 2 > max) {
+        return DM_INVALID;
+    }
+
+    for (i = 0; i < hex.len; i += 2) {
+        high = OPENSSL_hexchar2int(hex.data[i]);
+        low = OPENSSL_hexchar2int(hex.data[i + 1]);
+
+        if (high < 0 || low < 0) {
+            return DM_INVALID;
+        }
+
+        out[i / 2] = (unsigned char) (high << 4 | low);
+    }
+
+    *len = hex.len / 2;
+
+    return DM_OK;
+}
+
+
+dm_str_t
+dm_entry_until_colon(dm_str_t str)
+{
+    const unsigned char  *colon;
+
+    colon = memchr(str.data, ':', str.len);
+
+    if (colon != NULL) {
+        str.len = (size_t) (colon - str.data);
+    }
+
+    return str;
+}
+
+
 void
 dm_entry_wipe(dm_entry_t *entry)
 {
@@ -68,6 +137,7 @@ dm_entry_wipe(dm_entry_t *entry)
 
     entry->json = NULL;
     entry->has = 0;
+    entry->by = DM_BY_ID;
 }
 
 
@@ -107,13 +177,22 @@ dm_entry_find(const dm_entry_t *entry, dm_store_t *store, int update,
     dm_str_t  id;
 
     id = entry->account.id;
+    *added = 0;
     found->len = 0;
+
+    if (update && entry->by != DM_BY_ID) {
+        rc = dm_entry_find_first(entry, store, found, err);
+
+        if (rc != DM_DECLINED) {
+            return rc;
+        }
+    }
 
     rc = dm_store_has(store, id, err);
 
-    *added = (rc == DM_DECLINED);
-
     if (rc == DM_DECLINED) {
+        *added = 1;
+        found->len = 0;
         memset(&found->account, 0, sizeof(dm_account_t));
         found->account.id = id;
         return DM_OK;
@@ -134,6 +213,16 @@ dm_entry_find(const dm_entry_t *entry, dm_store_t *store, int update,
 }
 
 
+/* DM_OK, DM_DECLINED: nobody has it, or DM_ERROR */
+static int
+dm_entry_find_first(const dm_entry_t *entry, dm_store_t *store,
+    dm_found_t *found, dm_err_t *err)
+{
+    return dm_store_lookup(store, entry->by, entry->account.name,
+                           found->record, &found->len, &found->account, err);
+}
+
+
 static int
 dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
     int added, dm_err_t *err)
@@ -146,15 +235,20 @@ dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
 
     name = entry->account.name;
 
-    if (!dm_str_eq(name, account->name)
-        && dm_entry_keeps_ha1(entry, account))
-    {
+    if (dm_str_eq(name, account->name)) {
+        return DM_OK;
+    }
+
+    if (dm_entry_keeps_ha1(entry, account)) {
         dm_err_set(err, "the password of \"%.*s\" is kept as hashes that hold "
                    "its name \"%.*s\": to rename it, give a password too",
                    dm_cli_arg(account->id), dm_cli_arg(account->name));
         return DM_INVALID;
     }
 
+    /* what else there is of hashes holds the name that it had */
+
+    memset(account->has_ha1, 0, sizeof(account->has_ha1));
     account->name = name;
 
     return DM_OK;
@@ -188,7 +282,7 @@ static int
 dm_entry_keeps_ha1(const dm_entry_t *entry, const dm_account_t *account)
 {
     return dm_entry_has_ha1(account)
-           && !(entry->has & (DM_ENTRY_PASSWORD|DM_ENTRY_DIGEST))
+           && !(entry->has & (DM_ENTRY_PASSWORD|DM_ENTRY_DIGEST|DM_ENTRY_MD5))
            && entry->account.crypt.len == 0;
 }
 
@@ -252,6 +346,29 @@ dm_entry_apply_fields(const dm_entry_t *entry, dm_account_t *account)
     if ((entry->has & DM_ENTRY_CRYPT) || dm_entry_has_ha1(from)) {
         account->crypt = from->crypt;
     }
+
+    if (entry->has & DM_ENTRY_MD5) {
+        dm_entry_apply_md5(from, account);
+    }
+}
+
+
+/* where it differs, the password does, and the other hashes are of the old */
+static void
+dm_entry_apply_md5(const dm_account_t *from, dm_account_t *account)
+{
+    size_t  size;
+
+    size = dm_digest_size(DM_MD5);
+
+    if (account->has_ha1[DM_MD5]
+        && CRYPTO_memcmp(account->ha1[DM_MD5], from->ha1[DM_MD5], size) != 0)
+    {
+        memset(account->has_ha1, 0, sizeof(account->has_ha1));
+    }
+
+    account->has_ha1[DM_MD5] = 1;
+    memcpy(account->ha1[DM_MD5], from->ha1[DM_MD5], size);
 }
 
 

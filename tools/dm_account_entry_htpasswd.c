@@ -4,14 +4,13 @@
 #include "dm_account_hash.h"
 
 
-static dm_str_t dm_htpasswd_until_colon(dm_str_t str);
 static int dm_htpasswd_secret(dm_entry_t *entry, dm_str_t hash,
     dm_err_t *err);
 
 
 int
-dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line, const dm_map_t *map,
-    dm_err_t *err)
+dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err)
 {
     dm_str_t  user, hash;
 
@@ -19,7 +18,7 @@ dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line, const dm_map_t *map,
         return DM_DECLINED;
     }
 
-    user = dm_htpasswd_until_colon(line);
+    user = dm_entry_until_colon(line);
 
     if (user.len == line.len) {
         dm_err_set(err, "it is not USER:HASH: there is no colon");
@@ -27,34 +26,14 @@ dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line, const dm_map_t *map,
     }
 
     /* a second colon begins a comment */
-    hash = dm_htpasswd_until_colon((dm_str_t) { user.data + user.len + 1,
+    hash = dm_entry_until_colon((dm_str_t) { user.data + user.len + 1,
                                                 line.len - user.len - 1 });
 
-    if (dm_account_check_name(user, err) != DM_OK
-        || dm_entry_set_id(entry, dm_map_find(map, user), err) != DM_OK)
-    {
+    if (dm_entry_set_user(entry, user, &file->map, err) != DM_OK) {
         return DM_INVALID;
     }
 
-    entry->account.name = user;
-    entry->has |= DM_ENTRY_NAME;
-
     return dm_htpasswd_secret(entry, hash, err);
-}
-
-
-static dm_str_t
-dm_htpasswd_until_colon(dm_str_t str)
-{
-    const unsigned char  *colon;
-
-    colon = memchr(str.data, ':', str.len);
-
-    if (colon != NULL) {
-        str.len = (size_t) (colon - str.data);
-    }
-
-    return str;
 }
 
 

@@ -1,7 +1,5 @@
 /* A line of JSON as an entry: the form that dm-account export writes */
 
-#include <openssl/crypto.h>
-
 #include "dm_cert.h"
 #include "dm_account_entry.h"
 #include "dm_account_hash.h"
@@ -45,8 +43,6 @@ static int dm_jsonl_array(json_t *value, size_t max, const char *what,
     dm_err_t *err);
 static int dm_jsonl_string(json_t *value, const char *what,
     dm_str_t *out, dm_err_t *err);
-static int dm_jsonl_hex(dm_str_t hex, unsigned char *out, size_t max,
-    size_t *len);
 
 
 static const struct {
@@ -70,12 +66,12 @@ static const struct {
 
 
 int
-dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line, const dm_map_t *map,
-    dm_err_t *err)
+dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err)
 {
     json_error_t  error;
 
-    (void) map;     /* each line has its own id */
+    (void) file;    /* each line has its own id */
 
     if (dm_jsonl_is_blank(line)) {
         return DM_DECLINED;
@@ -308,7 +304,7 @@ dm_jsonl_digest(dm_entry_t *entry, json_t *value, dm_err_t *err)
             return DM_INVALID;
         }
 
-        if (dm_jsonl_hex(hex, account->ha1[alg], DM_HASH_MAX, &len) != DM_OK
+        if (dm_entry_hex(hex, account->ha1[alg], DM_HASH_MAX, &len) != DM_OK
             || len != dm_digest_size(alg))
         {
             dm_err_set(err, "the HA1 for %s has something else than %zu "
@@ -389,7 +385,7 @@ dm_jsonl_one_psk(dm_entry_t *entry, json_t *value, dm_err_t *err)
         return DM_INVALID;
     }
 
-    if (dm_jsonl_hex(hex, entry->psk[i], DM_PSK_MAX, &psk->key.len) != DM_OK) {
+    if (dm_entry_hex(hex, entry->psk[i], DM_PSK_MAX, &psk->key.len) != DM_OK) {
         dm_err_set(err, "a PSK key is not %d to %d octets in hex", DM_PSK_MIN,
                    DM_PSK_MAX);
         return DM_INVALID;
@@ -511,34 +507,6 @@ dm_jsonl_string(json_t *value, const char *what, dm_str_t *out,
 
     out->data = (const unsigned char *) json_string_value(value);
     out->len = json_string_length(value);
-
-    return DM_OK;
-}
-
-
-/* DM_OK, or DM_INVALID: not hex, or more than max octets */
-static int
-dm_jsonl_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len)
-{
-    int     high, low;
-    size_t  i;
-
-    if (hex.len % 2 != 0 || hex.len / 2 > max) {
-        return DM_INVALID;
-    }
-
-    for (i = 0; i < hex.len; i += 2) {
-        high = OPENSSL_hexchar2int(hex.data[i]);
-        low = OPENSSL_hexchar2int(hex.data[i + 1]);
-
-        if (high < 0 || low < 0) {
-            return DM_INVALID;
-        }
-
-        out[i / 2] = (unsigned char) (high << 4 | low);
-    }
-
-    *len = hex.len / 2;
 
     return DM_OK;
 }

@@ -32,6 +32,7 @@ enum {
     DM_OPT_FORMAT = DM_OPT_VERB,
     DM_OPT_UPDATE,
     DM_OPT_ID_MAP,
+    DM_OPT_REALM,
     DM_OPT_KEEP_GOING
 };
 
@@ -39,7 +40,7 @@ enum {
 typedef struct {
     const char  *name;
     int        (*parse)(dm_entry_t *entry, dm_str_t line,
-                   const dm_map_t *map, dm_err_t *err);
+                   const dm_entry_file_t *file, dm_err_t *err);
 
     /*
      * Octets of the store that an octet of the file can become: the shortest
@@ -53,6 +54,7 @@ typedef struct {
     dm_cli_t                  *cli;
     const char                *path;
     const char                *map_path;
+    const char                *realm;
     const dm_import_format_t  *format;
     int                        update;
     int                        keep_going;
@@ -70,7 +72,7 @@ typedef struct {
     int64_t                    started;         /* ms */
     int64_t                    shown;
 
-    dm_map_t                   map;
+    dm_entry_file_t            file;
     dm_lines_t                 lines;
     dm_entry_t                 entry;
     dm_found_t                 found;
@@ -80,6 +82,7 @@ typedef struct {
 static int dm_import_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_import_steps(dm_import_t *im, int argc, char **argv);
 static int dm_import_options(dm_import_t *im, int argc, char **argv);
+static int dm_import_fits(dm_import_t *im);
 static int dm_import_format(dm_import_t *im, const char *name);
 static int dm_import_open(dm_import_t *im);
 static uint64_t dm_import_room(const dm_import_t *im);
@@ -108,6 +111,7 @@ static void dm_import_clear(const dm_import_t *im);
 static const dm_import_format_t  dm_import_formats[] = {
     { "jsonl", dm_entry_parse_jsonl, 32 },
     { "htpasswd", dm_entry_parse_htpasswd, 64 },
+    { "htdigest", dm_entry_parse_htdigest, 64 },
     { NULL, NULL, 0 }
 };
 
@@ -116,6 +120,7 @@ static const struct option  dm_import_opts[] = {
     { "format", required_argument, NULL, DM_OPT_FORMAT },
     { "update", no_argument, NULL, DM_OPT_UPDATE },
     { "id-map", required_argument, NULL, DM_OPT_ID_MAP },
+    { "realm", required_argument, NULL, DM_OPT_REALM },
     { "keep-going", no_argument, NULL, DM_OPT_KEEP_GOING },
     DM_CLI_OPTIONS
 };
@@ -126,11 +131,14 @@ const dm_verb_t  dm_verb_import = {
     "FILE [OPTION ...]",
     "add accounts from a file, all or none",
 
-    "  --format FORMAT  jsonl (the default) or htpasswd\n"
+    "  --format FORMAT  jsonl (the default), htpasswd or htdigest\n"
     "  --update         change accounts that are there already: what a line\n"
     "                   names replaces what they have, the rest stays\n"
-    "  --id-map FILE    for htpasswd: lines \"user TAB id\"; without one, or\n"
-    "                   where it lacks a user, the id is the user name\n"
+    "  --id-map FILE    for htpasswd and htdigest: lines \"user TAB id\";\n"
+    "                   where it lacks a user, --update changes the account\n"
+    "                   of that name, and a new one has it as its id too\n"
+    "  --realm REALM    for htdigest: pass lines of other realms over;\n"
+    "                   without it they are bad lines\n"
     "  --keep-going     keep the good lines, whatever the others are, in\n"
     "                   steps between which other writers have their turn\n"
     "\n"
@@ -152,9 +160,16 @@ const dm_verb_t  dm_verb_import = {
     "$apr1$, {SHA} or {SSHA} are kept, and serve Basic only; a {PLAIN}\n"
     "password is kept as if it had been given to dm-account add.\n"
     "\n"
+    "htdigest: USER:REALM:HASH with the store's realm, for a hash holds it.\n"
+    "It becomes the account's digest hash for MD5, the only one that a new\n"
+    "account has: see dm-account list --lacks SHA-256. Where --update finds\n"
+    "another for MD5, the password was another, and the account's hashes for\n"
+    "other algorithms are dropped.\n"
+    "\n"
     "example:\n"
     "  dm-account import devices.jsonl\n"
-    "  dm-account import /etc/nginx/htpasswd --format htpasswd\n",
+    "  dm-account import /etc/nginx/htpasswd --format htpasswd\n"
+    "  dm-account import digest.txt --format htdigest --realm dm@example.org\n",
 
     dm_import_opts,
     dm_import_run
@@ -180,7 +195,7 @@ dm_import_run(dm_cli_t *cli, int argc, char **argv)
 
     rc = dm_import_steps(im, argc, argv);
 
-    dm_map_free(&im->map);
+    dm_map_free(&im->file.map);
     OPENSSL_cleanse(im, sizeof(dm_import_t));
     free(im);
 
@@ -241,6 +256,10 @@ dm_import_options(dm_import_t *im, int argc, char **argv)
             im->map_path = optarg;
             break;
 
+        case DM_OPT_REALM:
+            im->realm = optarg;
+            break;
+
         default: /* DM_OPT_KEEP_GOING */
             im->keep_going = 1;
         }
@@ -250,9 +269,10 @@ dm_import_options(dm_import_t *im, int argc, char **argv)
         return cli->status;
     }
 
-    if (im->map_path != NULL && im->format == dm_import_formats) {
-        return dm_cli_usage(cli, "--id-map is for htpasswd: lines of JSON "
-                            "have an id");
+    rc = dm_import_fits(im);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
     }
 
     if (optind == argc) {
@@ -271,6 +291,24 @@ dm_import_options(dm_import_t *im, int argc, char **argv)
 }
 
 
+/* options that only some formats know */
+static int
+dm_import_fits(dm_import_t *im)
+{
+    if (im->map_path != NULL && im->format->parse == dm_entry_parse_jsonl) {
+        return dm_cli_usage(im->cli, "--id-map is not for jsonl, whose lines "
+                            "have an id");
+    }
+
+    if (im->realm != NULL && im->format->parse != dm_entry_parse_htdigest) {
+        return dm_cli_usage(im->cli, "--realm is for htdigest, whose lines "
+                            "have a realm");
+    }
+
+    return DM_CLI_DONE;
+}
+
+
 static int
 dm_import_format(dm_import_t *im, const char *name)
 {
@@ -284,8 +322,8 @@ dm_import_format(dm_import_t *im, const char *name)
         }
     }
 
-    return dm_cli_usage(im->cli, "--format: \"%s\" is neither jsonl nor "
-                        "htpasswd", name);
+    return dm_cli_usage(im->cli, "--format: \"%s\" is none of jsonl, htpasswd "
+                        "and htdigest", name);
 }
 
 
@@ -299,7 +337,7 @@ dm_import_open(dm_import_t *im)
     cli = im->cli;
 
     if (im->map_path != NULL
-        && dm_map_read(&im->map, im->map_path, &cli->err) != DM_OK)
+        && dm_map_read(&im->file.map, im->map_path, &cli->err) != DM_OK)
     {
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
@@ -314,6 +352,17 @@ dm_import_open(dm_import_t *im)
 
     if (rc != DM_CLI_DONE) {
         return rc;
+    }
+
+    im->file.realm = dm_store_meta(cli->store)->realm;
+    im->file.one_realm = (im->realm != NULL);
+
+    if (im->realm != NULL
+        && !dm_str_eq(dm_cli_str(im->realm), im->file.realm))
+    {
+        return dm_cli_refuse(cli, "the realm of the store is \"%.*s\", and "
+                             "hashes for \"%s\" are right only there",
+                             dm_cli_arg(im->file.realm), im->realm);
     }
 
     im->terminal = !cli->json && isatty(STDERR_FILENO);
@@ -421,7 +470,7 @@ dm_import_account(dm_import_t *im, dm_str_t line, dm_err_t *err)
     found = &im->found;
     store = im->cli->store;
 
-    rc = im->format->parse(entry, line, &im->map, err);
+    rc = im->format->parse(entry, line, &im->file, err);
 
     if (rc == DM_OK) {
         rc = dm_entry_apply(entry, store, im->update, found, &added, err);

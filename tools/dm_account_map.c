@@ -215,8 +215,8 @@ dm_map_id(const dm_map_t *map, const dm_map_line_t *line)
 }
 
 
-dm_str_t
-dm_map_find(const dm_map_t *map, dm_str_t user)
+int
+dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id)
 {
     int     rc;
     size_t  low, high, i;
@@ -229,7 +229,8 @@ dm_map_find(const dm_map_t *map, dm_str_t user)
         rc = dm_map_compare(user, dm_map_user(map, &map->line[i]));
 
         if (rc == 0) {
-            return dm_map_id(map, &map->line[i]);
+            *id = dm_map_id(map, &map->line[i]);
+            return DM_OK;
         }
 
         if (rc < 0) {
@@ -240,7 +241,7 @@ dm_map_find(const dm_map_t *map, dm_str_t user)
         }
     }
 
-    return user;
+    return DM_DECLINED;
 }
 
 

@@ -31,8 +31,8 @@ typedef struct {
  */
 int dm_map_read(dm_map_t *map, const char *path, dm_err_t *err);
 
-/* the user's id, or the user where the map says nothing of it */
-dm_str_t dm_map_find(const dm_map_t *map, dm_str_t user);
+/* DM_OK and the user's id; DM_DECLINED: the map says nothing of it */
+int dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id);
 
 void dm_map_free(dm_map_t *map);
 

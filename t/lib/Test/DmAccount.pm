@@ -10,7 +10,7 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ $bin $d $store $key $me $user
-    run done fails refused usage json show list ids verify
+    run done fails refused usage json bad show list ids verify
     private messages listen_log
     secret put content sum mode when text /;
 
@@ -150,6 +150,31 @@ sub json {
         or diag("exit $r->{rc}\n$r->{out}$r->{err}");
 
     return $json || {};
+}
+
+# Imports lines that are all bad, with options in front, and looks at what is
+# said of each; nothing of them is kept.
+
+sub bad {
+    my @lines = @_;
+    my $options = ref $lines[0][0] ? shift(@lines)->[0] : [];
+    my $before = run('export --secrets')->{out};
+    my $r = run(['import', '-', '--keep-going', @$options],
+        join("\n", map { $_->[0] } @lines));
+    my @errors = split(/\n/, $r->{err});
+
+    is($r->{out}, 'imported "-": 0 added, 0 updated, ' . @lines . " refused\n",
+        'all lines are bad');
+    unlike($r->{err}, qr/hunter2/, 'no secret is repeated');
+
+    for my $n (1 .. @lines) {
+        my ($line, $why) = @{$lines[$n - 1]};
+
+        like(shift(@errors) // '', qr/^dm-account: "-" line $n: .*\Q$why/,
+            'bad line: ' . substr($line =~ s/[^ -~]/?/gr, 0, 40));
+    }
+
+    is(run('export --secrets')->{out}, $before, 'nothing has changed');
 }
 
 sub show {
