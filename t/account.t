@@ -361,7 +361,7 @@ unlike(done('show p1', qr/^psk +dev1\n +dev1b$/m, 'show: psk')->{out},
     qr/$hex|0123456789abcdef/, 'show holds no key');
 
 refused('set p1 --psk-identity dev1c --generate-psk', 'holds 2 PSKs already: '
-    . 'drop one with --drop-psk', 'set: third psk');
+    . 'drop one with "dm-account set --drop-psk"', 'set: third psk');
 done('set p1 --psk-identity dev1c --generate-psk --drop-psk dev1', '',
     'set: third psk for the first');
 is_deeply([sort map { $_->{identity} } @{show('p1')->{psk}}],

@@ -28,8 +28,8 @@ my $big = "$d/big.jsonl";
 
 usage('import', 'a FILE is needed', 'no file');
 usage('import a b', 'too many arguments', 'two files');
-usage('import a --format csv', '--format: "csv" is none of jsonl, htpasswd '
-    . 'and htdigest', 'unknown format');
+usage('import a --format csv', '--format: "csv" is none of jsonl, htpasswd, '
+    . 'htdigest and psk', 'unknown format');
 usage('import a --id-map b', '--id-map is not for jsonl',
     'a map for lines of JSON');
 usage('import - --format htpasswd --id-map -', 'cannot both be stdin',

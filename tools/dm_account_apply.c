@@ -14,8 +14,6 @@ static int dm_apply_password(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
 static int dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
-static unsigned dm_apply_find_psk(const dm_account_t *account,
-    dm_str_t identity);
 static int dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
 static unsigned dm_apply_find_cert(const dm_account_t *account, dm_str_t key);
@@ -221,7 +219,7 @@ dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
 
     for (n = 0; n < edit->drop_psk.n; n++) {
         identity = dm_cli_str(edit->drop_psk.value[n]);
-        i = dm_apply_find_psk(account, identity);
+        i = dm_secret_find_psk(account, identity);
 
         if (i == account->npsks) {
             return dm_cli_refuse(cli, "\"%.*s\" has no PSK identity \"%.*s\" "
@@ -236,39 +234,15 @@ dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
         return DM_CLI_DONE;
     }
 
-    identity = dm_cli_str(edit->psk_identity);
-    i = dm_apply_find_psk(account, identity);
-
-    if (i == DM_PSKS) {
-        return dm_cli_refuse(cli, "\"%.*s\" holds %d PSKs already: drop one "
-                             "with --drop-psk", dm_cli_arg(account->id),
-                             DM_PSKS);
+    if (dm_secret_set_psk(account, dm_cli_str(edit->psk_identity),
+                          (dm_str_t) { edit->psk.data, edit->psk.len },
+                          &cli->err)
+        != DM_OK)
+    {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
     }
-
-    if (i == account->npsks) {
-        account->npsks++;
-    }
-
-    account->psk[i].identity = identity;
-    account->psk[i].key = (dm_str_t) { edit->psk.data, edit->psk.len };
 
     return DM_CLI_DONE;
-}
-
-
-/* its index, or npsks */
-static unsigned
-dm_apply_find_psk(const dm_account_t *account, dm_str_t identity)
-{
-    unsigned  i;
-
-    for (i = 0; i < account->npsks; i++) {
-        if (dm_str_eq(account->psk[i].identity, identity)) {
-            break;
-        }
-    }
-
-    return i;
 }
 
 

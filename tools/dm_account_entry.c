@@ -164,6 +164,14 @@ dm_entry_apply(const dm_entry_t *entry, dm_store_t *store, int update,
 
     dm_entry_apply_fields(entry, account);
 
+    if ((entry->has & DM_ENTRY_ONE_PSK)
+        && dm_secret_set_psk(account, entry->account.psk[0].identity,
+                             entry->account.psk[0].key, err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
     return dm_entry_apply_password(entry, account,
                                    dm_store_meta(store)->realm, err);
 }
@@ -218,8 +226,13 @@ static int
 dm_entry_find_first(const dm_entry_t *entry, dm_store_t *store,
     dm_found_t *found, dm_err_t *err)
 {
-    return dm_store_lookup(store, entry->by, entry->account.name,
-                           found->record, &found->len, &found->account, err);
+    dm_str_t  key;
+
+    key = entry->by == DM_BY_PSK ? entry->account.psk[0].identity
+                                 : entry->account.name;
+
+    return dm_store_lookup(store, entry->by, key, found->record, &found->len,
+                           &found->account, err);
 }
 
 

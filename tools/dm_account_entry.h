@@ -24,6 +24,7 @@
 #define DM_ENTRY_CERT_KEYS   0x0200
 #define DM_ENTRY_PASSWORD    0x0400
 #define DM_ENTRY_MD5         0x0800         /* of digest this one alone */
+#define DM_ENTRY_ONE_PSK     0x1000         /* beside another */
 
 
 /* what lines are read with, beside themselves */
@@ -59,6 +60,8 @@ int dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
 int dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line,
     const dm_entry_file_t *file, dm_err_t *err);
 int dm_entry_parse_htdigest(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err);
+int dm_entry_parse_psk(dm_entry_t *entry, dm_str_t line,
     const dm_entry_file_t *file, dm_err_t *err);
 
 /* sets the id in its canonical form.  DM_OK or DM_INVALID */

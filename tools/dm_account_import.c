@@ -42,6 +42,9 @@ typedef struct {
     int        (*parse)(dm_entry_t *entry, dm_str_t line,
                    const dm_entry_file_t *file, dm_err_t *err);
 
+    /* what can be a user in --id-map; NULL: lines have an id */
+    int        (*user)(dm_str_t user, dm_err_t *err);
+
     /*
      * Octets of the store that an octet of the file can become: the shortest
      * line that has a password makes about 310, and pages may be half full.
@@ -109,10 +112,11 @@ static void dm_import_clear(const dm_import_t *im);
 
 
 static const dm_import_format_t  dm_import_formats[] = {
-    { "jsonl", dm_entry_parse_jsonl, 32 },
-    { "htpasswd", dm_entry_parse_htpasswd, 64 },
-    { "htdigest", dm_entry_parse_htdigest, 64 },
-    { NULL, NULL, 0 }
+    { "jsonl", dm_entry_parse_jsonl, NULL, 32 },
+    { "htpasswd", dm_entry_parse_htpasswd, dm_account_check_name, 64 },
+    { "htdigest", dm_entry_parse_htdigest, dm_account_check_name, 64 },
+    { "psk", dm_entry_parse_psk, dm_account_check_psk_identity, 64 },
+    { NULL, NULL, NULL, 0 }
 };
 
 
@@ -131,12 +135,12 @@ const dm_verb_t  dm_verb_import = {
     "FILE [OPTION ...]",
     "add accounts from a file, all or none",
 
-    "  --format FORMAT  jsonl (the default), htpasswd or htdigest\n"
+    "  --format FORMAT  jsonl (the default), htpasswd, htdigest or psk\n"
     "  --update         change accounts that are there already: what a line\n"
     "                   names replaces what they have, the rest stays\n"
-    "  --id-map FILE    for htpasswd and htdigest: lines \"user TAB id\";\n"
-    "                   where it lacks a user, --update changes the account\n"
-    "                   of that name, and a new one has it as its id too\n"
+    "  --id-map FILE    for all others: lines \"user TAB id\"; where it lacks\n"
+    "                   a user, --update changes the account of that name\n"
+    "                   or PSK identity, and a new one has it as its id\n"
     "  --realm REALM    for htdigest: pass lines of other realms over;\n"
     "                   without it they are bad lines\n"
     "  --keep-going     keep the good lines, whatever the others are, in\n"
@@ -165,6 +169,12 @@ const dm_verb_t  dm_verb_import = {
     "account has: see dm-account list --lacks SHA-256. Where --update finds\n"
     "another for MD5, the password was another, and the account's hashes for\n"
     "other algorithms are dropped.\n"
+    "\n"
+    "psk: IDENTITY:KEY, the key as 16 to 64 octets in hex behind the last\n"
+    "colon, as stunnel and psktool of GnuTLS have it; keys that stunnel takes\n"
+    "as text are bad lines. With --update it replaces the key that the\n"
+    "identity had, or comes beside another: an account holds two PSKs, and\n"
+    "both work until one is dropped with dm-account set --drop-psk.\n"
     "\n"
     "example:\n"
     "  dm-account import devices.jsonl\n"
@@ -295,7 +305,7 @@ dm_import_options(dm_import_t *im, int argc, char **argv)
 static int
 dm_import_fits(dm_import_t *im)
 {
-    if (im->map_path != NULL && im->format->parse == dm_entry_parse_jsonl) {
+    if (im->map_path != NULL && im->format->user == NULL) {
         return dm_cli_usage(im->cli, "--id-map is not for jsonl, whose lines "
                             "have an id");
     }
@@ -322,8 +332,8 @@ dm_import_format(dm_import_t *im, const char *name)
         }
     }
 
-    return dm_cli_usage(im->cli, "--format: \"%s\" is none of jsonl, htpasswd "
-                        "and htdigest", name);
+    return dm_cli_usage(im->cli, "--format: \"%s\" is none of jsonl, htpasswd, "
+                        "htdigest and psk", name);
 }
 
 
@@ -337,7 +347,9 @@ dm_import_open(dm_import_t *im)
     cli = im->cli;
 
     if (im->map_path != NULL
-        && dm_map_read(&im->file.map, im->map_path, &cli->err) != DM_OK)
+        && dm_map_read(&im->file.map, im->map_path, im->format->user,
+                       &cli->err)
+           != DM_OK)
     {
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }

@@ -16,7 +16,6 @@
 static int dm_map_read_lines(dm_map_t *map, dm_lines_t *lines,
     dm_err_t *err);
 static int dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err);
-static int dm_map_check(dm_str_t user, dm_str_t id, dm_err_t *err);
 static void *dm_map_grow(void *p, size_t *size, size_t need, size_t item);
 static int dm_map_sort(dm_map_t *map, dm_err_t *err);
 static int dm_map_order(const void *a, const void *b, void *map);
@@ -26,12 +25,14 @@ static dm_str_t dm_map_id(const dm_map_t *map, const dm_map_line_t *line);
 
 
 int
-dm_map_read(dm_map_t *map, const char *path, dm_err_t *err)
+dm_map_read(dm_map_t *map, const char *path,
+    int (*check)(dm_str_t user, dm_err_t *err), dm_err_t *err)
 {
     int          rc;
     dm_lines_t  *lines;
 
     memset(map, 0, sizeof(dm_map_t));
+    map->check = check;
 
     lines = malloc(sizeof(dm_lines_t));
 
@@ -97,7 +98,9 @@ dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
     user = (dm_str_t) { line.data, (size_t) (tab - line.data) };
     id = (dm_str_t) { tab + 1, line.len - user.len - 1 };
 
-    if (dm_map_check(user, id, err) != DM_OK) {
+    if (map->check(user, err) != DM_OK
+        || dm_account_check_id(id, err) != DM_OK)
+    {
         return DM_INVALID;
     }
 
@@ -121,17 +124,6 @@ dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
     map->len += user.len + id.len;
 
     return DM_OK;
-}
-
-
-static int
-dm_map_check(dm_str_t user, dm_str_t id, dm_err_t *err)
-{
-    if (dm_account_check_name(user, err) != DM_OK) {
-        return DM_INVALID;
-    }
-
-    return dm_account_check_id(id, err);
 }
 
 

@@ -22,14 +22,18 @@ typedef struct {
     size_t          nlines;
     size_t          max;
     dm_map_line_t  *line;                   /* in the order of users */
+
+    int           (*check)(dm_str_t user, dm_err_t *err);
 } dm_map_t;
 
 
 /*
- * Reads a file of lines "user TAB id"; blank lines do not count.  DM_OK, or
- * DM_INVALID, DM_ERROR with err; dm_map_free() in any case.
+ * Reads a file of lines "user TAB id"; blank lines do not count, check says
+ * what can be a user.  DM_OK, or DM_INVALID, DM_ERROR with err; dm_map_free()
+ * in any case.
  */
-int dm_map_read(dm_map_t *map, const char *path, dm_err_t *err);
+int dm_map_read(dm_map_t *map, const char *path,
+    int (*check)(dm_str_t user, dm_err_t *err), dm_err_t *err);
 
 /* DM_OK and the user's id; DM_DECLINED: the map says nothing of it */
 int dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id);

@@ -240,6 +240,46 @@ dm_secret_set_ha1(dm_account_t *account, dm_str_t realm,
 }
 
 
+unsigned
+dm_secret_find_psk(const dm_account_t *account, dm_str_t identity)
+{
+    unsigned  i;
+
+    for (i = 0; i < account->npsks; i++) {
+        if (dm_str_eq(account->psk[i].identity, identity)) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+int
+dm_secret_set_psk(dm_account_t *account, dm_str_t identity, dm_str_t key,
+    dm_err_t *err)
+{
+    unsigned  i;
+
+    i = dm_secret_find_psk(account, identity);
+
+    if (i == DM_PSKS) {
+        dm_err_set(err, "\"%.*s\" holds %d PSKs already: drop one with "
+                   "\"dm-account set --drop-psk\"", (int) account->id.len,
+                   (const char *) account->id.data, DM_PSKS);
+        return DM_INVALID;
+    }
+
+    if (i == account->npsks) {
+        account->npsks++;
+    }
+
+    account->psk[i] = (dm_psk_t) { identity, key };
+
+    return DM_OK;
+}
+
+
 int
 dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, const char **by, dm_err_t *err)

@@ -44,6 +44,16 @@ int dm_secret_crypt(const dm_secret_t *password, char *out, dm_err_t *err);
 int dm_secret_set_ha1(dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, dm_err_t *err);
 
+/* the index of the account's PSK of that identity, or npsks */
+unsigned dm_secret_find_psk(const dm_account_t *account, dm_str_t identity);
+
+/*
+ * Gives the account's PSK of that identity another key, or adds it.  DM_OK, or
+ * DM_INVALID: the account holds DM_PSKS others.
+ */
+int dm_secret_set_psk(dm_account_t *account, dm_str_t identity, dm_str_t key,
+    dm_err_t *err);
+
 /*
  * DM_OK: it is the account's password, and *by names the hash that said so;
  * DM_DECLINED: it is not, or the account has none, err says which; DM_ERROR.
