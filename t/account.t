@@ -57,6 +57,8 @@ my %options = (
     check => [],
     backup => [],
     restore => [],
+    provision => [qw/ format psk-identity cert private-key server-id
+        server-uri server-name /],
 );
 
 my $r = done('--help', qr/^usage: dm-account /, 'help');

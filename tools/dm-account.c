@@ -79,6 +79,7 @@ static const dm_verb_t  *dm_main_verbs[] = {
     &dm_verb_check,
     &dm_verb_backup,
     &dm_verb_restore,
+    &dm_verb_provision,
     &dm_main_help,
     NULL
 };
@@ -305,7 +306,7 @@ dm_main_verbs_usage(void)
            "verbs:\n");
 
     for (verb = dm_main_verbs; *verb != NULL; verb++) {
-        printf("  %-8s  %s\n", (*verb)->name, (*verb)->summary);
+        printf("  %-9s  %s\n", (*verb)->name, (*verb)->summary);
     }
 
     printf("\n"

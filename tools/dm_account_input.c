@@ -24,6 +24,7 @@
 static int dm_input_read_fd(int fd, unsigned char *buf, size_t size,
     size_t *len);
 static X509 *dm_input_parse_cert(const unsigned char *buf, size_t len);
+static EVP_PKEY *dm_input_parse_key(const unsigned char *buf, size_t len);
 static const char *dm_input_digits(const char *p, uint64_t max, uint64_t *n);
 
 
@@ -95,25 +96,12 @@ int
 dm_input_cert(const char *path, unsigned char *out, size_t *len,
     dm_err_t *err)
 {
-    int             rc;
-    X509           *cert;
-    size_t          n;
-    unsigned char   buf[DM_INPUT_CERT_MAX];
+    int    rc;
+    X509  *cert;
 
-    rc = dm_input_read(path, buf, sizeof(buf), &n, err);
-
-    if (rc != DM_OK) {
-        return rc;
-    }
-
-    cert = dm_input_parse_cert(buf, n);
-
-    /* the file may hold the private key too */
-    OPENSSL_cleanse(buf, n);
+    cert = dm_input_x509(path, err);
 
     if (cert == NULL) {
-        dm_err_set(err, "\"%s\" holds no certificate in PEM or DER form",
-                   path);
         return DM_INVALID;
     }
 
@@ -127,6 +115,56 @@ dm_input_cert(const char *path, unsigned char *out, size_t *len,
     }
 
     return DM_OK;
+}
+
+
+X509 *
+dm_input_x509(const char *path, dm_err_t *err)
+{
+    X509           *cert;
+    size_t          n;
+    unsigned char   buf[DM_INPUT_CERT_MAX];
+
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+        return NULL;
+    }
+
+    cert = dm_input_parse_cert(buf, n);
+
+    /* the file may hold the private key too */
+    OPENSSL_cleanse(buf, n);
+
+    if (cert == NULL) {
+        dm_err_set(err, "\"%s\" holds no certificate in PEM or DER form",
+                   path);
+    }
+
+    return cert;
+}
+
+
+EVP_PKEY *
+dm_input_private_key(const char *path, dm_err_t *err)
+{
+    size_t          n;
+    EVP_PKEY       *key;
+    unsigned char   buf[DM_INPUT_CERT_MAX];
+
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+        OPENSSL_cleanse(buf, sizeof(buf));
+        return NULL;
+    }
+
+    key = dm_input_parse_key(buf, n);
+
+    OPENSSL_cleanse(buf, n);
+
+    if (key == NULL) {
+        dm_err_set(err, "\"%s\" holds no private key in PEM or DER form, or "
+                   "one that is encrypted", path);
+    }
+
+    return key;
 }
 
 
@@ -157,6 +195,33 @@ dm_input_parse_cert(const unsigned char *buf, size_t len)
     ERR_clear_error();
 
     return cert;
+}
+
+
+static EVP_PKEY *
+dm_input_parse_key(const unsigned char *buf, size_t len)
+{
+    BIO                  *bio;
+    EVP_PKEY             *key;
+    const unsigned char  *p;
+
+    bio = BIO_new_mem_buf(buf, (int) len);
+
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
+    BIO_free(bio);
+
+    if (key == NULL) {
+        p = buf;
+        key = d2i_AutoPrivateKey(NULL, &p, (long) len);
+    }
+
+    ERR_clear_error();
+
+    return key;
 }
 
 

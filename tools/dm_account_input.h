@@ -4,6 +4,9 @@
 #define DM_ACCOUNT_INPUT_H
 
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
 #include "dm_account.h"
 
 
@@ -15,8 +18,17 @@ int dm_input_read(const char *path, unsigned char *buf, size_t size,
     size_t *len, dm_err_t *err);
 
 /*
- * The key sha256:HEX of the certificate in a PEM or DER file (of several in
- * one file the first) into out[DM_CERT_KEY_MAX].  DM_OK, DM_INVALID, DM_ERROR.
+ * The certificate in a PEM or DER file, of several in one file the first;
+ * NULL with err.
+ */
+X509 *dm_input_x509(const char *path, dm_err_t *err);
+
+/* the private key in a PEM or DER file, not encrypted; NULL with err */
+EVP_PKEY *dm_input_private_key(const char *path, dm_err_t *err);
+
+/*
+ * The key sha256:HEX of the certificate in a file into out[DM_CERT_KEY_MAX].
+ * DM_OK, DM_INVALID, DM_ERROR.
  */
 int dm_input_cert(const char *path, unsigned char *out, size_t *len,
     dm_err_t *err);
