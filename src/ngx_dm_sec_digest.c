@@ -58,6 +58,15 @@ static ngx_int_t ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     u_char *nonce, ngx_uint_t stale);
 
 
+/* by algorithm, then without and with -sess */
+static ngx_str_t  ngx_dm_sec_algorithm_names[DM_NALGORITHMS][2] = {
+    [DM_MD5] = { ngx_string("MD5"), ngx_string("MD5-sess") },
+    [DM_SHA512_256] = { ngx_string("SHA-512-256"),
+                        ngx_string("SHA-512-256-sess") },
+    [DM_SHA256] = { ngx_string("SHA-256"), ngx_string("SHA-256-sess") }
+};
+
+
 static ngx_str_t  ngx_dm_sec_qops[] = {
     ngx_null_string,
     ngx_string("auth"),
@@ -670,9 +679,10 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
 
     p = ngx_hex_dump(p, ngx_dm_sec_zone_shared(dmcf)->node, DM_NONCE_NODE);
 
-    p = ngx_sprintf(p, "\", algorithm=%s%s, qop=\"%V\", charset=UTF-8, "
-                    "userhash=true%s", dm_digest_name(algorithm->alg),
-                    algorithm->sess ? "-sess" : "",
+    p = ngx_sprintf(p, "\", algorithm=%V, qop=\"%V\", charset=UTF-8, "
+                    "userhash=true%s",
+                    &ngx_dm_sec_algorithm_names[algorithm->alg]
+                                               [algorithm->sess],
                     &ngx_dm_sec_qops[dlcf->digest_qop & NGX_DM_SEC_QOPS],
                     stale ? ", stale=true" : "");
 
@@ -740,4 +750,16 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     }
 
     return ngx_dm_sec_answer_add_header(r, "Authentication-Info", &value);
+}
+
+
+void
+ngx_dm_sec_digest_algorithm(ngx_dm_sec_ctx_t *ctx, ngx_str_t *name)
+{
+    dm_digest_answer_t  *answer;
+
+    if (ctx->digest.outcome == NGX_DM_SEC_VERIFIED) {
+        answer = &ctx->digest_request->answer;
+        *name = ngx_dm_sec_algorithm_names[answer->alg][answer->sess];
+    }
 }

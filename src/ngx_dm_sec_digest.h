@@ -42,5 +42,8 @@ ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
 ngx_int_t ngx_dm_sec_digest_info(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 
+/* the algorithm that verified the request: "MD5-sess"; of length 0: none */
+void ngx_dm_sec_digest_algorithm(ngx_dm_sec_ctx_t *ctx, ngx_str_t *name);
+
 
 #endif /* NGX_DM_SEC_DIGEST_H */

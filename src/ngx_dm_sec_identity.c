@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
@@ -73,6 +74,7 @@ typedef enum {
     NGX_DM_SEC_V_ACCOUNT_NAME,
     NGX_DM_SEC_V_AUTH_METHOD,
     NGX_DM_SEC_V_GROUPS,
+    NGX_DM_SEC_V_ALGORITHM,
     NGX_DM_SEC_V_PROTOCOL,
     NGX_DM_SEC_V_CIPHER,
     NGX_DM_SEC_V_RESULT,
@@ -93,6 +95,9 @@ static ngx_http_variable_t  ngx_dm_sec_variables[] = {
 
     { ngx_string("dm_sec_groups"), NULL, ngx_dm_sec_variable,
       NGX_DM_SEC_V_GROUPS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dm_sec_digest_algorithm"), NULL, ngx_dm_sec_variable,
+      NGX_DM_SEC_V_ALGORITHM, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dm_sec_protocol"), NULL, ngx_dm_sec_variable,
       NGX_DM_SEC_V_PROTOCOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -645,6 +650,10 @@ ngx_dm_sec_variable_account(ngx_dm_sec_ctx_t *ctx, uintptr_t data,
 
     case NGX_DM_SEC_V_GROUPS:
         *value = ctx->account->groups;
+        break;
+
+    case NGX_DM_SEC_V_ALGORITHM:
+        ngx_dm_sec_digest_algorithm(ctx, value);
         break;
     }
 }

@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)
-    ->has_daemon('curl')->plan(308);
+    ->has_daemon('curl')->plan(315);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -40,7 +40,8 @@ http {
     %%TEST_GLOBALS_HTTP%%
 
     error_log  %%TESTDIR%%/error.log info;
-    log_format user "$remote_user $dm_sec_auth_method $dm_sec_reason $uri";
+    log_format user "$remote_user $dm_sec_auth_method "
+                    "$dm_sec_digest_algorithm $dm_sec_reason $uri";
     access_log %%TESTDIR%%/user.log user;
 
     dm_sec_account_store  %%TESTDIR%%/store;
@@ -523,8 +524,15 @@ foreach my $user (qw/ alice nobody /) {
 
 # what is logged, and a real client
 
-like($t->read_file('user.log'), qr!^alice digest - /$!m,
-    'the name in the log');
+foreach my $algorithm (sort keys %algorithms) {
+    like($t->read_file('user.log'), qr!^alice digest $algorithm - /$!m,
+        "the name in the log, $algorithm");
+    like($t->read_file('user.log'), qr!^alice digest $algorithm-sess - /sess!m,
+        "the name in the log, $algorithm-sess");
+}
+
+like($t->read_file('user.log'), qr!^alice basic - - /both!m, 'Basic has none');
+unlike($t->read_file('user.log'), qr/^- - [MS]/m, 'nor has what was denied');
 unlike($t->read_file('user.log'), qr/^nobody/m,
     'and none that was not verified');
 

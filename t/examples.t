@@ -10,6 +10,8 @@ use strict;
 
 use Test::More;
 
+use Digest::MD5 qw/ md5_hex /;
+
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
@@ -26,6 +28,8 @@ select STDOUT; $| = 1;
 my %asked = (
     'basic.conf' => \&basic_over_tls,
     'behind-load-balancer.conf' => \&behind_load_balancer,
+    'digest.conf' => \&digest_over_tls,
+    'digest-migration.conf' => \&digest_migration,
     'mixed.conf' => \&mixed,
     'modern-and-legacy.conf' => \&modern_and_legacy,
     'mutual-tls.conf' => \&mutual_tls,
@@ -34,7 +38,7 @@ my %asked = (
 my @files = map { s{.*/}{}r } glob '../conf-examples/*.conf';
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_realip proxy rewrite/)
-    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 37);
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 50);
 
 my $d = $t->testdir();
 
@@ -100,6 +104,56 @@ sub basic_over_tls {
     is(verdict($t, get({ SSL_version => 'TLSv1_1',
         SSL_cipher_list => 'ALL:@SECLEVEL=0' }, '/', basic('one', 'secret')),
         8090), '200 upstream', 'basic, TLS 1.1');
+}
+
+sub digest_over_tls {
+    my ($r) = get('/');
+    my (@challenges) = challenges($r);
+
+    is(join(' ', map { $_->{scheme} } @challenges), 'Digest Digest Digest Basic',
+        'digest, challenges');
+    verdict($t, undef, 8090);
+
+    is(verdict($t, get('/', digest($challenges[0], user => 'one',
+        password => 'secret')), 8090), '200 upstream', 'digest');
+    is(client(), 'IMEI:1 digest', 'digest client');
+    is(verdict($t, get('/', basic('one', 'secret')), 8090), '200 upstream',
+        'digest, Basic too');
+    is(verdict($t, get('/report/', digest($challenges[0], user => 'one',
+        password => 'secret', uri => '/report/', qop => 'auth-int', nc => 2)),
+        8090), '200 upstream', 'digest, auth-int');
+    is(verdict($t, get('/report/', basic('one', 'secret')), 8090),
+        '401 no_credentials', 'digest, reports only so');
+}
+
+sub digest_migration {
+    my ($file) = "$d/users.htdigest";
+    my (@challenges);
+
+    $t->write_file('users.htdigest', 'old:example:'
+        . md5_hex('old:example:secret') . "\n");
+    account($t, 'import', '--format', 'htdigest', $file);
+    reload_wait($t) or die "Can't reload\n";
+
+    @challenges = challenges(get('/'));
+    verdict($t, undef, 8090);
+
+    is($challenges[0]{algorithm}, 'MD5', 'migration, MD5 first');
+    is(verdict($t, get('/', digest($challenges[0], user => 'old',
+        password => 'secret')), 8090), '200 upstream', 'migration, imported');
+    is(join(' ', map { $_->{algorithm} } challenges(get('/new/'))), 'SHA-256',
+        'migration, new devices');
+
+    like(account($t, 'list', '--lacks', 'SHA-256'), qr/^old\b/m,
+        'migration, who is left');
+    account($t, 'set', 'old', { password => 'secret' });
+    is(account($t, 'list', '--lacks', 'SHA-256'), '', 'migration, nobody');
+    reload_wait($t) or die "Can't reload\n";
+
+    is((challenges(get('/')))[0]{algorithm}, 'SHA-256', 'migration, done');
+    like($t->read_file('dm.log'), qr/ old digest 200 MD5$/m,
+        'migration, what the log says');
+    account($t, 'del', 'old');
 }
 
 sub behind_load_balancer {
