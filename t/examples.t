@@ -110,8 +110,8 @@ sub digest_over_tls {
     my ($r) = get('/');
     my (@challenges) = challenges($r);
 
-    is(join(' ', map { $_->{scheme} } @challenges), 'Digest Digest Digest Basic',
-        'digest, challenges');
+    is(join(' ', map { $_->{scheme} } @challenges),
+        'Digest Digest Digest Basic', 'digest, challenges');
     verdict($t, undef, 8090);
 
     is(verdict($t, get('/', digest($challenges[0], user => 'one',
