@@ -7,9 +7,10 @@
  * CERTS, all with the private key KEY, and the number of its account as the
  * common name.  Each request takes another connection, at random.
  *
- * Each round asks each server for /none/, /basic/ and /x509/, REQUESTS times
- * each, and prints a line for it: the round, ACCOUNTS, the path, and the time
- * in nanoseconds.  Round 0 is there to warm up.  The answer must be 200, and
+ * Each round asks each server for /none/, /basic/, /digest/ and /x509/, each
+ * time in another order, REQUESTS times each, and prints a line for it: the
+ * round, ACCOUNTS, the path, and the time in nanoseconds.  Round 0 is there to
+ * warm up.  The answer must be 200, and
  * its body the id of the account, as bench/quick's upstream sees it, or
  * "id-nobody", which is as long.
  */
@@ -40,6 +41,7 @@
 typedef enum {
     NONE,
     BASIC,
+    DIGEST,
     X509_CERT,
     PATHS
 } path_t;
@@ -48,7 +50,11 @@ typedef enum {
 typedef struct {
     SSL       *ssl;
     char       id[32];          /* of the account */
+    char       name[32];
     char       header[128];     /* its Basic credentials */
+    char       ha1[65];         /* of SHA-256 */
+    char       nonce[80];
+    unsigned   nc;
     size_t     len;
     char       buf[2048];
 } connection_t;
@@ -66,7 +72,7 @@ typedef struct {
 } server_t;
 
 
-static const char *const  paths[PATHS] = { "none", "basic", "x509" };
+static const char *const  paths[PATHS] = { "none", "basic", "digest", "x509" };
 
 static server_t  servers[SERVERS];
 static uint32_t  seed = 2463534242;
@@ -162,12 +168,28 @@ open_socket(unsigned port)
 }
 
 
+static void
+sha256_hex(const char *text, char *out)
+{
+    unsigned       i, n;
+    unsigned char  hash[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(text, strlen(text), hash, &n, EVP_sha256(), NULL) != 1) {
+        die("no", "SHA-256");
+    }
+
+    for (i = 0; i < n; i++) {
+        (void) snprintf(out + (size_t) i * 2, 3, "%02x", hash[i]);
+    }
+}
+
+
 /* as bench/quick made the account of the certificate */
 static void
 set_account(connection_t *c, X509 *cert)
 {
     int            len;
-    char           name[16], plain[48];
+    char           name[16], plain[48], secret[64];
     unsigned       account;
     unsigned char  base64[80];
 
@@ -180,12 +202,53 @@ set_account(connection_t *c, X509 *cert)
 
     account = (unsigned) strtoul(name, NULL, 10);
     (void) snprintf(c->id, sizeof(c->id), "id-%06u", account);
+    (void) snprintf(c->name, sizeof(c->name), "device%06u", account);
+    (void) snprintf(secret, sizeof(secret), "%s:bench:password%06u", c->name,
+                    account);
+    sha256_hex(secret, c->ha1);
 
     len = snprintf(plain, sizeof(plain), "device%06u:password%06u", account,
                    account);
     (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
     (void) snprintf(c->header, sizeof(c->header),
                     "Authorization: Basic %s\r\n", base64);
+}
+
+
+/* the first request of a connection to /digest/ is there to be refused */
+static void
+challenge(connection_t *c)
+{
+    int          n;
+    char        *nonce;
+    const char   request[] = "GET /digest/ HTTP/1.1\r\n"
+                             "Host: localhost\r\n\r\n";
+
+    if (SSL_write(c->ssl, request, sizeof(request) - 1)
+        != sizeof(request) - 1)
+    {
+        die("cannot send to", "/digest/");
+    }
+
+    c->len = 0;
+
+    do {
+        n = SSL_read(c->ssl, c->buf + c->len,
+                     (int) (sizeof(c->buf) - 1 - c->len));
+
+        if (n <= 0) {
+            die("no challenge from", "/digest/");
+        }
+
+        c->len += (size_t) n;
+        c->buf[c->len] = '\0';
+    } while (strstr(c->buf, "</html>\r\n") == NULL);
+
+    nonce = strstr(c->buf, "nonce=\"");
+
+    if (nonce == NULL || sscanf(nonce, "nonce=\"%79[^\"]", c->nonce) != 1) {
+        die("no nonce in", c->buf);
+    }
 }
 
 
@@ -206,6 +269,8 @@ open_connection(server_t *server, connection_t *c, SSL_CTX *ctx, X509 *cert)
     {
         die("no TLS with", server->certs);
     }
+
+    challenge(c);
 
     event.events = EPOLLIN;
     event.data.ptr = c;
@@ -253,11 +318,30 @@ open_server(server_t *server, SSL_CTX *ctx)
 }
 
 
+/* RFC 7616, section 3.4.1, with the nonce that the connection has */
+static int
+digest_header(connection_t *c, char *out, size_t size)
+{
+    char  ha2[65], response[65], text[256];
+
+    sha256_hex("GET:/digest/", ha2);
+    (void) snprintf(text, sizeof(text), "%s:%s:%08x:c:auth:%s", c->ha1,
+                    c->nonce, ++c->nc, ha2);
+    sha256_hex(text, response);
+
+    return snprintf(out, size, "Authorization: Digest username=\"%s\", "
+                    "realm=\"bench\", nonce=\"%s\", uri=\"/digest/\", "
+                    "algorithm=SHA-256, qop=auth, nc=%08x, cnonce=\"c\", "
+                    "response=\"%s\"\r\n", c->name, c->nonce, c->nc,
+                    response);
+}
+
+
 static void
 send_request(server_t *server, path_t path)
 {
     int            len;
-    char           request[256];
+    char           header[512], request[768];
     unsigned       i;
     connection_t  *c;
 
@@ -266,9 +350,18 @@ send_request(server_t *server, path_t path)
     server->idle[i] = server->idle[--server->nidle];
     c->len = 0;
 
+    header[0] = '\0';
+
+    if (path == BASIC) {
+        (void) strcpy(header, c->header);
+
+    } else if (path == DIGEST) {
+        (void) digest_header(c, header, sizeof(header));
+    }
+
     len = snprintf(request, sizeof(request),
                    "GET /%s/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-                   paths[path], path == BASIC ? c->header : "");
+                   paths[path], header);
 
     if (SSL_write(c->ssl, request, len) != len) {
         die("cannot send to", paths[path]);
@@ -378,7 +471,7 @@ main(int argc, char **argv)
     path_t     path;
     int64_t    before;
     SSL_CTX   *ctx;
-    unsigned   round, rounds, requests;
+    unsigned   turn, round, rounds, requests;
 
     n = argc - 4;
 
@@ -404,7 +497,9 @@ main(int argc, char **argv)
 
     for (round = 0; round <= rounds; round++) {
         for (i = 0; i < n; i++) {
-            for (path = NONE; path < PATHS; path++) {
+            for (turn = 0; turn < PATHS; turn++) {
+                path = (path_t) ((round + turn) % PATHS);
+
                 before = cpu_time(&servers[i]);
                 run(&servers[i], path, requests);
 

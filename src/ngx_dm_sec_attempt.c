@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 
 
@@ -29,7 +30,13 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     value.data = (u_char *) key.data;
     value.len = key.len;
 
-    rc = ngx_dm_sec_store_lookup(r, index, &value, account);
+    rc = ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_HTTP, index, key, account);
+
+    if (rc == NGX_DECLINED) {
+        attempt->version = ngx_dm_sec_store_version();
+
+        rc = ngx_dm_sec_store_lookup(r, index, &value, account);
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -47,6 +54,19 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_store_index_t index, dm_str_t key, dm_account_t *account, ngx_int_t rc)
+{
+    if (rc == NGX_OK && ctx->attempt->version) {
+        ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_HTTP, index, key, account,
+                            ctx->attempt->version);
+    }
+
+    ngx_dm_sec_store_release();
 }
 
 

@@ -16,17 +16,24 @@ typedef struct ngx_dm_sec_attempt_s {
     ngx_str_t    name;              /* of the account, if it is known */
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
+    uint64_t     version;           /* of the store; 0: nothing looked up */
 } ngx_dm_sec_attempt_t;
 
 
 /*
  * Begins the request's attempt, ctx->attempt, and looks the account up, by a
  * key that need not be the name.  The results are those of
- * ngx_dm_sec_store_lookup(), as is what the caller has to do then.
+ * ngx_dm_sec_store_lookup(); after NGX_OK and NGX_DECLINED alike the caller
+ * calls ngx_dm_sec_attempt_end(), with what became of it, before it does
+ * anything else with the store.
  */
 ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_store_index_t index, dm_str_t key,
     dm_str_t name, dm_account_t **account);
+
+void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_store_index_t index, dm_str_t key, dm_account_t *account,
+    ngx_int_t rc);
 
 /*
  * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,

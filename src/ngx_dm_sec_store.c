@@ -24,6 +24,7 @@ static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
 /* a worker has one environment: LMDB allows no second in a process */
 static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
+    uint64_t           opened;      /* how often it was */
     ngx_uint_t         complained;  /* said once, until it opens again */
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
@@ -38,6 +39,9 @@ ngx_int_t
 ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
     dm_err_t  err;
+
+    /* a process that has no master keeps its connections at a reload */
+    ngx_dm_sec_worker.opened++;
 
     if (dm_digest_init(&err) != DM_OK) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
@@ -214,6 +218,7 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
                       DM_STORE_READ, dmcf->keys, &err)
         == DM_OK)
     {
+        ngx_dm_sec_worker.opened++;
         ngx_dm_sec_worker.complained = 0;
         return;
     }
@@ -275,6 +280,29 @@ ngx_dm_sec_store_release(void)
 {
     dm_account_wipe(&ngx_dm_sec_worker.account);
     ngx_explicit_memzero(ngx_dm_sec_worker.record, ngx_dm_sec_worker.len);
+}
+
+
+/* 40 bits of changes are enough for a thousand a second in 30 years */
+uint64_t
+ngx_dm_sec_store_version(void)
+{
+    uint64_t  version;
+
+    if (ngx_dm_sec_worker.store == NULL) {
+        return 0;
+    }
+
+    version = dm_store_version(ngx_dm_sec_worker.store);
+
+    return version ? ngx_dm_sec_worker.opened << 40 | version : 0;
+}
+
+
+dm_str_t
+ngx_dm_sec_store_record(void)
+{
+    return (dm_str_t) { ngx_dm_sec_worker.record, ngx_dm_sec_worker.len };
 }
 
 

@@ -28,6 +28,15 @@ ngx_int_t ngx_dm_sec_store_lookup(ngx_http_request_t *r,
     dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
 void ngx_dm_sec_store_release(void);
 
+/*
+ * A number that is another one after each change of the store, and where it
+ * was opened anew; 0: it cannot be told.
+ */
+uint64_t ngx_dm_sec_store_version(void);
+
+/* the record that *account of the last look-up points into */
+dm_str_t ngx_dm_sec_store_record(void);
+
 /* the realm that the HA1s of the open store hold */
 dm_str_t ngx_dm_sec_store_realm(void);
 

@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 
 #include "dm_cert.h"
@@ -18,16 +19,20 @@ static ngx_int_t ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
     ngx_regex_t **regex);
 static ngx_dm_sec_reason_e ngx_dm_sec_x509_judge(ngx_http_request_t *r,
     SSL *ssl, X509 *cert);
+static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
+static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
+static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
+    ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_x509_find(ngx_http_request_t *r,
     ngx_dm_sec_x509_identity_t *identity, X509 *cert,
-    ngx_dm_sec_credential_t *cred);
+    dm_account_t **account);
 static ngx_int_t ngx_dm_sec_x509_by_key(ngx_http_request_t *r,
-    ngx_uint_t kind, X509 *cert, ngx_dm_sec_credential_t *cred);
+    ngx_uint_t kind, X509 *cert, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_http_request_t *r,
-    ngx_regex_t *regex, X509 *cert, ngx_dm_sec_credential_t *cred);
+    ngx_regex_t *regex, X509 *cert, dm_account_t **account);
 static void ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_x509_lookup(ngx_http_request_t *r,
-    dm_store_index_t index, ngx_str_t *key, ngx_dm_sec_credential_t *cred);
+    dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
@@ -188,11 +193,8 @@ void
 ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_credential_t *cred)
 {
-    SSL                         *ssl;
-    X509                        *cert;
-    ngx_int_t                    rc;
-    ngx_uint_t                   i;
-    ngx_dm_sec_x509_identity_t  *identity;
+    SSL   *ssl;
+    X509  *cert;
 
     ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
 
@@ -217,29 +219,71 @@ ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return;
     }
 
-    identity = dlcf->x509_identity->elts;
+    switch (ngx_dm_sec_x509_account(r, dlcf->x509_identity, cert, cred)) {
 
-    for (i = 0; i < dlcf->x509_identity->nelts; i++) {
-
-        rc = ngx_dm_sec_x509_find(r, &identity[i], cert, cred);
-
-        if (rc == NGX_DECLINED) {
-            continue;
-        }
-
-        if (rc == NGX_ERROR) {
-            cred->outcome = NGX_DM_SEC_FAILED;
-            cred->reason = NGX_DM_SEC_R_STORE;
-            return;
-        }
-
+    case NGX_OK:
         cred->outcome = NGX_DM_SEC_VERIFIED;
+        return;
+
+    case NGX_DECLINED:
+
+        /* verified, but nobody's: as if it had not been presented */
+
+        cred->reason = NGX_DM_SEC_R_CERT_UNBOUND;
         return;
     }
 
-    /* verified, but nobody's: as if it had not been presented */
+    cred->outcome = NGX_DM_SEC_FAILED;
+    cred->reason = NGX_DM_SEC_R_STORE;
+}
 
-    cred->reason = NGX_DM_SEC_R_CERT_UNBOUND;
+
+/*
+ * NGX_OK found, NGX_DECLINED bound to no account, NGX_ERROR internal.  What is
+ * remembered holds for this way of looking only, whose address is the key.
+ */
+static ngx_int_t
+ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
+    ngx_dm_sec_credential_t *cred)
+{
+    uint64_t                     version;
+    dm_str_t                     key;
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    dm_account_t                *account;
+    ngx_dm_sec_x509_identity_t  *identity;
+
+    key.data = (u_char *) &ways;
+    key.len = sizeof(ngx_array_t *);
+
+    if (ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_CERT, DM_BY_CERT, key,
+                          &account)
+        == NGX_OK)
+    {
+        cred->account = ngx_dm_sec_store_copy(r->pool, account);
+
+        return cred->account ? NGX_OK : NGX_ERROR;
+    }
+
+    rc = NGX_DECLINED;
+    version = ngx_dm_sec_store_version();
+    identity = ways->elts;
+
+    for (i = 0; rc == NGX_DECLINED && i < ways->nelts; i++) {
+        rc = ngx_dm_sec_x509_find(r, &identity[i], cert, &account);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    cred->account = ngx_dm_sec_store_copy(r->pool, account);
+
+    ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_CERT, DM_BY_CERT, key, account,
+                        version);
+    ngx_dm_sec_store_release();
+
+    return cred->account ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -273,33 +317,76 @@ ngx_dm_sec_x509_judge(ngx_http_request_t *r, SSL *ssl, X509 *cert)
 
     /* it may have expired since the handshake, also that of a session */
 
-    if (X509_cmp_current_time(X509_get0_notAfter(cert)) != 1
-        || X509_cmp_current_time(X509_get0_notBefore(cert)) != -1)
-    {
-        return NGX_DM_SEC_R_CERT_INVALID;
-    }
-
-    return NGX_DM_SEC_R_NONE;
+    return ngx_dm_sec_x509_in_time(r, cert) ? NGX_DM_SEC_R_NONE
+                                            : NGX_DM_SEC_R_CERT_INVALID;
 }
 
 
-/* NGX_OK found, NGX_DECLINED not this way, NGX_ERROR internal */
+/* 1 if the certificate is valid now, else 0; its times are read once */
+static ngx_uint_t
+ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
+{
+    ngx_dm_sec_validity_t  *validity;
+
+    validity = ngx_dm_sec_recall_validity(r);
+
+    if (validity == NULL) {
+        return 0;
+    }
+
+    if (validity->cert != cert) {
+        validity->cert = NULL;
+
+        if (ngx_dm_sec_x509_time(X509_get0_notBefore(cert),
+                                 &validity->not_before)
+            != NGX_OK
+            || ngx_dm_sec_x509_time(X509_get0_notAfter(cert),
+                                    &validity->not_after)
+               != NGX_OK)
+        {
+            return 0;
+        }
+
+        validity->cert = cert;
+    }
+
+    return ngx_time() >= validity->not_before
+           && ngx_time() < validity->not_after;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst)
+{
+    struct tm  tm;
+
+    if (ASN1_TIME_to_tm(src, &tm) != 1) {
+        return NGX_ERROR;
+    }
+
+    *dst = timegm(&tm);
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK found, to be released; NGX_DECLINED not this way, NGX_ERROR */
 static ngx_int_t
 ngx_dm_sec_x509_find(ngx_http_request_t *r,
     ngx_dm_sec_x509_identity_t *identity, X509 *cert,
-    ngx_dm_sec_credential_t *cred)
+    dm_account_t **account)
 {
     if (identity->regex) {
-        return ngx_dm_sec_x509_by_regex(r, identity->regex, cert, cred);
+        return ngx_dm_sec_x509_by_regex(r, identity->regex, cert, account);
     }
 
-    return ngx_dm_sec_x509_by_key(r, identity->kind, cert, cred);
+    return ngx_dm_sec_x509_by_key(r, identity->kind, cert, account);
 }
 
 
 static ngx_int_t
 ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
-    ngx_dm_sec_credential_t *cred)
+    dm_account_t **account)
 {
     int         rc;
     ngx_int_t   found;
@@ -322,7 +409,7 @@ ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
         }
 
         if (rc == DM_OK) {
-            found = ngx_dm_sec_x509_lookup(r, DM_BY_CERT, &key, cred);
+            found = ngx_dm_sec_x509_lookup(r, DM_BY_CERT, &key, account);
 
             if (found != NGX_DECLINED) {
                 return found;
@@ -338,7 +425,7 @@ ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
 
 static ngx_int_t
 ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
-    X509 *cert, ngx_dm_sec_credential_t *cred)
+    X509 *cert, dm_account_t **account)
 {
     int        rc;
     int        captures[6];
@@ -383,7 +470,7 @@ ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
     id.data = canonical;
     id.len = group.len;
 
-    return ngx_dm_sec_x509_lookup(r, DM_BY_ID, &id, cred);
+    return ngx_dm_sec_x509_lookup(r, DM_BY_ID, &id, account);
 }
 
 
@@ -406,26 +493,17 @@ ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc)
 
 static ngx_int_t
 ngx_dm_sec_x509_lookup(ngx_http_request_t *r, dm_store_index_t index,
-    ngx_str_t *key, ngx_dm_sec_credential_t *cred)
+    ngx_str_t *key, dm_account_t **account)
 {
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_int_t  rc;
 
-    rc = ngx_dm_sec_store_lookup(r, index, key, &account);
+    rc = ngx_dm_sec_store_lookup(r, index, key, account);
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+    /* of a certificate that was verified no decoy is needed */
+
+    if (rc == NGX_DECLINED) {
+        ngx_dm_sec_store_release();
     }
-
-    if (rc == NGX_OK) {
-        cred->account = ngx_dm_sec_store_copy(r->pool, account);
-
-        if (cred->account == NULL) {
-            rc = NGX_ERROR;
-        }
-    }
-
-    ngx_dm_sec_store_release();
 
     return rc;
 }

@@ -24,7 +24,7 @@ use Test::DmSec::Verdict qw/ verdict /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(92)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(94)
     ->todo_alerts();
 
 my $d = $t->testdir();
@@ -260,13 +260,19 @@ ok(log_lines($t, qr/\[crit\].*of the key file does not open store/),
 replace('away.store');
 all_soon('200 upstream', 'the first store');
 
-# a record that was changed without the key
+# a record that was changed without the key; who logged in before goes on with
+# what was proved then, until the store changes
 
 patch('store', qr/field-test/, 'field-tesT');
+all('200 upstream', 'proved before');
+@clients = clients();
 all('503 store_unavailable', 'forged group');
 ok(log_lines($t, qr/\[crit\].*dm_sec: .*"me"/), 'forged group, said');
 all('200 upstream', 'beside a forged record', request('GET', '/',
     basic('too', 'secret')));
+
+account($t, 'set', 'too', '--group', 'any');
+all('503 store_unavailable', 'forged group, after another change');
 
 patch('store', qr/field-tesT/, 'field-test');
 all('200 upstream', 'as it was');

@@ -56,6 +56,8 @@ static void dm_account_get_clear(dm_wire_t *w, dm_account_t *account,
     unsigned *flags);
 static void dm_account_get_secrets(dm_wire_t *w, dm_account_t *account,
     unsigned flags);
+static void dm_account_move_str(dm_str_t *str, const unsigned char *record,
+    const unsigned char *copy);
 
 
 int
@@ -641,4 +643,39 @@ void
 dm_account_wipe(dm_account_t *account)
 {
     OPENSSL_cleanse(account->ha1, sizeof(account->ha1));
+}
+
+
+void
+dm_account_move(dm_account_t *account, const unsigned char *record,
+    const unsigned char *copy)
+{
+    unsigned  i;
+
+    dm_account_move_str(&account->id, record, copy);
+    dm_account_move_str(&account->name, record, copy);
+    dm_account_move_str(&account->crypt, record, copy);
+
+    for (i = 0; i < account->ngroups; i++) {
+        dm_account_move_str(&account->group[i], record, copy);
+    }
+
+    for (i = 0; i < account->ncert_keys; i++) {
+        dm_account_move_str(&account->cert_key[i], record, copy);
+    }
+
+    for (i = 0; i < account->npsks; i++) {
+        dm_account_move_str(&account->psk[i].identity, record, copy);
+        dm_account_move_str(&account->psk[i].key, record, copy);
+    }
+}
+
+
+static void
+dm_account_move_str(dm_str_t *str, const unsigned char *record,
+    const unsigned char *copy)
+{
+    if (str->len) {
+        str->data = copy + (str->data - record);
+    }
 }

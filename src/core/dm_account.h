@@ -100,6 +100,13 @@ int dm_account_decode(dm_account_t *account, unsigned char *record,
     size_t len, dm_sealer_t *sealer, const unsigned char *store_id,
     dm_err_t *err);
 
+/*
+ * What account, which was decoded from record, is in a copy of that record:
+ * all that pointed into record points into the copy.
+ */
+void dm_account_move(dm_account_t *account, const unsigned char *record,
+    const unsigned char *copy);
+
 /* wipes the secrets held in the struct itself (not those in its record) */
 void dm_account_wipe(dm_account_t *account);
 

@@ -45,15 +45,37 @@ typedef struct {
 } dm_digest_params_t;
 
 
-static const char  *dm_digest_params[DM_P_MAX] = {
-    "username", "username*", "realm", "nonce", "uri", "response", "qop", "nc",
-    "cnonce", "algorithm", "userhash", "opaque"
+#define dm_digest_param(name)  { (const unsigned char *) name, sizeof(name) - 1 }
+
+static const dm_str_t  dm_digest_params[DM_P_MAX] = {
+    dm_digest_param("username"),
+    dm_digest_param("username*"),
+    dm_digest_param("realm"),
+    dm_digest_param("nonce"),
+    dm_digest_param("uri"),
+    dm_digest_param("response"),
+    dm_digest_param("qop"),
+    dm_digest_param("nc"),
+    dm_digest_param("cnonce"),
+    dm_digest_param("algorithm"),
+    dm_digest_param("userhash"),
+    dm_digest_param("opaque")
 };
+
+
+/* tchar, RFC 7230, section 3.2.6: a bit for each octet */
+static const uint32_t  dm_digest_tokens[8] = {
+    0x00000000, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0
+};
+
+#define dm_digest_is_token(c)  (dm_digest_tokens[(c) >> 5] >> ((c) & 31) & 1)
 
 
 static int dm_digest_is_scheme(dm_str_t value);
 static int dm_digest_split(dm_digest_params_t *params, dm_str_t value,
     dm_err_t *err);
+static const unsigned char *dm_digest_quoted(dm_digest_params_t *params,
+    const unsigned char *p, const unsigned char *last);
 static int dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
     unsigned char c, dm_err_t *err);
 static int dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
@@ -75,7 +97,6 @@ static int dm_digest_limit(dm_str_t value, size_t max, const char *what,
 static int dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg,
     const char *what, unsigned char *out, dm_err_t *err);
 static int dm_digest_octet(const unsigned char *hex);
-static int dm_digest_is_token(unsigned char c);
 
 
 int
@@ -169,6 +190,14 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
 
     for (p = value.data + sizeof("Digest") - 1; p < last; p++) {
 
+        if (params->state == sw_quoted) {
+            p = dm_digest_quoted(params, p, last);
+
+            if (p == last) {
+                break;
+            }
+        }
+
         rc = dm_digest_step(params, p, *p, err);
         if (rc != DM_OK) {
             break;
@@ -189,6 +218,25 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
     }
 
     return rc;
+}
+
+
+/* most of a header is this; where it ends is a step again */
+static const unsigned char *
+dm_digest_quoted(dm_digest_params_t *params, const unsigned char *p,
+    const unsigned char *last)
+{
+    unsigned char  *out;
+
+    out = params->out;
+
+    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f) {
+        *out++ = *p++;
+    }
+
+    params->out = out;
+
+    return p;
 }
 
 
@@ -314,25 +362,23 @@ static int
 dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
 {
     unsigned  i;
-    dm_str_t  known;
 
     for (i = 0; i < DM_P_MAX; i++) {
-        known.data = (const unsigned char *) dm_digest_params[i];
-        known.len = strlen(dm_digest_params[i]);
 
-        if (!dm_str_ieq(params->name, known)) {
+        if (!dm_str_ieq(params->name, dm_digest_params[i])) {
             continue;
         }
 
         if (params->seen[i]) {
             dm_err_set(err, "the Digest credentials have \"%s\" twice",
-                       dm_digest_params[i]);
+                       (const char *) dm_digest_params[i].data);
             return DM_INVALID;
         }
 
         params->seen[i] = 1;
         params->value[i].data = params->text;
         params->value[i].len = (size_t) (params->out - params->text);
+        break;
     }
 
     return DM_OK;
@@ -353,7 +399,7 @@ dm_digest_required(const dm_digest_params_t *params, dm_err_t *err)
 
         if (!params->seen[required[i]]) {
             dm_err_set(err, "the Digest credentials have no \"%s\"%s",
-                       dm_digest_params[required[i]],
+                       (const char *) dm_digest_params[required[i]].data,
                        required[i] == DM_P_QOP ? ": a client that is older "
                        "than RFC 2617 cannot be protected from replay" : "");
             return DM_INVALID;
@@ -609,14 +655,4 @@ dm_digest_octet(const unsigned char *hex)
     low = OPENSSL_hexchar2int(hex[1]);
 
     return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-
-/* tchar, RFC 7230, section 3.2.6 */
-static int
-dm_digest_is_token(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || (c >= '0' && c <= '9')
-           || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }

@@ -99,6 +99,13 @@ void dm_store_tend(dm_store_t *store);
 int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 
+/*
+ * A number that grows with each change that is committed, by whatever process:
+ * what was looked up after it was asked for is still true while it is the
+ * same.  Costs no transaction.  0: it cannot be told.
+ */
+uint64_t dm_store_version(const dm_store_t *store);
+
 /* the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
 

@@ -41,3 +41,16 @@ dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
 
     return DM_OK;
 }
+
+
+uint64_t
+dm_store_version(const dm_store_t *store)
+{
+    MDB_envinfo  info;
+
+    if (mdb_env_info(store->env, &info) != 0) {
+        return 0;
+    }
+
+    return info.me_last_txnid;
+}
