@@ -1,6 +1,8 @@
 ## make              the module and dm-account, under build/
 ## make test         all tests; WORKERS=n: with n worker processes;
 ##                   TESTS="t/a.t ...": these only
+## make test-attack  the attacks on Digest at their full size, some minutes;
+##                   with 4 workers unless WORKERS=n
 ## make demo         a demo on 127.0.0.1; says what to try
 ## make demo-check   runs what the demo printed and looks at the results
 ## make demo-stop    ends the demo
@@ -170,6 +172,15 @@ test: all $(UNIT_TESTS) | deps-test
 	TEST_NGINX_BINARY='$(NGINX_BINARY)' TEST_NGINX_GLOBALS='$(GLOBALS)' \
 	TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
+
+# make test has them in a reduced size
+
+ATTACKS = t/digest_attack.t t/digest_evict.t t/digest_race.t
+
+.PHONY: test-attack
+test-attack:
+	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
+	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
 
 .PHONY: sanitize
 sanitize: | deps-sanitize

@@ -1,0 +1,212 @@
+#!/usr/bin/perl
+
+# Tests for a zone that has no room for all the nonces in use: what was dropped
+# is never taken for new, and who lost a nonce logs in with the next one.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use JSON::PP qw/ decode_json /;
+use List::Util qw/ max shuffle /;
+use Time::HiRes qw/ time /;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Burst qw/ burst /;
+use Test::DmSec::Fleet qw/ device fleet /;
+
+###############################################################################
+
+use constant FULL => $ENV{DM_SEC_FULL};
+
+use constant {
+    DEVICES => FULL ? 20_000 : 1200,        # the zone holds about 900 nonces
+    REQUESTS => 3,                          # of each device
+    LIMIT => FULL ? 250 : 60,               # seconds; no nonce expires
+};
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/)
+    ->plan(13);
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log  %%TESTDIR%%/error.log warn;
+    access_log off;
+
+    dm_sec_account_store  %%TESTDIR%%/store;
+    dm_sec_store_key      %%TESTDIR%%/store.key;
+    dm_sec_plaintext_auth on;
+    dm_sec_zone           dm_sec:128k;
+
+    keepalive_requests 10000000;
+
+    upstream dm {
+        server 127.0.0.1:8081;
+        keepalive 16;
+    }
+
+    server {
+        listen       127.0.0.1:8080 reuseport;
+        server_name  localhost;
+
+        location / {
+            dm_sec_auth digest;
+            proxy_pass http://dm;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }
+
+        location /status {
+            dm_sec_status json;
+            allow 127.0.0.1;
+            deny all;
+        }
+    }
+}
+
+EOF_CONF
+
+store($t, realm => 'dm.example');
+fleet($t->testdir() . '/fleet', 0, DEVICES);
+account($t, 'import', $t->testdir() . '/fleet', { timeout => LIMIT });
+
+upstream($t, 8081);
+$t->run();
+
+###############################################################################
+
+my $start = time();
+
+# Each device has a nonce of its own and goes on with it as long as it can: its
+# number, the challenge, the count, and how often in a row that was stale.
+
+my (@device, @turn, @due, @accepted, %trouble);
+my ($seconds, $stale, $first, $most) = (0, 0, 0, 0);
+
+foreach (1 .. REQUESTS) {
+    @turn = shuffle 0 .. DEVICES - 1;
+    $seconds += burst(8080, \&next_request, \&next_step, timeout => LIMIT);
+}
+
+is_deeply(\%trouble, {}, 'each answer is 200, or 401 with a stale nonce');
+is(scalar @accepted, DEVICES * REQUESTS, 'each device was let in each time');
+cmp_ok($stale, '>', 0, 'some lost their nonces');
+cmp_ok($most, '<=', 10, 'but none for ever');
+is(upstream_count($t, 8081), @accepted, 'as the upstream saw it');
+
+my $page = page();
+
+cmp_ok($page->{cells}{nonces}, '<', DEVICES, 'more devices than cells');
+is($page->{cells_used}{nonces} + $page->{cells_evicted}{nonces}, $first,
+    'each nonce that was used has a cell or was evicted');
+is($page->{cells_evicted}{failures} + $page->{cells_evicted}{passwords}, 0,
+    'no others');
+
+# one line a minute of each worker
+
+my @lines = log_lines($t, qr/no room for all nonces/);
+
+like($lines[0], qr/\[warn\] .* \d+ \x20 were \x20 dropped .*
+    write \x20 "dm_sec_zone \x20 dm_sec:256k"/x, 'the size to set');
+cmp_ok(scalar @lines, '<=', workers($t) * (1 + int((time() - $start) / 60)),
+    'is said once a minute');
+
+# nothing that was ever accepted is accepted again
+
+my %again;
+
+@accepted = shuffle @accepted;
+
+my $replays = burst(8080, sub { shift @accepted }, sub {
+    my $bad = 3 - grep { ($_->{stale} // '') eq 'true' } challenges($_[1]);
+    $again{status($_[1]) . ($bad ? ' not stale' : '')}++;
+}, timeout => LIMIT);
+
+is_deeply(\%again, { 401 => DEVICES * REQUESTS }, 'replays: all are stale');
+is(upstream_count($t, 8081), DEVICES * REQUESTS,
+    'replays: upstream not contacted');
+is_deeply(page()->{cells_evicted}, $page->{cells_evicted},
+    'replays: nothing is evicted for them');
+
+if (FULL) {
+    diag(sprintf '%d devices, %d cells: %d requests accepted in %.1f s, with '
+        . '%d logins, %d nonces evicted, %d answers stale, %d at most in a '
+        . 'row; %d replays in %.1f s: %s', DEVICES, $page->{cells}{nonces},
+        DEVICES * REQUESTS, $seconds, $first, $page->{cells_evicted}{nonces},
+        $stale, $most, DEVICES * REQUESTS, $replays,
+        join ', ', map { "$_ x $again{$_}" } sort keys %again);
+}
+
+###############################################################################
+
+# what a device has to say now, or else the next one's turn
+sub next_request {
+    my ($d) = shift @due;
+
+    if (!$d) {
+        my $n = shift @turn // return;
+        $d = $device[$n] ||= { number => $n, stale => 0 };
+    }
+
+    return [ request('GET', '/'), $d ] if !$d->{challenge};
+
+    my (undef, $user, $password) = device($d->{number});
+    my $uri = "/$d->{number}/" . ++$d->{nc};
+
+    return [ request('GET', $uri, digest($d->{challenge}, user => $user,
+        password => $password, uri => $uri, nc => $d->{nc})), $d ];
+}
+
+sub next_step {
+    my ($sent, $response) = @_;
+    my ($request, $d) = @$sent;
+    my ($challenge) = challenges($response);
+
+    if (status($response) == 200) {
+        push @accepted, $request;
+        $first++ if $d->{nc} == 1;
+        $d->{stale} = 0;
+        return;
+    }
+
+    if (status($response) != 401
+        || $d->{challenge} && ($challenge->{stale} // '') ne 'true')
+    {
+        $trouble{status($response)}++;
+        return;
+    }
+
+    if ($d->{challenge}) {
+        $stale++;
+        $most = max($most, ++$d->{stale});
+    }
+
+    @{$d}{qw/ challenge nc /} = ($challenge, 0);
+    push @due, $d;
+}
+
+sub page {
+    return decode_json(http_content(http_get('/status')));
+}
+
+###############################################################################

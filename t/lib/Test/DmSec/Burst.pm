@@ -1,0 +1,136 @@
+package Test::DmSec::Burst;
+
+# Many requests at once: on several connections, and on each of them several
+# before the first is answered; or each on its own, in the same moment.
+
+use warnings;
+use strict;
+
+use Exporter qw/ import /;
+
+use IO::Select;
+use IO::Socket::INET;
+use Socket qw/ IPPROTO_TCP TCP_NODELAY /;
+use Time::HiRes qw/ time /;
+
+use Test::DmSec qw/ keepalive workers /;
+use Test::Nginx;
+
+our @EXPORT_OK = qw/ burst together /;
+
+
+# burst(PORT, NEXT, EACH, %options): sends what NEXT->() returns, one request
+# after another, and calls EACH->(request, response) for each.  NEXT returns
+# undef where it has none now; that ends it as soon as all are answered.
+# Returns the seconds that it took; dies where a request is not answered.
+#
+#   connections  64 unless given: with "reuseport" each worker has some
+#   depth        requests on a connection that wait for an answer, at most;
+#                8 unless given
+#   timeout      for all of it, in seconds, 60 unless given
+#
+# NEXT may return an array, [ request, anything ]: EACH gets it as it is.
+sub burst {
+    my ($port, $next, $each, %o) = @_;
+    my ($start, $select, %connection);
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    $start = time();
+
+    foreach (1 .. $o{connections} || 64) {
+        my $fh = IO::Socket::INET->new(Proto => 'tcp',
+            PeerAddr => '127.0.0.1:' . port($port))
+            or die "Can't connect: $!\n";
+
+        setsockopt($fh, IPPROTO_TCP, TCP_NODELAY, 1)
+            or die "Can't set TCP_NODELAY: $!\n";
+        $connection{$fh} = { fh => $fh, buffer => '', sent => [] };
+    }
+
+    $select = IO::Select->new(map { $_->{fh} } values %connection);
+
+    top_up($_, $next, $o{depth} || 8) foreach values %connection;
+
+    while (grep { @{ $_->{sent} } } values %connection) {
+        my $left = $start + ($o{timeout} || 60) - time();
+        my @ready = $select->can_read($left > 0 ? $left : 0)
+            or die "no answer in time\n";
+
+        foreach my $c (@connection{@ready}) {
+            take($c, $each);
+            top_up($c, $next, $o{depth} || 8);
+        }
+    }
+
+    return time() - $start;
+}
+
+
+sub top_up {
+    my ($c, $next, $depth) = @_;
+    my ($raw) = ('');
+
+    while (@{ $c->{sent} } < $depth) {
+        my $request = $next->() // last;
+
+        push @{ $c->{sent} }, $request;
+        $raw .= ref $request ? $request->[0] : $request;
+    }
+
+    # it is less than a socket takes, so this does not wait for its reader
+    $raw eq '' || (syswrite($c->{fh}, $raw) // 0) == length $raw
+        or die "Can't send: $!\n";
+
+    return;
+}
+
+
+# all the responses that are complete
+sub take {
+    my ($c, $each) = @_;
+    my ($start, $end) = (0);
+
+    sysread $c->{fh}, $c->{buffer}, 262144, length $c->{buffer}
+        or die 'closed with ' . @{ $c->{sent} } . " requests not answered\n";
+
+    while (($end = index $c->{buffer}, "\r\n\r\n", $start) > 0) {
+        my $head = substr $c->{buffer}, $start, $end + 4 - $start;
+
+        $end += 4;
+        $end += $1 if $head =~ /^Content-Length: (\d+)\r$/m;
+        last if length $c->{buffer} < $end;
+
+        $each->(shift @{ $c->{sent} },
+            substr $c->{buffer}, $start, $end - $start);
+        $start = $end;
+    }
+
+    substr $c->{buffer}, 0, $start, '';
+
+    return;
+}
+
+
+# together($t, PORT, requests): the responses in the same order, undef where
+# there is none.  Each request has a connection; all are there before a worker
+# looks at the first, and then all workers are at them.
+sub together {
+    my ($t, $port, @requests) = @_;
+    my (@clients, @workers, @responses);
+
+    @clients = map { keepalive($port) } @requests;
+    @workers = workers($t);
+
+    kill 'STOP', @workers;
+    $clients[$_]->send($requests[$_]) foreach 0 .. $#requests;
+    kill 'CONT', @workers;
+
+    @responses = map { $_->response() } @clients;
+    $_->close() foreach @clients;
+
+    return @responses;
+}
+
+
+1;
