@@ -175,7 +175,7 @@ test: all $(UNIT_TESTS) | deps-test
 
 # make test has them in a reduced size
 
-ATTACKS = t/digest_attack.t t/digest_evict.t t/digest_race.t
+ATTACKS = $(addprefix t/digest_,attack.t evict.t killed.t race.t reload.t)
 
 .PHONY: test-attack
 test-attack:

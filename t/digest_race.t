@@ -120,7 +120,8 @@ my (%expiring, @bad);
 foreach my $round (1 .. ROUNDS) {
     my ($challenge) = challenges(ask(request('GET', '/')));
     my $end = time() + 0.5;
-    my @requests = map { answer($challenge, 0, "/expiring/$round", $_) } 1 .. 64;
+    my @requests = map { answer($challenge, 0, "/expiring/$round", $_) }
+        1 .. 64;
 
     # the first half is there before, so that there is something to remove
 

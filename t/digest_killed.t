@@ -1,0 +1,260 @@
+#!/usr/bin/perl
+
+# Tests for a worker that dies inside the zone's lock while it looks a nonce
+# up, makes room for one, or uses a count up: the others go on, and no count
+# that was used up looks as if it had not been.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use JSON::PP qw/ decode_json /;
+use List::Util qw/ shuffle /;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Burst qw/ burst /;
+
+###############################################################################
+
+use constant FULL => $ENV{DM_SEC_FULL};
+
+use constant {
+    NONCES => 1500,                 # the zone holds about 900
+    ANYWHERE => FULL ? 100 : 2,     # times that one dies at random
+    STEPS => 400,                   # instructions after a place, at most
+};
+
+# where a nonce that is new comes by, and where a known one does
+my @places = (
+    [ new => 'dm_table_find' ], [ new => 'dm_table_take' ],
+    [ new => 'dm_nonce_first' ], [ new => 'dm_table_put' ],
+    [ known => 'dm_table_find' ], [ known => 'dm_nonce_use' ],
+);
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
+    ->has_daemon('gdb')->has_daemon('timeout')->plan(11)->todo_alerts();
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log  %%TESTDIR%%/error.log warn;
+    access_log off;
+
+    dm_sec_account_store  %%TESTDIR%%/store;
+    dm_sec_store_key      %%TESTDIR%%/store.key;
+    dm_sec_plaintext_auth on;
+    dm_sec_zone           dm_sec:128k;
+
+    dm_sec_digest_nonce_lifetime 1h;
+
+    keepalive_requests 10000000;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        location / {
+            dm_sec_auth digest;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /status {
+            dm_sec_status json;
+            allow 127.0.0.1;
+            deny all;
+        }
+    }
+}
+
+EOF_CONF
+
+store($t, realm => 'dm.example');
+account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'right' });
+
+upstream($t, 8081);
+$t->run();
+
+###############################################################################
+
+# No cell is free: a new nonce takes the place of another.
+
+my (@accepted, @lost, %count, $nonce);
+
+fill(NONCES);
+cmp_ok(page()->{cells_evicted}{nonces}, '>', 0, 'the zone is full');
+
+# It dies where the function begins, and in places that nobody chose.
+
+try(@$_, 0) foreach @places;
+try(@{ $places[rand @places] }, 1 + int rand STEPS) foreach 1 .. ANYWHERE;
+
+my $tries = @places + ANYWHERE;
+
+is($count{not_killed}, undef, 'each died where it should');
+is($count{no_successor}, undef, 'each has a successor');
+is($count{known}, $tries, 'a nonce goes on each time');
+is($count{new}, $tries, 'a device logs in each time');
+
+my $locked = () = $t->read_file('error.log') =~ /zone "dm_sec" was locked/g;
+cmp_ok($locked, '>=', @places, 'they did die in the lock');
+
+# nothing that was accepted is accepted again; what the dead had is at most
+# accepted once
+
+my ($replays, %again, %times) = (scalar @accepted);
+my $seen = upstream_count($t, 8081);
+
+@accepted = shuffle @accepted;
+burst(8080, sub { shift @accepted }, sub { $again{status($_[1])}++ });
+
+is_deeply(\%again, { 401 => $replays }, 'replays: none is accepted');
+is(upstream_count($t, 8081), $seen, 'replays: upstream not contacted');
+
+burst(8080, sub { shift @lost }, sub { 1 });
+
+$times{$_->{uri}}++ foreach upstream_log($t, 8081);
+is(scalar(grep { $_ > 1 } values %times), 0, 'no count came there twice');
+
+cmp_ok(page()->{cells_used}{nonces}, '>=', page()->{cells}{nonces} * 0.9,
+    'no cells are lost');
+
+is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
+    '', 'no other alerts');
+
+diag(sprintf '%d workers killed, %d of them in the lock; %d replays: %s',
+    $tries, $locked, $replays, join(', ', map { "$_ x $again{$_}" }
+        sort keys %again)) if FULL;
+
+###############################################################################
+
+sub ask {
+    my ($raw) = @_;
+    my ($client) = keepalive(8080);
+    my ($response) = $client->request($raw);
+
+    $client->close();
+
+    return $response;
+}
+
+sub page {
+    return decode_json(http_content(http_get('/status')));
+}
+
+sub fresh {
+    my (@challenges) = challenges(ask(request('GET', '/')));
+
+    return { challenge => $challenges[rand @challenges], nc => 0 };
+}
+
+# the next request with a nonce; nobody else has its URI
+sub next_of {
+    my ($n) = @_;
+    my ($uri) = '/' . $n->{challenge}{nonce} =~ tr{+/}{-_}r . '/' . ++$n->{nc};
+
+    return request('GET', $uri, digest($n->{challenge}, user => 'alice',
+        password => 'right', uri => $uri, nc => $n->{nc}));
+}
+
+# true where it is accepted
+sub go_on {
+    my ($raw) = @_;
+
+    return 0 if status(ask($raw)) != 200;
+
+    push @accepted, $raw;
+
+    return 1;
+}
+
+# so many logins, each with a nonce of its own
+sub fill {
+    my ($n) = @_;
+    my (@due);
+
+    burst(8080, sub { shift @due // ($n-- > 0 ? request('GET', '/') : undef) },
+        sub {
+            my ($raw, $response) = @_;
+            my ($challenge) = challenges($response);
+
+            push @accepted, $raw if status($response) == 200;
+            push @due, next_of({ challenge => $challenge, nc => 0 })
+                if $challenge;
+        });
+}
+
+# One worker dies over a request with a new nonce or a known one; then that
+# which was there goes on, and a device logs in.
+sub try {
+    my ($kind, $function, $steps) = @_;
+    my ($known, $victim, $raw);
+
+    $known = fresh();
+    go_on(next_of($known)) or return;
+
+    $victim = fresh();
+    $kind eq 'new' || go_on(next_of($victim)) or return;
+
+    $raw = next_of($victim);
+    die_in($function, $steps, $raw);
+    push @lost, $raw, $raw;
+
+    $count{known}++ if go_on(next_of($known));
+    $count{new}++ if go_on(next_of(fresh()));
+}
+
+# A worker gets the request, and is killed so many instructions after the
+# function's beginning.  The others stand still meanwhile, so that it gets it.
+sub die_in {
+    my ($function, $steps, $raw) = @_;
+    my ($pid, @others) = workers($t);
+    my ($out, $client, $reached);
+
+    kill 'STOP', @others;
+
+    open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw/ timeout 30 gdb
+        -batch -nx -p /, $pid, '-ex', "break $function", '-ex', 'echo ready\n',
+        '-ex', 'continue', $steps ? ('-ex', "stepi $steps") : (),
+        '-ex', 'kill') or die "Can't start gdb: $!\n";
+
+    while (my $line = <$out>) {
+        last if $line =~ /^ready/;
+    }
+
+    $client = keepalive(8080);
+    $client->send($raw);
+
+    while (my $line = <$out>) {
+        $reached = 1 if $line =~ /hit Breakpoint .*\b$function\b/;
+    }
+
+    close $out;
+    $client->close();
+
+    kill 'CONT', @others;
+
+    $count{not_killed}++ if !$reached;
+    $count{no_successor}++
+        if !wait_for(5, sub { !grep { $_ == $pid } workers($t) });
+}
+
+###############################################################################

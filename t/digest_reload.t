@@ -1,0 +1,275 @@
+#!/usr/bin/perl
+
+# Tests for Digest sessions while nginx is reloaded, while its zone gets
+# another size, and while workers are killed: no request is lost in a reload,
+# a nonce goes on, and no count of it ever reaches the upstream twice.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use List::Util qw/ shuffle /;
+use Time::HiRes qw/ sleep time /;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Burst qw/ burst /;
+
+###############################################################################
+
+use constant FULL => $ENV{DM_SEC_FULL};
+
+use constant {
+    DEVICES => 4,
+    ROUNDS => FULL ? 20 : 2,        # of each kind, an even number
+    PAUSE => FULL ? 0.3 : 0.1,
+    LIMIT => 300,                   # seconds that a device lives at most
+};
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+# a killed worker is an alert
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(23)
+    ->todo_alerts();
+my $d = $t->testdir();
+
+configure(0);
+
+store($t, realm => 'dm.example');
+account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
+    for 0 .. DEVICES - 1;
+
+upstream($t, 8081);
+$t->run();
+
+###############################################################################
+
+# Each device goes on with its nonce, one request after another, each on a
+# connection of its own.
+
+$t->run_daemon(\&device, $_) for 0 .. DEVICES - 1;
+
+phase('nothing yet', sub { 1 });
+
+# a reload keeps the zone
+
+my $seen = phase('reload', sub { reload_wait($t) });
+is_deeply([ keys %$seen ], [ 200 ], 'reload: no request is lost or refused');
+
+# a zone of another size is a new one
+
+$seen = phase('another size', sub { configure($_[0]); reload_wait($t) });
+cmp_ok(delete $seen->{stale}, '>=', DEVICES, 'another size: new nonces');
+is_deeply([ keys %$seen ], [ 200 ], 'another size: else nothing is refused');
+
+# a killed worker takes its requests with it, and nothing else
+
+$seen = phase('killed', sub { kill_worker($t, (workers($t))[0]) });
+delete $seen->{lost};
+is_deeply([ keys %$seen ], [ 200 ], 'killed: no request is refused');
+
+# an old worker or a new one, in a reload
+
+$seen = phase('killed in a reload', sub {
+    my ($round) = @_;
+    my ($pid) = workers($t);
+
+    $t->reload();
+    sleep(rand 0.05);
+    ($pid) = workers($t) if $round % 2;
+    kill 'KILL', $pid;
+
+    wait_for(10, sub { !kill 0, $pid });
+});
+delete $seen->{lost};
+is_deeply([ keys %$seen ], [ 200 ], 'killed in a reload: none is refused');
+
+$seen = phase('killed with another size', sub {
+    my ($round) = @_;
+    my ($pid) = workers($t);
+
+    configure($round);
+    $t->reload();
+    sleep(rand 0.05);
+    kill 'KILL', $pid;
+
+    wait_for(10, sub { !kill 0, $pid });
+});
+delete @{$seen}{qw/ lost stale /};
+is_deeply([ keys %$seen ], [ 200 ], 'killed with another size: else nothing');
+
+###############################################################################
+
+# Then all is sent again: what was accepted once, and twice what was lost, of
+# which nobody knows.
+
+$t->write_file('stop', '');
+ok(wait_for(10, sub { DEVICES == grep { (lines($_))[-1] eq 'ended' }
+    0 .. DEVICES - 1 }), 'the devices end');
+$t->stop_daemons();
+upstream($t, 8081);
+
+my @tried = map { tried($_) } 0 .. DEVICES - 1;
+my @accepted = shuffle map { $_->[1] } grep { $_->[0] eq '200' } @tried;
+my @lost = shuffle map { ($_->[1]) x 2 } grep { $_->[0] eq 'lost' } @tried;
+my $count = upstream_count($t, 8081);
+my ($replays, %again, %times) = (scalar @accepted);
+
+burst(8080, sub { shift @accepted }, sub { $again{status($_[1])}++ });
+
+is_deeply(\%again, { 401 => $replays }, 'replays: none is accepted');
+is(upstream_count($t, 8081), $count, 'replays: upstream not contacted');
+
+diag("$replays replays: ", counts(\%again), '; lost requests: ',
+    @lost / 2) if FULL;
+
+burst(8080, sub { shift @lost }, sub { 1 });
+
+$times{$_->{uri}}++ foreach upstream_log($t, 8081);
+is(scalar(grep { $_ > 1 } values %times), 0, 'no count came there twice');
+
+is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
+    '', 'no other alerts');
+
+###############################################################################
+
+# Does something some times, waits until all devices are served, and returns
+# what became of their requests meanwhile: { answer => how often }.
+sub phase {
+    my ($name, $sub) = @_;
+    my ($done, @from, %seen) = (0);
+
+    @from = map { scalar(my @lines = lines($_)) } 0 .. DEVICES - 1;
+
+    foreach my $round (1 .. ROUNDS) {
+        $done++ if $sub->($round);
+        sleep(PAUSE);
+    }
+
+    is($done, ROUNDS, "$name: done");
+    ok(wait_for(10, sub { all_served() }), "$name: all devices are served");
+
+    foreach my $n (0 .. DEVICES - 1) {
+        my @lines = lines($n);
+
+        /^(\S+)/ and $seen{$1}++ foreach @lines[$from[$n] .. $#lines];
+    }
+
+    diag("$name, ${\ROUNDS} times: ", counts(\%seen)) if FULL;
+
+    return \%seen;
+}
+
+# whether the last requests of each were accepted
+sub all_served {
+    foreach my $n (0 .. DEVICES - 1) {
+        my @lines = lines($n);
+
+        return 0 if @lines < 10 || grep { !/^200 / } @lines[-5 .. -1];
+    }
+
+    return 1;
+}
+
+sub counts {
+    my ($counts) = @_;
+
+    return join ', ', map { "$_ x $counts->{$_}" } sort keys %$counts;
+}
+
+# with a zone of a size that it did not have before
+sub configure {
+    my ($round) = @_;
+    my ($size) = 10 + $round % 2 . 'm';
+
+    $t->write_file_expand('nginx.conf', <<"EOF_CONF");
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log  %%TESTDIR%%/error.log warn;
+    access_log off;
+
+    dm_sec_account_store  %%TESTDIR%%/store;
+    dm_sec_store_key      %%TESTDIR%%/store.key;
+    dm_sec_plaintext_auth on;
+    dm_sec_zone           dm_sec:$size;
+
+    keepalive_requests 10000000;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        location / {
+            dm_sec_auth digest;
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+}
+
+EOF_CONF
+}
+
+# Notes what became of each request: the answer (200, stale, lost, or what else
+# it was), the URI, the credentials.
+sub device {
+    my ($n) = @_;
+    my ($end, $challenge, $nonce, $nc) = (time() + LIMIT, undef, 0, 0);
+
+    open my $fh, '>>', "$d/device-$n" or die "Can't open: $!\n";
+    $fh->autoflush(1);
+
+    until (-e "$d/stop" || time() > $end) {
+        my $uri = "/$n/$nonce/" . ++$nc;
+        my $credentials = $challenge ? digest($challenge,
+            user => "device$n", password => "pw$n", uri => $uri, nc => $nc)
+            : '';
+        my $client = keepalive(8080);
+        my $response = $client->request(request('GET', $uri,
+            'Connection: close', $credentials));
+        my ($new) = challenges($response);
+        my $answer = $new && ($new->{stale} // '') eq 'true' ? 'stale'
+            : status($response) || 'lost';
+
+        $client->close();
+        print {$fh} "$answer $uri $credentials\n" if $challenge;
+
+        if ($new) {
+            ($challenge, $nc) = ($new, 0);
+            $nonce++;
+        }
+    }
+
+    print {$fh} "ended\n";
+}
+
+sub lines {
+    my ($n) = @_;
+
+    return -e "$d/device-$n" ? split(/\n/, $t->read_file("device-$n")) : ();
+}
+
+# [ answer, request ] of each
+sub tried {
+    my ($n) = @_;
+
+    return map { /^(\S+) (\S+) (Authorization: .+)/
+        ? [ $1, request('GET', $2, $3) ] : () } lines($n);
+}
+
+###############################################################################
