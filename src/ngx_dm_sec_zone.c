@@ -179,21 +179,25 @@ ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf)
 uint64_t
 ngx_dm_sec_zone_clock(ngx_dm_sec_shared_t *sh)
 {
-    ngx_msec_t         now;
-    ngx_atomic_uint_t  latest;
+    return ngx_dm_sec_zone_reach(sh, ngx_current_msec);
+}
 
-    now = ngx_current_msec;
+
+uint64_t
+ngx_dm_sec_zone_reach(ngx_dm_sec_shared_t *sh, uint64_t time)
+{
+    ngx_atomic_uint_t  latest;
 
     do {
         latest = sh->clock;
 
-        if (latest >= now) {
+        if (latest >= time) {
             return latest;
         }
 
-    } while (!ngx_atomic_cmp_set(&sh->clock, latest, now));
+    } while (!ngx_atomic_cmp_set(&sh->clock, latest, time));
 
-    return now;
+    return time;
 }
 
 

@@ -66,6 +66,9 @@ void ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf);
  */
 uint64_t ngx_dm_sec_zone_clock(ngx_dm_sec_shared_t *sh);
 
+/* that clock, which is not before time (ms) from now on */
+uint64_t ngx_dm_sec_zone_reach(ngx_dm_sec_shared_t *sh, uint64_t time);
+
 /* HMAC under the zone's secret; NULL: no memory */
 dm_mac_t *ngx_dm_sec_zone_mac(ngx_dm_sec_shared_t *sh);
 

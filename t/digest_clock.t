@@ -1,0 +1,291 @@
+#!/usr/bin/perl
+
+# Tests for Digest while the clock jumps, by hours, forward and back: first the
+# wall clock alone, which nonces have nothing to do with, then the monotonic
+# clock too, as where a machine is restored from a snapshot.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use JSON::PP qw/ decode_json /;
+use Time::Piece ();
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Burst qw/ burst /;
+
+###############################################################################
+
+use constant {
+    HOUR => 3600,
+    LIFETIME => 300,
+    NONCES => 1500,             # the zone holds about 900
+};
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my ($faketime) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+
+plan(skip_all => 'no libfaketime') unless $faketime;
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(32);
+my $d = $t->testdir();
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+# nginx clears the rest, and the library looks into them each time
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log  %%TESTDIR%%/error.log warn;
+    access_log off;
+
+    dm_sec_account_store  %%TESTDIR%%/store;
+    dm_sec_store_key      %%TESTDIR%%/store.key;
+    dm_sec_plaintext_auth on;
+    dm_sec_zone           dm_sec:128k;
+
+    dm_sec_digest_nonce_lifetime 5m;
+
+    keepalive_requests 10000000;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        location / {
+            dm_sec_auth digest;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /status {
+            dm_sec_status json;
+            allow 127.0.0.1;
+            deny all;
+        }
+    }
+}
+
+EOF_CONF
+
+store($t, realm => 'dm.example');
+account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'right' });
+
+upstream($t, 8081);
+
+my @accepted;
+
+###############################################################################
+
+# the wall clock alone: a nonce goes on, whatever it says
+
+run_faked(FAKETIME_DONT_FAKE_MONOTONIC => 1);
+
+my $session = fresh();
+my $start = date();
+
+is(go_on($session), 200, 'wall clock: logs in');
+
+foreach my $hours (3, -3) {
+    clock($hours * HOUR);
+
+    is(int((date() - $start) / HOUR + 0.5 * ($hours <=> 0)), $hours,
+        "wall clock: $hours hours");
+    is(go_on($session), 200, "wall clock: $hours hours: a nonce goes on");
+    is(go_on(fresh()), 200, "wall clock: $hours hours: logs in");
+    is(replays(), '', "wall clock: $hours hours: no replay is accepted");
+}
+
+is(page()->{denied}{stale_nonce}, 0, 'wall clock: no nonce is stale');
+
+$t->stop();
+
+###############################################################################
+
+# the monotonic clock too: what expired once stays so
+
+@accepted = ();
+run_faked();
+
+$session = fresh();
+is(go_on($session), 200, 'logs in');
+
+clock(LIFETIME + 1);
+is(go_on($session), 'stale', 'expired');
+
+my $later = fresh();
+is(go_on($later), 200, 'logs in again');
+
+foreach my $seconds (0, -3 * HOUR) {
+    clock($seconds);
+
+    is(go_on($session), 'stale', "back by $seconds: it is not known again");
+    is(go_on($later), 200, "back by $seconds: what was alive goes on");
+    is(go_on(fresh()), 200, "back by $seconds: logs in");
+    is(replays(), '', "back by $seconds: no replay is accepted");
+}
+
+# nonces that were evicted before the clock steps back
+
+clock(HOUR);
+is(fill(NONCES), 0, 'as many logins as there is no room for');
+
+my $evicted = page()->{cells_evicted}{nonces};
+cmp_ok($evicted, '>', 0, 'some were evicted');
+
+clock(-HOUR);
+is(replays(), '', 'back: no replay is accepted of what was evicted');
+is(go_on(fresh()), 200, 'back: logs in');
+
+# and while it stands, until the hours are over
+
+is(fill(NONCES), 0, 'back: as many logins again');
+cmp_ok(page()->{cells_evicted}{nonces}, '>', $evicted, 'back: some evicted');
+is(replays(), '', 'back: no replay is accepted of these');
+
+$session = fresh();
+is(go_on($session), 200, 'back: a device logs in');
+
+# as if they were
+
+clock(3 * HOUR);
+is(go_on($session), 'stale', 'forward: expired');
+is(go_on(fresh()), 200, 'forward: a device logs in');
+is(replays(), '', 'forward: no replay is accepted');
+
+###############################################################################
+
+# nginx, and nothing else, with a clock that the file "clock" sets
+sub run_faked {
+    my (%env) = @_;
+    local %ENV = (%ENV, %env, LD_PRELOAD => $faketime,
+        FAKETIME_TIMESTAMP_FILE => "$d/clock", FAKETIME_NO_CACHE => 1);
+
+    clock(0);
+    $t->run();
+}
+
+# seconds by which it is ahead
+sub clock {
+    my ($seconds) = @_;
+
+    $t->write_file('clock.new', sprintf "%+d\n", $seconds);
+    rename "$d/clock.new", "$d/clock" or die "Can't set the clock: $!\n";
+}
+
+# what nginx takes the time for
+sub date {
+    return Time::Piece->strptime(header(ask(request('GET', '/')), 'Date'),
+        '%a, %d %b %Y %T GMT')->epoch();
+}
+
+sub ask {
+    my ($raw) = @_;
+    my ($client) = keepalive(8080);
+    my ($response) = $client->request($raw);
+
+    $client->close();
+
+    return $response;
+}
+
+sub page {
+    return decode_json(http_content(http_get('/status')));
+}
+
+# a nonce and its count
+sub fresh {
+    my ($challenge) = challenges(ask(request('GET', '/')));
+
+    return { challenge => $challenge, nc => 0 };
+}
+
+sub next_of {
+    my ($s) = @_;
+
+    return request('GET', '/', digest($s->{challenge}, user => 'alice',
+        password => 'right', nc => ++$s->{nc}));
+}
+
+# what becomes of the next request: the status, or "stale"
+sub go_on {
+    my ($s) = @_;
+    my ($raw) = next_of($s);
+
+    return answer($raw, ask($raw));
+}
+
+sub answer {
+    my ($raw, $response) = @_;
+    my ($challenge) = challenges($response);
+
+    push @accepted, $raw if status($response) == 200;
+
+    return $challenge && ($challenge->{stale} // '') eq 'true' ? 'stale'
+        : status($response);
+}
+
+# So many logins, each with a nonce of its own; a device tries three times.
+# The number of those that did not succeed.
+sub fill {
+    my ($n) = @_;
+    my ($failed, @due) = (0);
+
+    my $next = sub {
+        my $s = shift @due // ($n-- > 0 ? { tries => 0 } : return);
+
+        return [ $s->{challenge} ? next_of($s) : request('GET', '/'), $s ];
+    };
+
+    my $each = sub {
+        my ($raw, $s) = @{ $_[0] };
+
+        return if answer($raw, $_[1]) eq '200';
+
+        if ($s->{tries}++ == 3) {
+            $failed++;
+            return;
+        }
+
+        @{$s}{qw/ challenge nc /} = ((challenges($_[1]))[0], 0);
+        push @due, $s;
+    };
+
+    burst(8080, $next, $each);
+
+    return $failed;
+}
+
+# what does not become stale of all that was accepted
+sub replays {
+    my (@replays) = @accepted;
+    my (%other);
+
+    burst(8080, sub { shift @replays }, sub {
+        my $answer = answer(@_);
+        $other{$answer}++ if $answer ne 'stale';
+    });
+
+    return join ', ', map { "$_ x $other{$_}" } sort keys %other;
+}
+
+###############################################################################
