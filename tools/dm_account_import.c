@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -12,6 +10,7 @@
 #include "dm_account_entry.h"
 #include "dm_account_json.h"
 #include "dm_account_lines.h"
+#include "dm_account_progress.h"
 
 
 /* more bad lines than that are not a few slips */
@@ -20,12 +19,9 @@
 /* how much a transaction of --keep-going keeps other writers waiting */
 #define DM_IMPORT_BATCH        1000
 #define DM_IMPORT_BATCH_BYTES  (256 * 1024)
-#define DM_IMPORT_PAUSE        1000000      /* ns */
 
 /* room in the store beside what grows with the file */
 #define DM_IMPORT_ROOM         (1024 * 1024)
-
-#define DM_IMPORT_SHOW         250          /* ms between two progresses */
 
 
 enum {
@@ -71,9 +67,7 @@ typedef struct {
     uint64_t                   batch_line;      /* of the last commit */
     uint64_t                   batch_offset;
 
-    int                        terminal;        /* progress is shown */
-    int64_t                    started;         /* ms */
-    int64_t                    shown;
+    dm_progress_t              progress;
 
     dm_entry_file_t            file;
     dm_lines_t                 lines;
@@ -106,9 +100,7 @@ static int dm_import_done(dm_import_t *im);
 
 static void dm_import_catch(void);
 static void dm_import_on_signal(int sig);
-static int64_t dm_import_now(void);
 static void dm_import_show(dm_import_t *im, const char *what);
-static void dm_import_clear(const dm_import_t *im);
 
 
 static const dm_import_format_t  dm_import_formats[] = {
@@ -377,9 +369,7 @@ dm_import_open(dm_import_t *im)
                              dm_cli_arg(im->file.realm), im->realm);
     }
 
-    im->terminal = !cli->json && isatty(STDERR_FILENO);
-    im->started = dm_import_now();
-    im->shown = im->started;
+    dm_progress_start(&im->progress, cli);
 
     dm_import_catch();
 
@@ -511,7 +501,7 @@ dm_import_tell(dm_import_t *im, const dm_err_t *err)
 {
     im->bad++;
 
-    dm_import_clear(im);
+    dm_progress_clear(&im->progress);
     (void) dm_cli_refuse(im->cli, "\"%s\" line %llu: %s", im->path,
                          (unsigned long long) im->lines.number, err->text);
 }
@@ -520,7 +510,7 @@ dm_import_tell(dm_import_t *im, const dm_err_t *err)
 static int
 dm_import_failed(dm_import_t *im, const dm_err_t *err)
 {
-    dm_import_clear(im);
+    dm_progress_clear(&im->progress);
 
     if (im->keep_going) {
         (void) dm_cli_refuse(im->cli, "\"%s\" line %llu: %s; the good lines "
@@ -551,9 +541,8 @@ dm_import_batch_is_full(const dm_import_t *im)
 static int
 dm_import_batch(dm_import_t *im)
 {
-    int              rc;
-    dm_cli_t        *cli;
-    struct timespec  pause;
+    int        rc;
+    dm_cli_t  *cli;
 
     cli = im->cli;
 
@@ -563,10 +552,7 @@ dm_import_batch(dm_import_t *im)
         return rc;
     }
 
-    /* who waits for the lock must wake up before it is taken again */
-
-    pause = (struct timespec) { 0, DM_IMPORT_PAUSE };
-    (void) nanosleep(&pause, NULL);
+    dm_progress_give_way();
 
     if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
         (void) dm_import_failed(im, &cli->err);
@@ -616,12 +602,12 @@ dm_import_finish(dm_import_t *im)
         return dm_import_spoilt(im);
     }
 
-    im->shown = 0;
+    dm_progress_now(&im->progress);
     dm_import_show(im, ", writing");
 
     rc = dm_import_commit(im);
 
-    dm_import_clear(im);
+    dm_progress_clear(&im->progress);
 
     if (rc != DM_CLI_DONE) {
         return rc;
@@ -636,7 +622,7 @@ dm_import_finish(dm_import_t *im)
 static int
 dm_import_spoilt(dm_import_t *im)
 {
-    dm_import_clear(im);
+    dm_progress_clear(&im->progress);
 
     return dm_cli_refuse(im->cli, "nothing of \"%s\" is kept: %s%llu bad "
                          "line%s; correct the file, or keep its good lines "
@@ -653,7 +639,7 @@ dm_import_interrupted(dm_import_t *im)
 {
     int  rc;
 
-    dm_import_clear(im);
+    dm_progress_clear(&im->progress);
 
     if (!im->keep_going) {
         return dm_cli_refuse(im->cli, "interrupted: nothing of \"%s\" is "
@@ -718,49 +704,9 @@ dm_import_on_signal(int sig)
 }
 
 
-static int64_t
-dm_import_now(void)
-{
-    struct timespec  now;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-
 static void
 dm_import_show(dm_import_t *im, const char *what)
 {
-    int64_t   now;
-    uint64_t  lines, bytes;
-
-    if (!im->terminal) {
-        return;
-    }
-
-    now = dm_import_now();
-
-    if (now - im->shown < DM_IMPORT_SHOW) {
-        return;
-    }
-
-    im->shown = now;
-    lines = im->lines.number;
-    bytes = im->lines.size == 0 ? 1 : im->lines.size;
-
-    (void) fprintf(stderr, "\r%llu %%, %llu lines, %llu lines/s%s\033[K",
-                   (unsigned long long) (im->lines.offset * 100 / bytes),
-                   (unsigned long long) lines,
-                   (unsigned long long) (lines * 1000
-                       / (uint64_t) (now - im->started + 1)), what);
-}
-
-
-static void
-dm_import_clear(const dm_import_t *im)
-{
-    if (im->terminal) {
-        (void) fprintf(stderr, "\r\033[K");
-    }
+    dm_progress_show(&im->progress, im->lines.offset, im->lines.size,
+                     im->lines.number, "lines", what);
 }

@@ -1,7 +1,6 @@
 /* dm-account init: a new store and, where there is none, its key */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
@@ -9,16 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
-
 #include "dm_account_cli.h"
 #include "dm_account_input.h"
 #include "dm_account_json.h"
+#include "dm_account_keyfile.h"
 
 
 #define DM_INIT_KEY_ID    "k1"
-#define DM_INIT_LINE_MAX  (DM_KEY_ID_MAX + 2 * DM_KEY_SIZE + 3)
 
 
 enum {
@@ -44,9 +40,6 @@ static int dm_init_owner(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_parents(dm_cli_t *cli);
 static int dm_init_parent(dm_cli_t *cli, const char *path);
 static int dm_init_key(dm_cli_t *cli, dm_init_t *init);
-static int dm_init_write_key(dm_cli_t *cli, int fd);
-static int dm_init_key_line(char *line, size_t size);
-static int dm_init_sync_parent(const char *path);
 static int dm_init_store(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_done(dm_cli_t *cli, dm_init_t *init);
 
@@ -238,107 +231,26 @@ dm_init_parent(dm_cli_t *cli, const char *path)
 static int
 dm_init_key(dm_cli_t *cli, dm_init_t *init)
 {
-    int  fd, rc;
+    int        rc;
+    dm_keys_t  keys;
 
-    fd = open(cli->key_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    memset(&keys, 0, sizeof(dm_keys_t));
 
-    if (fd == -1 && errno == EEXIST) {
-        return DM_CLI_DONE;
+    rc = dm_keyfile_add(&keys, DM_INIT_KEY_ID, &cli->err);
+
+    if (rc == DM_OK) {
+        rc = dm_keyfile_create(cli->key_path, &keys, &cli->err);
     }
 
-    if (fd == -1) {
-        return dm_cli_refuse(cli, "cannot make the key file \"%s\": %s",
-                             cli->key_path, strerror(errno));
+    dm_keys_wipe(&keys);
+
+    if (rc == DM_ERROR) {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
-    init->new_key = 1;
-
-    rc = dm_init_write_key(cli, fd);
-
-    if (rc != DM_CLI_DONE) {
-        (void) unlink(cli->key_path);
-    }
-
-    return rc;
-}
-
-
-/* a store whose key did not reach the disk could never be opened again */
-static int
-dm_init_write_key(dm_cli_t *cli, int fd)
-{
-    int      failed;
-    char     line[DM_INIT_LINE_MAX];
-    size_t   len;
-
-    if (dm_init_key_line(line, sizeof(line)) != DM_OK) {
-        OPENSSL_cleanse(line, sizeof(line));
-        (void) close(fd);
-        return dm_cli_refuse(cli, "cannot make a key: the library failed");
-    }
-
-    len = strlen(line);
-    failed = (write(fd, line, len) != (ssize_t) len || fsync(fd) == -1);
-
-    OPENSSL_cleanse(line, sizeof(line));
-
-    failed |= (close(fd) == -1);
-    failed |= (dm_init_sync_parent(cli->key_path) == -1);
-
-    if (failed) {
-        return dm_cli_refuse(cli, "cannot write the key file \"%s\": %s",
-                             cli->key_path, strerror(errno));
-    }
+    init->new_key = (rc == DM_OK);
 
     return DM_CLI_DONE;
-}
-
-
-static int
-dm_init_key_line(char *line, size_t size)
-{
-    int            rc;
-    size_t         len;
-    unsigned char  key[DM_KEY_SIZE];
-
-    len = (size_t) snprintf(line, size, "%s ", DM_INIT_KEY_ID);
-
-    rc = RAND_priv_bytes(key, sizeof(key)) == 1
-         && OPENSSL_buf2hexstr_ex(line + len, size - len, NULL, key,
-                                  sizeof(key), '\0')
-            == 1;
-
-    OPENSSL_cleanse(key, sizeof(key));
-
-    if (!rc) {
-        return DM_ERROR;
-    }
-
-    len = strlen(line);
-    (void) snprintf(line + len, size - len, "\n");
-
-    return DM_OK;
-}
-
-
-static int
-dm_init_sync_parent(const char *path)
-{
-    int   fd, rc;
-    char  copy[PATH_MAX];
-
-    (void) snprintf(copy, sizeof(copy), "%s", path);
-
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd == -1) {
-        return -1;
-    }
-
-    rc = fsync(fd);
-    (void) close(fd);
-
-    return rc;
 }
 
 

@@ -1,111 +1,13 @@
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "store_fixture.h"
+#include "store_child.h"
 
 
 #define LARGE_KEYS  8
-
-
-/* children answer with these, parents wait for them: no test sleeps */
-typedef struct {
-    pid_t  pid;
-    int    in;
-    int    out;
-} child_t;
-
-
-static void
-child_start(child_t *child, void (*run)(child_t *self))
-{
-    int  down[2], up[2];
-
-    assert_int_equal(pipe(down), 0);
-    assert_int_equal(pipe(up), 0);
-
-    child->pid = fork();
-    assert_true(child->pid >= 0);
-
-    if (child->pid == 0) {
-        child->in = down[0];
-        child->out = up[1];
-        close(down[1]);
-        close(up[0]);
-        run(child);
-        _exit(0);
-    }
-
-    child->in = up[0];
-    child->out = down[1];
-    close(down[0]);
-    close(up[1]);
-}
-
-
-static void
-child_end(child_t *child)
-{
-    int  status;
-
-    close(child->in);
-    close(child->out);
-    assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-
-static void
-say(child_t *child)
-{
-    assert_int_equal(write(child->out, "x", 1), 1);
-}
-
-
-static void
-hear(child_t *child)
-{
-    char  c;
-
-    assert_int_equal(read(child->in, &c, 1), 1);
-}
-
-
-static int
-hears_nothing(child_t *child, int ms)
-{
-    struct pollfd  pfd;
-
-    pfd.fd = child->in;
-    pfd.events = POLLIN;
-
-    return poll(&pfd, 1, ms) == 0;
-}
-
-
-/* in a child an assert would go on with the parent's tests: it exits */
-static void
-must(int ok)
-{
-    if (!ok) {
-        _exit(1);
-    }
-}
-
-
-static dm_store_t *
-child_open(dm_store_mode_t mode)
-{
-    dm_store_t  *store;
-
-    must(dm_store_open(&store, path, mode, &keys, NULL) == DM_OK);
-
-    return store;
-}
 
 
 /* about 10 KB each, so that a store of MAP octets soon has to grow */

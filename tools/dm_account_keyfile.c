@@ -1,0 +1,234 @@
+/* The key file as dm-account writes it */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "dm_account_keyfile.h"
+
+
+#define DM_KEYFILE_NEW   ".new"
+#define DM_KEYFILE_LINE  (DM_KEY_ID_MAX + 1 + 2 * DM_KEY_SIZE + 1)
+
+
+static int dm_keyfile_exchange(const char *path, const struct stat *old,
+    const dm_keys_t *keys);
+static int dm_keyfile_write(int fd, const dm_keys_t *keys);
+static int dm_keyfile_text(const dm_keys_t *keys, char *text, size_t size);
+static int dm_keyfile_sync_parent(const char *path);
+
+
+int
+dm_keyfile_add(dm_keys_t *keys, const char *id, dm_err_t *err)
+{
+    if (keys->n == DM_KEYS) {
+        dm_err_set(err, "a key file has at most %d keys", DM_KEYS);
+        return DM_ERROR;
+    }
+
+    memmove(&keys->key[1], &keys->key[0], sizeof(dm_key_t));
+    memset(&keys->key[0], 0, sizeof(dm_key_t));
+
+    (void) snprintf(keys->key[0].id, sizeof(keys->key[0].id), "%s", id);
+    keys->n++;
+
+    if (RAND_priv_bytes(keys->key[0].key, DM_KEY_SIZE) != 1) {
+        dm_err_set(err, "cannot make a key: the library has no random "
+                   "numbers");
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err)
+{
+    int  fd;
+
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd == -1 && errno == EEXIST) {
+        return DM_EXISTS;
+    }
+
+    if (fd == -1) {
+        dm_err_set(err, "cannot make the key file \"%s\": %s", path,
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    /* a store whose key did not reach the disk could never be opened again */
+
+    if (dm_keyfile_write(fd, keys) == -1
+        || dm_keyfile_sync_parent(path) == -1)
+    {
+        dm_err_set(err, "cannot write the key file \"%s\": %s", path,
+                   strerror(errno));
+        (void) unlink(path);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_keyfile_replace(const char *path, const dm_keys_t *keys, dm_err_t *err)
+{
+    char         real[PATH_MAX];
+    struct stat  old;
+
+    if (realpath(path, real) == NULL || stat(real, &old) == -1
+        || dm_keyfile_exchange(real, &old, keys) == -1)
+    {
+        dm_err_set(err, "cannot replace the key file \"%s\": %s", path,
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* 0, or -1 with errno */
+static int
+dm_keyfile_exchange(const char *path, const struct stat *old,
+    const dm_keys_t *keys)
+{
+    int   fd, saved;
+    char  temp[PATH_MAX + sizeof(DM_KEYFILE_NEW)];
+
+    (void) snprintf(temp, sizeof(temp), "%s" DM_KEYFILE_NEW, path);
+
+    /* of one that was killed here */
+    (void) unlink(temp);
+
+    fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    if (fchown(fd, old->st_uid, old->st_gid) == -1
+        || fchmod(fd, old->st_mode & 07777) == -1)
+    {
+        saved = errno;
+        (void) close(fd);
+        goto failed;
+    }
+
+    if (dm_keyfile_write(fd, keys) == -1 || rename(temp, path) == -1) {
+        saved = errno;
+        goto failed;
+    }
+
+    return dm_keyfile_sync_parent(path);
+
+failed:
+
+    (void) unlink(temp);
+    errno = saved;
+
+    return -1;
+}
+
+
+/* closes fd.  0, or -1 with errno */
+static int
+dm_keyfile_write(int fd, const dm_keys_t *keys)
+{
+    int      rc, saved;
+    char     text[DM_KEYS * DM_KEYFILE_LINE + 1];
+    size_t   len;
+    ssize_t  n;
+
+    rc = dm_keyfile_text(keys, text, sizeof(text));
+
+    if (rc == 0) {
+        len = strlen(text);
+        n = write(fd, text, len);
+
+        if (n != (ssize_t) len) {
+            errno = n == -1 ? errno : ENOSPC;
+            rc = -1;
+        }
+    }
+
+    OPENSSL_cleanse(text, sizeof(text));
+
+    if (rc == 0) {
+        rc = fsync(fd);
+    }
+
+    saved = errno;
+
+    if (close(fd) == -1 && rc == 0) {
+        return -1;
+    }
+
+    errno = saved;
+
+    return rc;
+}
+
+
+static int
+dm_keyfile_text(const dm_keys_t *keys, char *text, size_t size)
+{
+    size_t    len;
+    unsigned  i;
+
+    len = 0;
+
+    for (i = 0; i < keys->n; i++) {
+        len += (size_t) snprintf(text + len, size - len, "%s ",
+                                 keys->key[i].id);
+
+        if (OPENSSL_buf2hexstr_ex(text + len, size - len, NULL,
+                                  keys->key[i].key, DM_KEY_SIZE, '\0')
+            != 1)
+        {
+            errno = ENOMEM;
+            return -1;
+        }
+
+        len += 2 * DM_KEY_SIZE;
+        len += (size_t) snprintf(text + len, size - len, "\n");
+    }
+
+    return 0;
+}
+
+
+static int
+dm_keyfile_sync_parent(const char *path)
+{
+    int   fd, rc, saved;
+    char  copy[PATH_MAX];
+
+    (void) snprintf(copy, sizeof(copy), "%s", path);
+
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    rc = fsync(fd);
+    saved = errno;
+    (void) close(fd);
+    errno = saved;
+
+    return rc;
+}

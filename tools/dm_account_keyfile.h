@@ -1,0 +1,27 @@
+/* The key file as dm-account writes it */
+
+#ifndef DM_ACCOUNT_KEYFILE_H
+#define DM_ACCOUNT_KEYFILE_H
+
+
+#include "dm_seal.h"
+
+
+/* a random key with that id, put before those of keys.  DM_OK or DM_ERROR */
+int dm_keyfile_add(dm_keys_t *keys, const char *id, dm_err_t *err);
+
+/*
+ * Makes the file, closed to all others and on the disk when this returns.
+ * DM_OK; DM_EXISTS: there is one; DM_ERROR: there is none.
+ */
+int dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err);
+
+/*
+ * Exchanges the file for one with the keys, at once: who reads it, or cuts the
+ * power, finds the one or the other.  Owner and mode stay.  DM_OK or DM_ERROR.
+ */
+int dm_keyfile_replace(const char *path, const dm_keys_t *keys,
+    dm_err_t *err);
+
+
+#endif /* DM_ACCOUNT_KEYFILE_H */
