@@ -639,6 +639,29 @@ dm_account_get_secrets(dm_wire_t *w, dm_account_t *account, unsigned flags)
 }
 
 
+int
+dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id)
+{
+    unsigned      flags;
+    dm_wire_t     w;
+    dm_account_t  account;
+
+    dm_wire_init(&w, record, len);
+
+    if (dm_wire_get_max(&w, DM_RECORD_VERSION) != DM_RECORD_VERSION) {
+        return DM_INVALID;
+    }
+
+    dm_account_get_clear(&w, &account, &flags);
+
+    if (w.bad) {
+        return DM_INVALID;
+    }
+
+    return dm_sealed_key((dm_str_t) { w.pos, (size_t) (w.last - w.pos) }, id);
+}
+
+
 void
 dm_account_wipe(dm_account_t *account)
 {

@@ -107,6 +107,12 @@ int dm_account_decode(dm_account_t *account, unsigned char *record,
 void dm_account_move(dm_account_t *account, const unsigned char *record,
     const unsigned char *copy);
 
+/*
+ * The id of the key that sealed the record, as it says itself: nothing is
+ * opened.  DM_OK, or DM_INVALID: the record is damaged.
+ */
+int dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id);
+
 /* wipes the secrets held in the struct itself (not those in its record) */
 void dm_account_wipe(dm_account_t *account);
 

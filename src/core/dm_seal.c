@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm_mac.h"
 #include "dm_seal.h"
 
 
@@ -25,10 +26,11 @@
  */
 struct dm_sealer_s {
     EVP_CIPHER      *cipher;
-    EVP_CIPHER_CTX  *seal;                  /* under the first key */
     unsigned         n;
+    unsigned         used;                  /* which one seals */
     dm_str_t         id[DM_KEYS];           /* into id_text */
     unsigned char    id_text[DM_KEYS][DM_KEY_ID_MAX + 1];
+    EVP_CIPHER_CTX  *seal[DM_KEYS];
     EVP_CIPHER_CTX  *open[DM_KEYS];
 };
 
@@ -43,7 +45,7 @@ static const unsigned char *dm_key_parse(const unsigned char *p,
     const unsigned char *last, dm_key_t *key);
 static int dm_key_id_char(unsigned char c);
 static int dm_sealer_init(dm_sealer_t *sealer, const dm_keys_t *keys);
-static EVP_CIPHER_CTX *dm_sealer_find(dm_sealer_t *sealer, dm_str_t id);
+static unsigned dm_sealer_find(const dm_sealer_t *sealer, dm_str_t id);
 static int dm_seal_bind(EVP_CIPHER_CTX *ctx, const dm_str_t *ad, size_t n);
 static int dm_seal_update(EVP_CIPHER_CTX *ctx, unsigned char *out,
     const unsigned char *in, size_t len);
@@ -82,6 +84,39 @@ void
 dm_keys_wipe(dm_keys_t *keys)
 {
     OPENSSL_cleanse(keys, sizeof(dm_keys_t));
+}
+
+
+int
+dm_keys_mark(const dm_keys_t *keys, uint64_t *mark)
+{
+    int             rc;
+    dm_mac_t       *mac;
+    dm_str_t        part[2];
+    unsigned        i;
+    uint64_t        one;
+    unsigned char   out[DM_MAC_SIZE];
+
+    *mark = 0;
+    part[0] = dm_str("dm-sec mark");
+
+    for (i = 0; i < keys->n; i++) {
+        part[1].data = (const unsigned char *) keys->key[i].id;
+        part[1].len = strlen(keys->key[i].id);
+
+        mac = dm_mac_new(keys->key[i].key);
+        rc = mac == NULL ? DM_ERROR : dm_mac_parts(mac, part, 2, out);
+        dm_mac_free(mac);
+
+        if (rc != DM_OK) {
+            return DM_ERROR;
+        }
+
+        memcpy(&one, out, sizeof(one));
+        *mark ^= one;
+    }
+
+    return DM_OK;
 }
 
 
@@ -254,12 +289,8 @@ dm_sealer_init(dm_sealer_t *sealer, const dm_keys_t *keys)
 
     sealer->n = keys->n;
     sealer->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    sealer->seal = EVP_CIPHER_CTX_new();
 
-    if (sealer->cipher == NULL || sealer->seal == NULL
-        || !EVP_EncryptInit_ex2(sealer->seal, sealer->cipher,
-                                keys->key[0].key, NULL, NULL))
-    {
+    if (sealer->cipher == NULL) {
         return DM_ERROR;
     }
 
@@ -268,9 +299,12 @@ dm_sealer_init(dm_sealer_t *sealer, const dm_keys_t *keys)
         sealer->id[i].len = strlen(keys->key[i].id);
         memcpy(sealer->id_text[i], keys->key[i].id, sealer->id[i].len);
 
+        sealer->seal[i] = EVP_CIPHER_CTX_new();
         sealer->open[i] = EVP_CIPHER_CTX_new();
 
-        if (sealer->open[i] == NULL
+        if (sealer->seal[i] == NULL || sealer->open[i] == NULL
+            || !EVP_EncryptInit_ex2(sealer->seal[i], sealer->cipher,
+                                    keys->key[i].key, NULL, NULL)
             || !EVP_DecryptInit_ex2(sealer->open[i], sealer->cipher,
                                     keys->key[i].key, NULL, NULL))
         {
@@ -292,12 +326,50 @@ dm_sealer_free(dm_sealer_t *sealer)
     }
 
     for (i = 0; i < DM_KEYS; i++) {
+        EVP_CIPHER_CTX_free(sealer->seal[i]);
         EVP_CIPHER_CTX_free(sealer->open[i]);
     }
 
-    EVP_CIPHER_CTX_free(sealer->seal);
     EVP_CIPHER_free(sealer->cipher);
     free(sealer);
+}
+
+
+int
+dm_sealer_use(dm_sealer_t *sealer, dm_str_t id)
+{
+    unsigned  i;
+
+    i = dm_sealer_find(sealer, id);
+
+    if (i == sealer->n) {
+        return DM_DECLINED;
+    }
+
+    sealer->used = i;
+
+    return DM_OK;
+}
+
+
+dm_str_t
+dm_sealer_key(const dm_sealer_t *sealer)
+{
+    return sealer->id[sealer->used];
+}
+
+
+int
+dm_sealed_key(dm_str_t sealed, dm_str_t *id)
+{
+    if (sealed.len < 1 || sealed.len < (size_t) sealed.data[0] + 1) {
+        return DM_INVALID;
+    }
+
+    id->data = sealed.data + 1;
+    id->len = sealed.data[0];
+
+    return DM_OK;
 }
 
 
@@ -306,17 +378,17 @@ dm_sealer_seal(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
     dm_str_t plain, unsigned char *out, size_t *outlen)
 {
     int              rest;
-    size_t           id_len;
+    dm_str_t         id;
     unsigned char   *iv, *p;
     EVP_CIPHER_CTX  *ctx;
 
-    ctx = sealer->seal;
-    id_len = sealer->id[0].len;
+    ctx = sealer->seal[sealer->used];
+    id = dm_sealer_key(sealer);
 
-    out[0] = (unsigned char) id_len;
-    memcpy(out + 1, sealer->id[0].data, id_len);
+    out[0] = (unsigned char) id.len;
+    memcpy(out + 1, id.data, id.len);
 
-    iv = out + 1 + id_len;
+    iv = out + 1 + id.len;
     p = iv + DM_SEAL_IV;
 
     /* a random IV may be used 2^32 times under one key: more than any store */
@@ -350,27 +422,27 @@ dm_sealer_open(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
     int                   rest;
     size_t                head, len;
     dm_str_t              id;
+    unsigned              i;
     unsigned char         tag[DM_SEAL_TAG], *p;
     EVP_CIPHER_CTX       *ctx;
     const unsigned char  *iv;
 
-    if (sealed.len < 1) {
+    if (dm_sealed_key(sealed, &id) != DM_OK) {
         return DM_INVALID;
     }
 
-    id.data = sealed.data + 1;
-    id.len = sealed.data[0];
     head = 1 + id.len + DM_SEAL_IV;
 
     if (sealed.len < head + DM_SEAL_TAG) {
         return DM_INVALID;
     }
 
-    ctx = dm_sealer_find(sealer, id);
-    if (ctx == NULL) {
+    i = dm_sealer_find(sealer, id);
+    if (i == sealer->n) {
         return DM_INVALID;
     }
 
+    ctx = sealer->open[i];
     iv = sealed.data + 1 + id.len;
     len = sealed.len - head - DM_SEAL_TAG;
     memcpy(tag, sealed.data + head + len, DM_SEAL_TAG);
@@ -404,18 +476,19 @@ dm_sealer_open(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
 }
 
 
-static EVP_CIPHER_CTX *
-dm_sealer_find(dm_sealer_t *sealer, dm_str_t id)
+/* its index, or n */
+static unsigned
+dm_sealer_find(const dm_sealer_t *sealer, dm_str_t id)
 {
     unsigned  i;
 
     for (i = 0; i < sealer->n; i++) {
         if (dm_str_eq(sealer->id[i], id)) {
-            return sealer->open[i];
+            break;
         }
     }
 
-    return NULL;
+    return i;
 }
 
 

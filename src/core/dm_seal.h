@@ -24,7 +24,7 @@ typedef struct {
     unsigned char  key[DM_KEY_SIZE];
 } dm_key_t;
 
-/* the first seals, each opens */
+/* each opens; the first seals, or in a store is what rekey brings it to */
 typedef struct {
     unsigned  n;
     dm_key_t  key[DM_KEYS];
@@ -42,6 +42,12 @@ int dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err);
 
 void dm_keys_wipe(dm_keys_t *keys);
 
+/*
+ * A number by which sets of keys differ, whatever the order of their keys, and
+ * that tells nothing of them: it may be seen by others.  DM_OK or DM_ERROR.
+ */
+int dm_keys_mark(const dm_keys_t *keys, uint64_t *mark);
+
 
 /* NULL if OpenSSL fails; the sealer keeps its own copy of the keys */
 dm_sealer_t *dm_sealer_new(const dm_keys_t *keys, dm_err_t *err);
@@ -50,8 +56,23 @@ dm_sealer_t *dm_sealer_new(const dm_keys_t *keys, dm_err_t *err);
 void dm_sealer_free(dm_sealer_t *sealer);
 
 /*
- * Seals plain under the first key, bound to the n parts of ad in order.
- * out has room for plain.len + DM_SEAL_OVERHEAD.  DM_OK or DM_ERROR.
+ * From now on the key of that id seals; it is the first before.  DM_OK, or
+ * DM_DECLINED: it is not here.
+ */
+int dm_sealer_use(dm_sealer_t *sealer, dm_str_t id);
+
+/* the id of the key that seals, as long as the sealer is there */
+dm_str_t dm_sealer_key(const dm_sealer_t *sealer);
+
+/*
+ * The id of the key that sealed it, as it says itself.  DM_OK, or DM_INVALID:
+ * it is too short.
+ */
+int dm_sealed_key(dm_str_t sealed, dm_str_t *id);
+
+/*
+ * Seals plain, bound to the n parts of ad in order.  out has room for
+ * plain.len + DM_SEAL_OVERHEAD.  DM_OK or DM_ERROR.
  */
 int dm_sealer_seal(dm_sealer_t *sealer, const dm_str_t *ad, size_t n,
     dm_str_t plain, unsigned char *out, size_t *outlen);

@@ -29,7 +29,8 @@ static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
 static int dm_store_parse_meta(dm_store_t *store, unsigned char *record,
     size_t len, dm_err_t *err);
 static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
-    unsigned char *record, dm_err_t *err);
+    unsigned char *record, char *key_id, dm_err_t *err);
+static int dm_store_tell_keys(dm_store_t *store, dm_err_t *err);
 
 
 int
@@ -99,6 +100,11 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
         goto failed;
     }
 
+    if (dm_store_mark(keys, &store->mark) != DM_OK) {
+        dm_err_set(err, "OpenSSL makes no HMAC");
+        goto failed;
+    }
+
     if (store->path == NULL || store->data == NULL
         || mdb_env_create(&store->env) != 0
         || mdb_env_set_maxdbs(store->env, DM_DB_N) != 0
@@ -115,6 +121,21 @@ failed:
     dm_store_close(store);
 
     return NULL;
+}
+
+
+int
+dm_store_mark(const dm_keys_t *keys, off_t *mark)
+{
+    uint64_t  n;
+
+    if (dm_keys_mark(keys, &n) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    *mark = DM_STORE_MARKS + (off_t) (n % (uint64_t) DM_STORE_MARKS_N);
+
+    return DM_OK;
 }
 
 
@@ -233,7 +254,40 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
         return dm_store_fail(store, rc, "cannot be opened", err);
     }
 
-    return dm_store_identify(store, err);
+    rc = dm_store_identify(store, err);
+
+    if (rc != DM_OK || mode == DM_STORE_PEEK) {
+        return rc;
+    }
+
+    return dm_store_tell_keys(store, err);
+}
+
+
+/*
+ * A read lock on an octet far behind the data, by whose place a rekey sees
+ * which keys this process has.  It is there before meta is read: whoever has
+ * read a store sealed with one key was to be seen when it got the other.
+ */
+static int
+dm_store_tell_keys(dm_store_t *store, dm_err_t *err)
+{
+    int           fd, rc;
+    struct flock  lock;
+
+    memset(&lock, 0, sizeof(struct flock));
+    lock.l_type = F_RDLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = store->mark;
+    lock.l_len = 1;
+
+    rc = mdb_env_get_fd(store->env, &fd);
+
+    if (rc == 0 && fcntl(fd, F_SETLK, &lock) == -1) {
+        rc = errno;
+    }
+
+    return rc == 0 ? DM_OK : dm_store_fail(store, rc, "cannot be locked", err);
 }
 
 
@@ -668,7 +722,7 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
     meta.accounts = dm_wire_get(&w, 8);
     meta.lacks_sha256 = dm_wire_get(&w, 8);
 
-    rc = dm_store_prove(store, &w, record, err);
+    rc = dm_store_prove(store, &w, record, meta.key_id, err);
     if (rc != DM_OK) {
         return rc;
     }
@@ -687,28 +741,25 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
 }
 
 
-/* w stands on the sealed part */
+/* w stands on the sealed part; what is written from now on has that key too */
 static int
 dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
-    dm_err_t *err)
+    char *key_id, dm_err_t *err)
 {
     int            rc;
     size_t         len;
-    dm_str_t       ad[DM_STORE_META_BOUND], sealed, key_id;
-    dm_wire_t      head;
+    dm_str_t       ad[DM_STORE_META_BOUND], sealed, id;
     unsigned char  plain[DM_STORE_META_MAX];
 
-    head = *w;
-    key_id = dm_wire_get_str(&head, 1);
+    sealed.data = w->pos;
+    sealed.len = (size_t) (w->last - w->pos);
 
-    if (head.bad) {
+    if (w->bad || dm_sealed_key(sealed, &id) != DM_OK) {
         dm_err_set(err, "store \"%s\" is damaged: its meta record is cut "
                    "short", store->path);
         return DM_ERROR;
     }
 
-    sealed.data = w->pos;
-    sealed.len = (size_t) (w->last - w->pos);
     dm_store_bind_meta(ad, record, (size_t) (w->pos - record));
 
     rc = dm_sealer_open(store->sealer, ad, DM_STORE_META_BOUND, sealed, plain,
@@ -717,19 +768,22 @@ dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
     switch (rc) {
 
     case DM_OK:
+        (void) dm_sealer_use(store->sealer, id);
+        memcpy(key_id, id.data, id.len);
+        key_id[id.len] = '\0';
         return DM_OK;
 
     case DM_INVALID:
         dm_err_set(err, "store \"%s\" was sealed with key \"%.*s\", which is "
-                   "not in the key file", store->path, (int) key_id.len,
-                   (const char *) key_id.data);
+                   "not in the key file", store->path, (int) id.len,
+                   (const char *) id.data);
         return DM_INVALID;
 
     case DM_DECLINED:
         dm_err_set(err, "key \"%.*s\" of the key file does not open store "
                    "\"%s\": it is another key of that id, or the store was "
-                   "changed by somebody without the key", (int) key_id.len,
-                   (const char *) key_id.data, store->path);
+                   "changed by somebody without the key", (int) id.len,
+                   (const char *) id.data, store->path);
         return DM_INVALID;
 
     default:

@@ -25,6 +25,7 @@ typedef struct {
     uint64_t       accounts;
     uint64_t       lacks_sha256;    /* have an HA1, but none for SHA-256 */
     uint64_t       map_size;        /* octets */
+    char           key_id[DM_KEY_ID_MAX + 1];   /* of the key that seals */
 } dm_store_meta_t;
 
 

@@ -7,6 +7,9 @@
  * while another grows would cut off what that one has committed.  So a writer
  * holds an flock() on the data file while it opens the environment, and from
  * before it looks at the size until its transaction ends.
+ *
+ * Who has it open, other than to peek, holds a fcntl() read lock on an octet
+ * of the data file, by whose place a rekey sees which keys that process has.
  */
 
 #ifndef DM_STORE_INTERNAL_H
@@ -22,6 +25,10 @@
 #define DM_STORE_DATA     "data.mdb"
 #define DM_STORE_LOCK     "lock.mdb"
 #define DM_STORE_READERS  1024
+
+/* the octets that are locked for keys, behind any data */
+#define DM_STORE_MARKS    ((off_t) 1 << 62)
+#define DM_STORE_MARKS_N  ((off_t) 1 << 61)
 
 
 typedef enum {
@@ -64,6 +71,8 @@ struct dm_store_s {
     uint64_t          reserve;              /* octets, dm_store_reserve() */
     unsigned          changed;              /* in the write transaction */
 
+    off_t             mark;                 /* of the keys it was opened with */
+
     dm_store_meta_t   meta;
     dm_store_meta_t   before;               /* the write transaction */
     unsigned char     realm[DM_REALM_MAX];  /* what meta.realm points into */
@@ -87,6 +96,9 @@ typedef struct {
  */
 dm_store_t *dm_store_new(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
+
+/* what a process locks that has the store open with these keys */
+int dm_store_mark(const dm_keys_t *keys, off_t *mark);
 
 /* path "/" file, to be freed; NULL */
 char *dm_store_join(const char *path, const char *file);

@@ -32,15 +32,10 @@ static int dm_store_unclaim_keys(dm_store_t *store,
     const dm_store_keys_t *keys, unsigned claimed, dm_err_t *err);
 static int dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
     const dm_store_keys_t *keep, dm_err_t *err);
-static int dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
-    dm_str_t value, dm_err_t *err);
 static int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
     dm_err_t *err);
 static int dm_store_visit(dm_store_t *store, MDB_cursor *cursor,
     const dm_store_fn_t *call, dm_err_t *err);
-static int dm_store_step(dm_store_t *store, MDB_cursor *cursor,
-    unsigned char *name, size_t *name_len, unsigned char *record, size_t *len,
-    dm_err_t *err);
 static int dm_store_is_behind(const MDB_val *key, const unsigned char *name,
     size_t len);
 
@@ -593,7 +588,7 @@ dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
 }
 
 
-static int
+int
 dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
     dm_str_t value, dm_err_t *err)
 {
@@ -707,12 +702,7 @@ dm_store_visit(dm_store_t *store, MDB_cursor *cursor,
 }
 
 
-/*
- * To the account behind the one of that name; an empty name is before the
- * first.  It is searched anew each time, so that fn may change or delete what
- * it is called for.
- */
-static int
+int
 dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
     size_t *name_len, unsigned char *record, size_t *len, dm_err_t *err)
 {

@@ -11,6 +11,33 @@
 
 #define DM_STORE_MAP_SIZE  ((uint64_t) 16 << 30)
 
+/* of LMDB's keys, whoever wrote them */
+#define DM_STORE_NAME_MAX  511
+
+/* how much dm_store_reseal() seals anew, and looks at, in one call */
+#define DM_RESEAL_OCTETS   (256 * 1024)
+#define DM_RESEAL_RECORDS  1000
+
+/* dm_store_unaware() names no more */
+#define DM_STORE_PIDS      16
+
+
+/* how far dm_store_reseal() has come; all 0 at the start */
+typedef struct {
+    size_t         len;
+    unsigned char  name[DM_STORE_NAME_MAX]; /* of the last record */
+    uint64_t       seen;
+    uint64_t       resealed;
+    uint64_t       closed;                  /* do not open, and stay so */
+} dm_reseal_t;
+
+
+/* who has a store open */
+typedef struct {
+    unsigned       n;
+    pid_t          pid[DM_STORE_PIDS];      /* 0: of another container */
+} dm_store_pids_t;
+
 
 /*
  * Makes a new environment at path, which must not exist (its parent must).
@@ -84,6 +111,39 @@ int dm_store_check(dm_store_t *store,
     int (*fn)(const dm_account_t *account, void *data),
     void (*damage)(const dm_err_t *what, void *data), void *data,
     uint64_t *damages, dm_err_t *err);
+
+/*
+ * The key that seals.  It is that of the meta record, whatever the order of
+ * the key file: all writers see it change at one moment, and none can bring
+ * the old one back, for each reads meta when its transaction begins.
+ *
+ * From this write transaction on it is the key of that id, which must be in
+ * the key file.  Records that are there keep the one that sealed them.  DM_OK
+ * or DM_ERROR.
+ */
+int dm_store_use_key(dm_store_t *store, const char *id, dm_err_t *err);
+
+/*
+ * In the write transaction, seals the next records with the key that seals;
+ * nothing else of them changes.  bad is called for each that does not open.
+ * DM_OK: there are more; DM_DECLINED: that were all; DM_ERROR.
+ */
+int dm_store_reseal(dm_store_t *store, dm_reseal_t *at,
+    void (*bad)(const dm_err_t *why, void *data), void *data, dm_err_t *err);
+
+/*
+ * Counts the records that another key sealed, or of which that cannot be said.
+ * DM_OK or DM_ERROR.
+ */
+int dm_store_count_others(dm_store_t *store, uint64_t *n, dm_err_t *err);
+
+/*
+ * The other processes that have the store open and have neither both keys nor
+ * keys->key[0] alone.  pids->n is 0 if there are none, else how many there are
+ * at least.  DM_OK or DM_ERROR.
+ */
+int dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
+    dm_store_pids_t *pids, dm_err_t *err);
 
 /*
  * Makes a new store at path, which must not exist (its parent must): a copy

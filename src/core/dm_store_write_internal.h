@@ -11,10 +11,6 @@
 /* name, userhashes, PSK identities, certificate keys */
 #define DM_STORE_KEYS  (1 + DM_NALGORITHMS + DM_PSKS + DM_CERT_KEYS)
 
-/* of LMDB's keys, whoever wrote them */
-#define DM_STORE_NAME_MAX  511
-
-
 /* what an account is found by, beside its id */
 typedef struct {
     unsigned         n;
@@ -42,6 +38,19 @@ int dm_store_has_key(const dm_store_keys_t *keys, dm_store_db_t db,
 int dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
     dm_str_t *value, dm_err_t *err);
 
+
+/* writes an entry, or replaces it.  DM_OK or DM_ERROR */
+int dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
+    dm_str_t value, dm_err_t *err);
+
+/*
+ * To the record behind the one of that name[DM_STORE_NAME_MAX]; an empty name
+ * is before the first.  It is searched anew each time, so that who walks may
+ * change or delete what is there.  A record longer than DM_RECORD_MAX has *len
+ * 0.  DM_OK, DM_DECLINED: that was the last one, or DM_ERROR.
+ */
+int dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
+    size_t *name_len, unsigned char *record, size_t *len, dm_err_t *err);
 
 /*
  * Calls build for a new directory beside path, closed to all others, and

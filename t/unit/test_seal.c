@@ -283,6 +283,85 @@ test_two_keys(void **state)
 
 
 static void
+test_use(void **state)
+{
+    size_t          len, outlen;
+    dm_str_t        id;
+    dm_sealer_t    *sealer;
+    unsigned char   sealed[4 + DM_SEAL_OVERHEAD];
+
+    (void) state;
+
+    sealer = make_sealer("new", "old");
+    assert_true(dm_str_eq(dm_sealer_key(sealer), str("new")));
+    assert_int_equal(dm_sealer_use(sealer, str("none")), DM_DECLINED);
+    assert_int_equal(dm_sealer_use(sealer, str("")), DM_DECLINED);
+    assert_true(dm_str_eq(dm_sealer_key(sealer), str("new")));
+
+    assert_int_equal(dm_sealer_use(sealer, str("old")), DM_OK);
+    assert_true(dm_str_eq(dm_sealer_key(sealer), str("old")));
+    assert_int_equal(dm_sealer_seal(sealer, NULL, 0, str("text"), sealed,
+                                    &len),
+                     DM_OK);
+    assert_int_equal(dm_sealed_key((dm_str_t) { sealed, len }, &id), DM_OK);
+    assert_true(dm_str_eq(id, str("old")));
+    dm_sealer_free(sealer);
+
+    /* it is that key which did it, and not only its id */
+
+    sealer = make_sealer("old", NULL);
+    assert_int_equal(dm_sealer_open(sealer, NULL, 0,
+                                    (dm_str_t) { sealed, len }, sealed,
+                                    &outlen),
+                     DM_OK);
+    assert_memory_equal(sealed, "text", 4);
+    dm_sealer_free(sealer);
+
+    assert_int_equal(dm_sealed_key(str(""), &id), DM_INVALID);
+    assert_int_equal(dm_sealed_key(str("\3ab"), &id), DM_INVALID);
+}
+
+
+static uint64_t
+mark(const char *first, const char *second)
+{
+    uint64_t   n;
+    dm_keys_t  keys;
+
+    keys = make_keys(first, second);
+    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
+
+    return n;
+}
+
+
+static void
+test_mark(void **state)
+{
+    uint64_t   n;
+    dm_keys_t  keys;
+
+    (void) state;
+
+    assert_true(mark("new", "old") == mark("old", "new"));
+    assert_true(mark("new", "old") != mark("new", NULL));
+    assert_true(mark("new", "old") != mark("old", NULL));
+    assert_true(mark("new", NULL) != mark("old", NULL));
+
+    /* the same key with another id, the same id with another key */
+
+    keys = make_keys("new", NULL);
+    keys.key[0].id[0] = 'm';
+    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
+    assert_true(n != mark("new", NULL));
+    keys = make_keys("new", NULL);
+    keys.key[0].key[31] ^= 1;
+    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
+    assert_true(n != mark("new", NULL));
+}
+
+
+static void
 test_no_key(void **state)
 {
     dm_err_t   err;
@@ -451,6 +530,8 @@ main(void)
         cmocka_unit_test(test_tampering),
         cmocka_unit_test(test_associated_data),
         cmocka_unit_test(test_two_keys),
+        cmocka_unit_test(test_use),
+        cmocka_unit_test(test_mark),
         cmocka_unit_test(test_no_key),
         cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_bad_key_file),
