@@ -57,6 +57,7 @@ my %options = (
     check => [],
     backup => [],
     restore => [],
+    rekey => [qw/ prepare finish /],
     provision => [qw/ format psk-identity cert private-key server-id
         server-uri server-name /],
 );

@@ -194,6 +194,7 @@ all('200 upstream', 'after refused reloads');
 # a reload with what is right, also while requests come
 
 my ($lost, $answered, %pids) = (0, 0);
+my $persistent = persistent(8080);
 
 foreach my $reload (1 .. 3) {
     my %old = map { $_ => 1 } workers($t);
@@ -202,7 +203,7 @@ foreach my $reload (1 .. 3) {
     $t->reload();
 
     for (1 .. 1000) {
-        my $r = persistent($get);
+        my $r = $persistent->($get);
         verdict($t, $r, 8081) eq '200 upstream' ? $answered++ : $lost++;
         $pids{header($r, 'X-Pid')} = 1;
 
@@ -507,28 +508,6 @@ sub all_soon {
     }
 
     all($expected, $name, $request);
-}
-
-# A request on a connection that stays open.  When nginx has closed it before
-# it could see the request, the client may send it again (RFC 7230, 6.3.1).
-{
-    my ($client, $used);
-
-    sub persistent {
-        my ($request) = @_;
-        my ($r);
-
-        if ($used) {
-            $r = $client->request($request);
-            return $r if defined $r || $client->error() eq 'timeout';
-        }
-
-        $client = keepalive(8080);
-        $r = $client->request($request);
-        $used = ($r // '') =~ /^Connection: keep-alive\r$/m;
-
-        return $r;
-    }
 }
 
 sub refused_reload {

@@ -31,7 +31,7 @@ our @EXPORT_OK = qw/
     store account dm_account
     upstream upstream_log upstream_count upstream_clear
     request basic challenges digest rspauth psk sessions
-    https keepalive s_client run_command
+    https keepalive persistent s_client run_command
     header status
     nginx_t conf_error
     log_lines denied handshake_failures
@@ -369,6 +369,31 @@ sub keepalive {
     my ($port, %o) = @_;
 
     return Test::DmSec::Client->new(port($port), %o);
+}
+
+
+# persistent(PORT): a sub that takes a request and returns the response, on a
+# connection that stays open.  When nginx has closed it before it could see the
+# request, the client may send it again (RFC 7230, 6.3.1).
+sub persistent {
+    my ($port) = @_;
+    my ($client, $used);
+
+    return sub {
+        my ($request) = @_;
+        my ($r);
+
+        if ($used) {
+            $r = $client->request($request);
+            return $r if defined $r || $client->error() eq 'timeout';
+        }
+
+        $client = keepalive($port);
+        $r = $client->request($request);
+        $used = ($r // '') =~ /^Connection: keep-alive\r$/m;
+
+        return $r;
+    };
 }
 
 
