@@ -223,6 +223,11 @@ is_deeply([map { / verb=rekey id="-" store="\Q$store\E" (.*)$/ }
     refused('rekey --finish', '1 accounts are not sealed with key "d2"',
         'damaged: not finished');
 
+    is_deeply([@{json('--store ' . damaged_copy() . ' del two', 'a copy: del')}
+        {qw/ result id /}], ['deleted', 'two'], 'damaged: can be deleted');
+    like(run("--store $d/copy rekey")->{out}, qr/^sealed 0 of 2 accounts /,
+        'damaged: and then it goes on');
+
     patch("$d/damaged/data.mdb", 'two-in-the-fielD', 'two-in-the-field');
     is(json('rekey', 'mended')->{resealed}, 1, 'mended: sealed');
     done('rekey --finish', '', 'mended: finished');
@@ -350,6 +355,11 @@ sub patch {
     }
 
     close $fh or die "$path: $!\n";
+}
+
+sub damaged_copy {
+    system("cp -a $d/damaged $d/copy") == 0 or die "cp: $?\n";
+    return "$d/copy";
 }
 
 sub background {

@@ -32,8 +32,6 @@ static int dm_store_unclaim_keys(dm_store_t *store,
     const dm_store_keys_t *keys, unsigned claimed, dm_err_t *err);
 static int dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
     const dm_store_keys_t *keep, dm_err_t *err);
-static int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
-    dm_err_t *err);
 static int dm_store_visit(dm_store_t *store, MDB_cursor *cursor,
     const dm_store_fn_t *call, dm_err_t *err);
 static int dm_store_is_behind(const MDB_val *key, const unsigned char *name,
@@ -228,6 +226,11 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
     unsigned char  record[DM_RECORD_MAX];
 
     rc = dm_store_load_old(store, id, record, &len, &old, err);
+
+    if (rc == DM_ERROR && dm_store_has(store, id, err) == DM_OK) {
+        return dm_store_purge(store, id, err);
+    }
+
     if (rc != DM_OK) {
         return rc;
     }
@@ -609,7 +612,7 @@ dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
 }
 
 
-static int
+int
 dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
     dm_err_t *err)
 {

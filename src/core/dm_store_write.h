@@ -83,7 +83,10 @@ int dm_store_has(dm_store_t *store, dm_str_t id, dm_err_t *err);
 int dm_store_put(dm_store_t *store, const dm_account_t *account,
     dm_err_t *err);
 
-/* DM_OK, DM_DECLINED: no such account, DM_ERROR */
+/*
+ * Deletes an account, also one whose record does not open.  DM_OK,
+ * DM_DECLINED: no such account, DM_ERROR.
+ */
 int dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err);
 
 /*

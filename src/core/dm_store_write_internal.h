@@ -43,6 +43,16 @@ int dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
 int dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,
     dm_str_t value, dm_err_t *err);
 
+/* removes an entry that is there.  DM_OK or DM_ERROR */
+int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
+    dm_err_t *err);
+
+/*
+ * Removes an account that is there and cannot be opened, and all entries that
+ * lead to it; counts anew.  DM_OK or DM_ERROR.
+ */
+int dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err);
+
 /*
  * To the record behind the one of that name[DM_STORE_NAME_MAX]; an empty name
  * is before the first.  It is searched anew each time, so that who walks may

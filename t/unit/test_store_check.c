@@ -283,6 +283,72 @@ test_lacks_counter(void **state)
 
 
 static void
+del(const char *id)
+{
+    dm_err_t     err;
+    dm_store_t  *store;
+
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+
+    if (dm_store_del(store, str(id), &err) != DM_OK) {
+        fail_msg("%s", err.text);
+    }
+
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+    dm_store_close(store);
+}
+
+
+/* what check tells to do: the account goes, with all that leads to it */
+static void
+test_del_damaged(void **state)
+{
+    size_t          len;
+    dm_store_t     *store;
+    unsigned char   record[DM_RECORD_MAX], big[DM_RECORD_MAX + 1];
+
+    filled(state);
+    store = open_store(DM_STORE_WRITE);
+    put_md5(store, "C", "carol");
+    put_md5(store, "D", "dora");
+    dm_store_close(store);
+
+    len = peer_into("account", "C", record);
+    record[len - 1] ^= 1;
+    forge("account", str("C"), (dm_str_t) { record, len });
+    check(3, 1);
+
+    del("C");
+    check(3, 0);
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_meta(store)->accounts, 3);
+    assert_int_equal(dm_store_meta(store)->lacks_sha256, 1);
+    put_alone(store, "E", "carol");
+    dm_store_close(store);
+    check(4, 0);
+
+    /* with entries in each index; another damage stays what it is */
+
+    memset(big, 'x', sizeof(big));
+    forge("account", str("A"), (dm_str_t) { big, sizeof(big) });
+    forge("account", str("D"), (dm_str_t) { record, 0 });
+    del("A");
+    check(2, 1);
+    said_so(0, "account \"D\"");
+    del("D");
+    check(2, 0);
+
+    store = open_store(DM_STORE_READ);
+    assert_int_equal(lookup(store, DM_BY_PSK, "psk a"), DM_DECLINED);
+    assert_int_equal(lookup(store, DM_BY_NAME, "alice"), DM_DECLINED);
+    assert_int_equal(lookup(store, DM_BY_NAME, "carol"), DM_OK);
+    assert_int_equal(lookup(store, DM_BY_NAME, "bob"), DM_OK);
+    dm_store_close(store);
+}
+
+
+static void
 test_cut_short(void **state)
 {
     dm_err_t     err;
@@ -363,6 +429,7 @@ main(void)
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_userhash),
         cmocka_unit_test(test_lacks_counter),
+        cmocka_unit_test(test_del_damaged),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test_setup(test_reserve, fresh)
     };
