@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for a worker that dies inside the zone's lock while it looks a nonce
-# up, makes room for one, or uses a count up: the others go on, and no count
-# that was used up looks as if it had not been.
+# Tests for a worker that stands still or dies inside the zone's lock while it
+# looks a nonce up, makes room for one, or uses a count up: the others wait, or
+# go on, and no count that was used up looks as if it had not been.
 
 ###############################################################################
 
@@ -27,7 +27,7 @@ use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     NONCES => 1500,                 # the zone holds about 900
-    ANYWHERE => FULL ? 100 : 2,     # times that one dies at random
+    ANYWHERE => FULL ? 50 : 1,      # times that one dies at random
     STEPS => 400,                   # instructions after a place, at most
 };
 
@@ -42,7 +42,8 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
-    ->has_daemon('gdb')->has_daemon('timeout')->plan(11)->todo_alerts();
+    ->has_daemon('gdb')->has_daemon('timeout')
+    ->plan(FULL ? 17 : 12)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -102,12 +103,26 @@ my (@accepted, @lost, %count, $nonce);
 fill(NONCES);
 cmp_ok(page()->{cells_evicted}{nonces}, '>', 0, 'the zone is full');
 
+# A worker stands there while another gets the same count: one of them may
+# accept it.
+
+my @stands = FULL ? @places : $places[1];
+
+SKIP: {
+    skip('one worker', scalar @stands) if workers($t) == 1;
+
+    is(twice(@$_), '200 401', "one waits for the other: $_->[1]")
+        foreach @stands;
+}
+
 # It dies where the function begins, and in places that nobody chose.
 
-try(@$_, 0) foreach @places;
+my @deaths = FULL ? @places : @places[1, 3 .. 5];
+
+try(@$_, 0) foreach @deaths;
 try(@{ $places[rand @places] }, 1 + int rand STEPS) foreach 1 .. ANYWHERE;
 
-my $tries = @places + ANYWHERE;
+my $tries = @deaths + ANYWHERE;
 
 is($count{not_killed}, undef, 'each died where it should');
 is($count{no_successor}, undef, 'each has a successor');
@@ -115,7 +130,7 @@ is($count{known}, $tries, 'a nonce goes on each time');
 is($count{new}, $tries, 'a device logs in each time');
 
 my $locked = () = $t->read_file('error.log') =~ /zone "dm_sec" was locked/g;
-cmp_ok($locked, '>=', @places, 'they did die in the lock');
+cmp_ok($locked, '>=', @deaths, 'they did die in the lock');
 
 # nothing that was accepted is accepted again; what the dead had is at most
 # accepted once
@@ -202,59 +217,106 @@ sub fill {
         });
 }
 
+# a nonce that is new or known
+sub some_nonce {
+    my ($kind) = @_;
+    my ($n) = fresh();
+
+    $kind eq 'new' || go_on(next_of($n)) or die "no nonce\n";
+
+    return $n;
+}
+
+# what becomes of a count that two workers get at the same time
+sub twice {
+    my ($kind, $function) = @_;
+    my ($raw, $gdb, @clients, @responses);
+
+    $raw = next_of(some_nonce($kind));
+    $gdb = stand_in($function, '-ex', 'shell sleep 0.5', '-ex', 'detach');
+
+    push @clients, keepalive(8080);
+    $clients[0]->send($raw);
+    reached($gdb);
+
+    # this one cannot take the connection
+
+    kill 'CONT', @{ $gdb->{others} };
+    push @clients, keepalive(8080);
+    $clients[1]->send($raw);
+
+    @responses = map { $_->response() } @clients;
+    $_->close() foreach @clients;
+    close $gdb->{out};
+
+    push @accepted, $raw if grep { status($_) == 200 } @responses;
+
+    return join ' ', sort map { status($_) } @responses;
+}
+
 # One worker dies over a request with a new nonce or a known one; then that
 # which was there goes on, and a device logs in.
 sub try {
     my ($kind, $function, $steps) = @_;
-    my ($known, $victim, $raw);
+    my ($known, $raw, $gdb, $client);
 
-    $known = fresh();
-    go_on(next_of($known)) or return;
+    $known = some_nonce('known');
+    $raw = next_of(some_nonce($kind));
 
-    $victim = fresh();
-    $kind eq 'new' || go_on(next_of($victim)) or return;
+    $gdb = stand_in($function, $steps ? ('-ex', "stepi $steps") : (),
+        '-ex', 'kill');
 
-    $raw = next_of($victim);
-    die_in($function, $steps, $raw);
+    $client = keepalive(8080);
+    $client->send($raw);
+    reached($gdb) or $count{not_killed}++;
+
+    close $gdb->{out};
+    $client->close();
+
+    kill 'CONT', @{ $gdb->{others} };
+
+    $count{no_successor}++
+        if !wait_for(5, sub { !grep { $_ == $gdb->{pid} } workers($t) });
+
     push @lost, $raw, $raw;
 
     $count{known}++ if go_on(next_of($known));
     $count{new}++ if go_on(next_of(fresh()));
 }
 
-# A worker gets the request, and is killed so many instructions after the
-# function's beginning.  The others stand still meanwhile, so that it gets it.
-sub die_in {
-    my ($function, $steps, $raw) = @_;
+# gdb waits for a worker at the function's beginning, and goes on with the
+# commands; the others stand still, so that this one gets the next request.
+sub stand_in {
+    my ($function, @commands) = @_;
     my ($pid, @others) = workers($t);
-    my ($out, $client, $reached);
+    my ($out);
 
     kill 'STOP', @others;
 
     open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw/ timeout 30 gdb
         -batch -nx -p /, $pid, '-ex', "break $function", '-ex', 'echo ready\n',
-        '-ex', 'continue', $steps ? ('-ex', "stepi $steps") : (),
-        '-ex', 'kill') or die "Can't start gdb: $!\n";
+        '-ex', 'continue', '-ex', 'echo reached\n', @commands)
+        or die "Can't start gdb: $!\n";
 
     while (my $line = <$out>) {
         last if $line =~ /^ready/;
     }
 
-    $client = keepalive(8080);
-    $client->send($raw);
+    return { pid => $pid, others => \@others, out => $out,
+        function => $function };
+}
 
-    while (my $line = <$out>) {
-        $reached = 1 if $line =~ /hit Breakpoint .*\b$function\b/;
+# waits until the worker is there; false where it is somewhere else
+sub reached {
+    my ($gdb) = @_;
+    my ($hit);
+
+    while (my $line = readline $gdb->{out}) {
+        $hit = 1 if $line =~ /hit Breakpoint .*\b$gdb->{function}\b/;
+        last if $line =~ /^reached/;
     }
 
-    close $out;
-    $client->close();
-
-    kill 'CONT', @others;
-
-    $count{not_killed}++ if !$reached;
-    $count{no_successor}++
-        if !wait_for(5, sub { !grep { $_ == $pid } workers($t) });
+    return $hit;
 }
 
 ###############################################################################
