@@ -9,7 +9,7 @@
 #define NGX_DM_SEC_LOCKOUT_DURATION  300000
 #define NGX_DM_SEC_LOCKOUT_MAX       65535      /* attempts that fit a cell */
 
-#define NGX_DM_SEC_OVERFLOW_PERIOD   60         /* s between warnings */
+#define NGX_DM_SEC_OVERFLOW_PERIOD   60000      /* ms between warnings */
 
 
 /* a counter's place and what it will say */
@@ -437,15 +437,15 @@ ngx_dm_sec_lockout_is_unknown(const dm_cell_t *cell)
 static void
 ngx_dm_sec_lockout_overflow(ngx_http_request_t *r, ngx_dm_sec_shared_t *sh)
 {
-    static time_t  said;
+    static ngx_msec_t  said;
 
     (void) ngx_atomic_fetch_add(&sh->lockout_overflow, 1);
 
-    if (ngx_time() - said < NGX_DM_SEC_OVERFLOW_PERIOD) {
+    if (said && ngx_current_msec - said < NGX_DM_SEC_OVERFLOW_PERIOD) {
         return;
     }
 
-    said = ngx_time();
+    said = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dm_sec: no room for a failure counter, %uA so far: "

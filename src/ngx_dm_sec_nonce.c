@@ -4,7 +4,7 @@
 #include "ngx_dm_sec_zone.h"
 
 
-#define NGX_DM_SEC_EVICTED_PERIOD  60           /* s between warnings */
+#define NGX_DM_SEC_EVICTED_PERIOD  60000        /* ms between warnings */
 
 /* in a cell: the account that the nonce belongs to, and, aligned, its counts */
 #define NGX_DM_SEC_COUNTS          (DM_CELL_DATA - sizeof(dm_nonce_counts_t))
@@ -253,13 +253,13 @@ static void
 ngx_dm_sec_nonce_warn(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     uint64_t evicted)
 {
-    static time_t  said;
+    static ngx_msec_t  said;
 
-    if (ngx_time() - said < NGX_DM_SEC_EVICTED_PERIOD) {
+    if (said && ngx_current_msec - said < NGX_DM_SEC_EVICTED_PERIOD) {
         return;
     }
 
-    said = ngx_time();
+    said = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dm_sec: no room for all nonces in use, %uL were dropped so "

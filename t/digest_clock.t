@@ -36,7 +36,7 @@ my ($faketime) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 
 plan(skip_all => 'no libfaketime') unless $faketime;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(32);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(34);
 my $d = $t->testdir();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
@@ -150,7 +150,10 @@ clock(HOUR);
 is(fill(NONCES), 0, 'as many logins as there is no room for');
 
 my $evicted = page()->{cells_evicted}{nonces};
+my $warned = warned();
+
 cmp_ok($evicted, '>', 0, 'some were evicted');
+cmp_ok($warned, '>', 0, 'and that is said');
 
 clock(-HOUR);
 is(replays(), '', 'back: no replay is accepted of what was evicted');
@@ -160,6 +163,7 @@ is(go_on(fresh()), 200, 'back: logs in');
 
 is(fill(NONCES), 0, 'back: as many logins again');
 cmp_ok(page()->{cells_evicted}{nonces}, '>', $evicted, 'back: some evicted');
+cmp_ok(warned(), '>', $warned, 'back: and that is said');
 is(replays(), '', 'back: no replay is accepted of these');
 
 $session = fresh();
@@ -210,6 +214,11 @@ sub ask {
 
 sub page {
     return decode_json(http_content(http_get('/status')));
+}
+
+# of evicted nonces
+sub warned {
+    return scalar(my @lines = log_lines($t, qr/no room for all nonces/, 0));
 }
 
 # a nonce and its count
