@@ -36,8 +36,11 @@ static ngx_uint_t ngx_dm_sec_is_identity(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_dm_sec_is_replaced(ngx_http_request_t *r,
     ngx_table_elt_t *h);
-static ngx_uint_t ngx_dm_sec_is_authorization(ngx_table_elt_t *h);
+static ngx_uint_t ngx_dm_sec_is_authorization(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
 static ngx_uint_t ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx);
+static ngx_uint_t ngx_dm_sec_count_headers(ngx_http_request_t *r,
+    ngx_dm_sec_drop_pt drop);
 static ngx_int_t ngx_dm_sec_filter_headers(ngx_http_request_t *r,
     ngx_dm_sec_drop_pt drop, ngx_array_t *dropped, ngx_uint_t room);
 static ngx_int_t ngx_dm_sec_restore_authorization(ngx_http_request_t *r);
@@ -122,10 +125,8 @@ static ngx_http_get_variable_pt  ngx_dm_sec_stock_remote_user;
 ngx_int_t
 ngx_dm_sec_identity_scrub(ngx_http_request_t *r)
 {
-    ngx_uint_t         i, forged;
+    ngx_uint_t         forged;
     ngx_array_t       *scrubbed;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
     ngx_dm_sec_ctx_t  *ctx;
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
@@ -134,24 +135,7 @@ ngx_dm_sec_identity_scrub(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    forged = 0;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        forged += ngx_dm_sec_is_identity(r, &h[i]);
-    }
+    forged = ngx_dm_sec_count_headers(r, ngx_dm_sec_is_identity);
 
     if (forged == 0) {
         return NGX_OK;
@@ -230,13 +214,13 @@ ngx_dm_sec_is_replaced(ngx_http_request_t *r, ngx_table_elt_t *h)
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
     return !dlcf->pass_authorization
-           && ngx_dm_sec_is_authorization(h)
+           && ngx_dm_sec_is_authorization(r, h)
            && ngx_dm_sec_consumed(ngx_dm_sec_get_ctx(r, 0));
 }
 
 
 static ngx_uint_t
-ngx_dm_sec_is_authorization(ngx_table_elt_t *h)
+ngx_dm_sec_is_authorization(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
     return h->key.len == sizeof("Authorization") - 1
            && ngx_strncasecmp(h->key.data, (u_char *) "Authorization",
@@ -251,6 +235,37 @@ ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx)
 {
     return (ctx->basic_done && ctx->basic.outcome != NGX_DM_SEC_ABSENT)
            || (ctx->digest_read && ctx->digest.outcome != NGX_DM_SEC_ABSENT);
+}
+
+
+/* the number of the headers that are to go */
+static ngx_uint_t
+ngx_dm_sec_count_headers(ngx_http_request_t *r, ngx_dm_sec_drop_pt drop)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        n += drop(r, &h[i]);
+    }
+
+    return n;
 }
 
 
@@ -342,9 +357,13 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
     /* from here on these headers are ours */
     ctx->scrub_done = 1;
 
-    if (ngx_dm_sec_filter_headers(r, ngx_dm_sec_is_replaced, NULL,
-                                  NGX_DM_SEC_H_MAX + 1)
-        != NGX_OK)
+    /* the list of a subrequest is its own only when it was rebuilt */
+
+    if ((r != r->main
+         || ngx_dm_sec_count_headers(r, ngx_dm_sec_is_replaced))
+        && ngx_dm_sec_filter_headers(r, ngx_dm_sec_is_replaced, NULL,
+                                     NGX_DM_SEC_H_MAX + 1)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -394,24 +413,14 @@ ngx_dm_sec_restore(ngx_http_request_t *r, ngx_array_t *scrubbed)
 }
 
 
-/*
- * A location before an internal redirect may have taken it out of the list,
- * which filter_headers() left in one part.
- */
+/* a location before an internal redirect may have taken it out */
 static ngx_int_t
 ngx_dm_sec_restore_authorization(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; i < part->nelts; i++) {
-        if (ngx_dm_sec_is_authorization(&h[i])) {
-            return NGX_OK;
-        }
+    if (ngx_dm_sec_count_headers(r, ngx_dm_sec_is_authorization)) {
+        return NGX_OK;
     }
 
     h = ngx_list_push(&r->headers_in.headers);
