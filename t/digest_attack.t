@@ -14,7 +14,7 @@ use strict;
 use Test::More;
 
 use JSON::PP qw/ decode_json /;
-use List::Util qw/ shuffle sum0 /;
+use List::Util qw/ shuffle /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
@@ -22,6 +22,7 @@ use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst together /;
+use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
 
@@ -39,7 +40,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/)
-    ->plan(22);
+    ->plan(20);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -105,10 +106,10 @@ my $workers = workers($t);
 # What was accepted is sent again, in another order, to all workers: several
 # accounts, all algorithms, many nonces with many counts each.
 
-my @recorded = answers(RECORDED / COUNTS);
+my @recorded = requests(RECORDED / COUNTS);
 my %seen = replies(@recorded);
 
-is_deeply($seen{status}, { 200 => RECORDED }, 'each count is accepted');
+is_deeply($seen{outcome}, { 200 => RECORDED }, 'each count is accepted');
 is(upstream_count($t, 8081), RECORDED, 'and all come to the upstream');
 
 figure('%d requests accepted in %.1f s, by %d workers', RECORDED,
@@ -121,25 +122,25 @@ my $before = page();
 my $denied = page()->{denied};
 $denied->{$_} -= $before->{denied}{$_} foreach keys %$denied;
 
-is_deeply($seen{status}, { 401 => RECORDED }, 'replays: none is accepted');
-is($seen{stale}, RECORDED, 'replays: each is stale');
+is_deeply($seen{outcome}, { stale => RECORDED }, 'replays: each is stale');
 is($denied->{replay} + $denied->{stale_nonce}, RECORDED, 'replays: reason');
 is(upstream_count($t, 8081), RECORDED, 'replays: upstream not contacted');
 is(scalar keys %{ $seen{worker} }, $workers, 'replays: all workers saw some');
 
 figure('%d replays in %.1f s, by %d workers: %s; reason replay %d, '
     . 'stale_nonce %d', RECORDED, $seen{seconds},
-    scalar keys %{ $seen{worker} }, counts($seen{status}),
+    scalar keys %{ $seen{worker} }, counts($seen{outcome}),
     @{$denied}{qw/ replay stale_nonce /});
 
 # the same count with another cnonce is the same count
 
-my $challenge = fresh();
-my %answer = (user => 'device1', password => 'pw1', uri => '/again');
+my $challenge = session(1)->{challenge};
+my %answer = (user => 'device1', password => 'pw1', uri => '/');
 
-is(status(ask('/again', digest($challenge, %answer, cnonce => 'a'))), 200,
-    'a count');
-is(status(ask('/again', digest($challenge, %answer, cnonce => 'b'))), 401,
+is(outcome(http(request('GET', '/', 'Connection: close',
+    digest($challenge, %answer, cnonce => 'a')))), 200, 'a count');
+is(outcome(http(request('GET', '/', 'Connection: close',
+    digest($challenge, %answer, cnonce => 'b')))), 'stale',
     'the same with another cnonce');
 
 ###############################################################################
@@ -150,20 +151,20 @@ is(status(ask('/again', digest($challenge, %answer, cnonce => 'b'))), 401,
 my (%first, %again, %worker);
 
 foreach my $round (1 .. ROUNDS) {
-    my $challenge = fresh();
-    my @requests = map { answer($challenge, $round % 5, "/window/$round", $_) }
-        shuffle 1 .. 128;
-    my @responses = together($t, 8080, @requests);
+    my $session = session($round % 5);
+    my @requests = shuffle map { $session->next_request() } 1 .. 128;
 
-    $first{status($_)}++ foreach @responses;
-    $worker{header($_, 'X-Worker') // '-'}++ foreach @responses;
-    $again{status($_)}++ foreach together($t, 8080, shuffle @requests);
+    foreach my $response (together($t, 8080, @requests)) {
+        $first{outcome($response)}++;
+        $worker{header($response, 'X-Worker') // '-'}++;
+    }
+
+    $again{outcome($_)}++ foreach together($t, 8080, shuffle @requests);
 }
 
 is_deeply(\%first, { 200 => 128 * ROUNDS }, '128 counts at once');
-is_deeply(\%again, { 401 => 128 * ROUNDS }, '128 counts again');
+is_deeply(\%again, { stale => 128 * ROUNDS }, '128 counts again');
 is(scalar(keys %worker), $workers, '128 counts: all workers saw some');
-is(once(qr{^/window/}), 128 * ROUNDS, '128 counts: once each');
 
 figure('128 counts at once, %d times: %s; again: %s', ROUNDS,
     counts(\%first), counts(\%again));
@@ -173,14 +174,15 @@ figure('128 counts at once, %d times: %s; again: %s', ROUNDS,
 %first = ();
 
 foreach my $round (1 .. ROUNDS) {
-    my $request = answer(fresh(), $round % 5, "/one/$round", 1);
-    $first{join ',', sort map { status($_) }
+    my $request = session($round % 5)->next_request();
+
+    $first{join ',', sort map { outcome($_) }
         together($t, 8080, ($request) x 64)}++;
 }
 
-is_deeply(\%first, { join(',', 200, (401) x 63) => ROUNDS },
+is_deeply(\%first, { join(',', 200, ('stale') x 63) => ROUNDS },
     'one count 64 times at once: one is accepted');
-is(once(qr{^/one/}), ROUNDS, 'one count: once at the upstream');
+is_deeply([ upstream_repeated($t, 8081) ], [], 'none came there twice');
 
 figure('one count 64 times at once, %d times: 1 accepted of 64 in each',
     ROUNDS) if keys %first == 1;
@@ -190,17 +192,17 @@ figure('one count 64 times at once, %d times: 1 accepted of 64 in each',
 # A flood of requests without credentials and with made-up ones: nothing is
 # kept of it, and a device goes on, and logs in.
 
-my ($nc, %device) = (1);
+my %device;
+my $device = session(0);
 
-$challenge = fresh();
-$device{status(device('flood', 1))}++;
+go_on();
 
 $before = page();
 %seen = flood(FLOOD);
 
 my $after = page();
 
-is_deeply($seen{status}, { 401 => FLOOD }, 'flood: each is refused');
+is_deeply($seen{outcome}, { 401 => FLOOD }, 'flood: each is refused');
 is_deeply($after->{cells_used}, $before->{cells_used}, 'flood: cells used');
 is_deeply($after->{cells_evicted}, $before->{cells_evicted},
     'flood: cells evicted');
@@ -209,14 +211,14 @@ is($after->{denied}{no_credentials} - $before->{denied}{no_credentials}
     FLOOD, 'flood: reasons');
 is_deeply([ keys %device ], [ 200 ], 'flood: a device goes on meanwhile');
 
-$challenge = fresh();
-is(status(device('login', 1)), 200, 'flood: a device logs in after it');
-
 figure('flood of %d requests in %.1f s: %s; a device meanwhile: %s; '
     . 'cells used before %s, after %s; evicted before %s, after %s', FLOOD,
-    $seen{seconds}, counts($seen{status}), counts(\%device),
+    $seen{seconds}, counts($seen{outcome}), counts(\%device),
     map { cells($_) } $before->{cells_used}, $after->{cells_used},
     $before->{cells_evicted}, $after->{cells_evicted});
+
+$device = session(0);
+is(go_on(), 200, 'flood: a device logs in after it');
 
 is(join("\n", grep { !/dm_sec: (?:denied|\d+ more lines)/ }
     log_lines($t, qr/\[(?:warn|error|crit|emerg)\]/, 0)), '',
@@ -224,123 +226,91 @@ is(join("\n", grep { !/dm_sec: (?:denied|\d+ more lines)/ }
 
 ###############################################################################
 
-# a challenge that nobody has answered, of any algorithm
-sub fresh {
-    my (@challenges) = challenges(ask('/'));
-
-    return $challenges[rand @challenges];
-}
-
-sub ask {
-    my ($uri, @lines) = @_;
-    my ($client) = keepalive(8080);
-    my ($response) = $client->request(request('GET', $uri, @lines));
-
-    $client->close();
-
-    return $response;
-}
-
 sub page {
     return decode_json(http_content(http_get('/status')));
 }
 
-# the request by which an account answers it, with a URI of its own
-sub answer {
-    my ($challenge, $n, $uri, $nc) = @_;
-
-    return request('GET', "$uri/$nc", digest($challenge, user => "device$n",
-        password => "pw$n", uri => "$uri/$nc", nc => $nc));
+# of one of the accounts
+sub account_session {
+    return Test::DmSec::Session->new(user => "device$_[0]",
+        password => "pw$_[0]");
 }
 
-# requests with all counts of so many nonces, in any order
-sub answers {
+# of one of the accounts, with a challenge that nobody has answered
+sub session {
+    return account_session(@_)->renew(http_get('/'));
+}
+
+# all counts of so many nonces, in any order
+sub requests {
     my ($nonces) = @_;
-    my (@challenges, @requests);
+    my (@sessions);
 
-    burst(8080, sub { $nonces-- > 0 ? request('GET', '/') : undef },
-        sub { push @challenges, [ challenges($_[1]) ] });
+    burst(8080, sub { $nonces-- > 0 ? request('GET', '/') : undef }, sub {
+        push @sessions, account_session(@sessions % 5)->renew($_[1]);
+    });
 
-    foreach my $i (0 .. $#challenges) {
-        my ($n, $challenge) = ($i % 5, $challenges[$i][$i % 3]);
-
-        push @requests, map { answer($challenge, $n, "/$i", $_) } 1 .. COUNTS;
-    }
-
-    return shuffle @requests;
+    return shuffle map { my $s = $_; map { $s->next_request() } 1 .. COUNTS }
+        @sessions;
 }
 
-# What became of them: { status => {}, stale, worker => {}, seconds }.  Stale
-# is what is so in each of its challenges.
+# what became of them: { outcome => {}, worker => {}, seconds }
 sub replies {
     my (@requests) = @_;
-    my (%seen) = (stale => 0);
+    my (%seen);
 
     $seen{seconds} = burst(8080, sub { shift @requests }, sub {
-        note_reply(\%seen, $_[1]);
+        $seen{outcome}{outcome($_[1])}++;
+        $seen{worker}{header($_[1], 'X-Worker')}++;
     }, timeout => LIMIT);
 
     return %seen;
 }
 
-sub note_reply {
-    my ($seen, $response) = @_;
+# the device, with its next count
+sub go_on {
+    my ($outcome) = outcome(http($device->next_request('Connection: close')));
 
-    $seen->{status}{status($response)}++;
-    $seen->{worker}{header($response, 'X-Worker')}++;
-    $seen->{stale}++ if 3 == grep { ($_->{stale} // '') eq 'true' }
-        challenges($response);
-}
+    $device{$outcome}++;
 
-# the number of URIs that the upstream saw once, and none that it saw twice
-sub once {
-    my ($pattern) = @_;
-    my (%times);
-
-    $times{$_->{uri}}++ foreach grep { $_->{uri} =~ $pattern }
-        upstream_log($t, 8081);
-
-    return (grep { $_ > 1 } values %times) ? 'some twice' : scalar keys %times;
-}
-
-sub device {
-    my ($uri, $nc) = @_;
-
-    return ask("/$uri", digest($challenge, user => 'device0',
-        password => 'pw0', uri => "/$uri", nc => $nc));
+    return $outcome;
 }
 
 # half of them without credentials, the others with made-up ones: names that
 # are there and that are not, nonces of ours and of somebody else
 sub flood {
     my ($requests) = @_;
-    my ($plain, $ours, $i, %seen) = (request('GET', '/'), $challenge->{nonce});
+    my ($plain, $ours, $sent, $answered, %seen);
 
-    $i = 0;
+    $plain = request('GET', '/');
+    $ours = $challenge->{nonce};
+    $sent = $answered = 0;
 
     my $next = sub {
-        return if $i == $requests;
-        return $plain if $i++ % 2;
+        return if $sent == $requests;
+        return $plain if $sent++ % 2;
 
-        my $nonce = $i % 4 == 1 ? $ours : sprintf '%064d', $i;
-        my $name = $i % 3 ? "nobody$i" : 'device' . $i % 5;
+        my $nonce = $sent % 4 == 1 ? $ours : sprintf '%064d', $sent;
+        my $name = $sent % 3 ? "nobody$sent" : 'device' . $sent % 5;
 
         return "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Digest "
             . "username=\"$name\", realm=\"dm.example\", nonce=\"$nonce\", "
             . 'uri="/", algorithm=SHA-256, qop=auth, nc=00000001, '
-            . "cnonce=\"$i\", response=\"" . ('0' x 64) . "\"\r\n\r\n";
+            . "cnonce=\"$sent\", response=\"" . ('0' x 64) . "\"\r\n\r\n";
     };
 
-    my $answered = 0;
+    # a whole look at each response would take most of the time
 
-    $seen{seconds} = burst(8080, $next, sub {
-        my ($status) = $_[1] =~ /^HTTP\S+ (\d+)/;
+    my $each = sub {
+        $seen{outcome}{substr $_[1], 9, 3}++;
 
-        $seen{status}{$status}++;
-        ($ours) = $_[1] =~ /nonce="([^"]+)/ if ++$answered % 16 == 0;
-        $device{status(device('flood', ++$nc))}++
-            if $answered % (FLOOD / 100) == 0;
-    }, timeout => LIMIT);
+        if (++$answered % (FLOOD / 100) == 0) {
+            ($ours) = map { $_->{nonce} } challenges($_[1]);
+            go_on();
+        }
+    };
+
+    $seen{seconds} = burst(8080, $next, $each, timeout => LIMIT);
 
     return %seen;
 }

@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst /;
+use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
 
@@ -198,18 +199,8 @@ sub clock {
 
 # what nginx takes the time for
 sub date {
-    return Time::Piece->strptime(header(ask(request('GET', '/')), 'Date'),
+    return Time::Piece->strptime(header(http_get('/'), 'Date'),
         '%a, %d %b %Y %T GMT')->epoch();
-}
-
-sub ask {
-    my ($raw) = @_;
-    my ($client) = keepalive(8080);
-    my ($response) = $client->request($raw);
-
-    $client->close();
-
-    return $response;
 }
 
 sub page {
@@ -221,36 +212,32 @@ sub warned {
     return scalar(my @lines = log_lines($t, qr/no room for all nonces/, 0));
 }
 
-# a nonce and its count
+sub session {
+    return Test::DmSec::Session->new(user => 'alice', password => 'right');
+}
+
+# with a challenge that nobody has answered
 sub fresh {
-    my ($challenge) = challenges(ask(request('GET', '/')));
-
-    return { challenge => $challenge, nc => 0 };
+    return session()->renew(http_get('/'));
 }
 
-sub next_of {
-    my ($s) = @_;
-
-    return request('GET', '/', digest($s->{challenge}, user => 'alice',
-        password => 'right', nc => ++$s->{nc}));
-}
-
-# what becomes of the next request: the status, or "stale"
+# what becomes of the next request of a session
 sub go_on {
-    my ($s) = @_;
-    my ($raw) = next_of($s);
+    my ($session) = @_;
+    my ($request) = $session->next_request('Connection: close');
 
-    return answer($raw, ask($raw));
+    return answer($request, http($request));
 }
 
+# the outcome, and where it is accepted it is one to be sent again
 sub answer {
-    my ($raw, $response) = @_;
-    my ($challenge) = challenges($response);
+    my ($request, $response) = @_;
+    my ($outcome) = outcome($response);
 
-    push @accepted, $raw if status($response) == 200;
+    push @accepted, $request =~ s/^Connection: close\r\n//mr
+        if $outcome eq '200';
 
-    return $challenge && ($challenge->{stale} // '') eq 'true' ? 'stale'
-        : status($response);
+    return $outcome;
 }
 
 # So many logins, each with a nonce of its own; a device tries three times.
@@ -260,23 +247,24 @@ sub fill {
     my ($failed, @due) = (0);
 
     my $next = sub {
-        my $s = shift @due // ($n-- > 0 ? { tries => 0 } : return);
+        my $d = shift @due // ($n-- > 0
+            ? { session => session(), tries => 0 } : return);
 
-        return [ $s->{challenge} ? next_of($s) : request('GET', '/'), $s ];
+        return [ $d->{session}->next_request(), $d ];
     };
 
     my $each = sub {
-        my ($raw, $s) = @{ $_[0] };
+        my ($request, $d) = @{ $_[0] };
 
-        return if answer($raw, $_[1]) eq '200';
+        return if answer($request, $_[1]) eq '200';
 
-        if ($s->{tries}++ == 3) {
+        if ($d->{tries}++ == 3) {
             $failed++;
             return;
         }
 
-        @{$s}{qw/ challenge nc /} = ((challenges($_[1]))[0], 0);
-        push @due, $s;
+        $d->{session}->renew($_[1]);
+        push @due, $d;
     };
 
     burst(8080, $next, $each);
@@ -290,8 +278,8 @@ sub replays {
     my (%other);
 
     burst(8080, sub { shift @replays }, sub {
-        my $answer = answer(@_);
-        $other{$answer}++ if $answer ne 'stale';
+        my $outcome = outcome($_[1]);
+        $other{$outcome}++ if $outcome ne 'stale';
     });
 
     return join ', ', map { "$_ x $other{$_}" } sort keys %other;

@@ -21,6 +21,7 @@ use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst /;
 use Test::DmSec::Fleet qw/ device fleet /;
+use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
 
@@ -97,8 +98,8 @@ $t->run();
 
 my $start = time();
 
-# Each device has a nonce of its own and goes on with it as long as it can: its
-# number, the challenge, the count, and how often in a row that was stale.
+# Each device has a nonce of its own, and goes on with it as long as it can: a
+# session, and how often in a row it was stale.
 
 my (@device, @turn, @due, @accepted, %trouble);
 my ($seconds, $stale, $first, $most) = (0, 0, 0, 0);
@@ -138,11 +139,10 @@ my %again;
 @accepted = shuffle @accepted;
 
 my $replays = burst(8080, sub { shift @accepted }, sub {
-    my $bad = 3 - grep { ($_->{stale} // '') eq 'true' } challenges($_[1]);
-    $again{status($_[1]) . ($bad ? ' not stale' : '')}++;
+    $again{outcome($_[1])}++;
 }, timeout => LIMIT);
 
-is_deeply(\%again, { 401 => DEVICES * REQUESTS }, 'replays: all are stale');
+is_deeply(\%again, { stale => DEVICES * REQUESTS }, 'replays: all are stale');
 is(upstream_count($t, 8081), DEVICES * REQUESTS,
     'replays: upstream not contacted');
 is_deeply(page()->{cells_evicted}, $page->{cells_evicted},
@@ -165,43 +165,38 @@ sub next_request {
 
     if (!$d) {
         my $n = shift @turn // return;
-        $d = $device[$n] ||= { number => $n, stale => 0 };
+        my (undef, $user, $password) = device($n);
+
+        $d = $device[$n] ||= { stale => 0, session =>
+            Test::DmSec::Session->new(user => $user,
+                password => $password) };
     }
 
-    return [ request('GET', '/'), $d ] if !$d->{challenge};
-
-    my (undef, $user, $password) = device($d->{number});
-    my $uri = "/$d->{number}/" . ++$d->{nc};
-
-    return [ request('GET', $uri, digest($d->{challenge}, user => $user,
-        password => $password, uri => $uri, nc => $d->{nc})), $d ];
+    return [ $d->{session}->next_request(), $d ];
 }
 
 sub next_step {
     my ($sent, $response) = @_;
     my ($request, $d) = @$sent;
-    my ($challenge) = challenges($response);
+    my ($outcome) = outcome($response);
 
-    if (status($response) == 200) {
+    if ($outcome eq '200') {
         push @accepted, $request;
-        $first++ if $d->{nc} == 1;
+        $first++ if $d->{session}{nc} == 1;
         $d->{stale} = 0;
         return;
     }
 
-    if (status($response) != 401
-        || $d->{challenge} && ($challenge->{stale} // '') ne 'true')
-    {
-        $trouble{status($response)}++;
+    if ($outcome eq 'stale') {
+        $stale++;
+        $most = max($most, ++$d->{stale});
+
+    } elsif ($d->{session}{challenge}) {
+        $trouble{$outcome}++;
         return;
     }
 
-    if ($d->{challenge}) {
-        $stale++;
-        $most = max($most, ++$d->{stale});
-    }
-
-    @{$d}{qw/ challenge nc /} = ($challenge, 0);
+    $d->{session}->renew($response);
     push @due, $d;
 }
 

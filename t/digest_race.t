@@ -19,6 +19,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst together /;
+use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
 
@@ -27,6 +28,7 @@ use constant FULL => $ENV{DM_SEC_FULL};
 use constant {
     SECONDS => FULL ? 60 : 2,
     STREAMS => 4,           # nonces at a time
+    LIFETIME => 0.5,        # of a nonce
     ROUNDS => FULL ? 30 : 3,
 };
 
@@ -34,7 +36,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/)
-    ->plan(9);
+    ->plan(8);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -92,36 +94,33 @@ my @workers = workers($t);
 # Some nonces at a time, each used on many connections at once, until one of
 # the answers is stale and has the next nonce.
 
-my ($end, %status, %again, @accepted) = (time() + SECONDS);
-my ($unlike, $nonces, $i) = (0, 0, 0);
-my @stream = map { { number => $_ } } 0 .. STREAMS - 1;
+my ($end, $nonces, $i, %outcome, %again, @accepted) = (time() + SECONDS, 0, 0);
+my @session = map { session($_) } 0 .. STREAMS - 1;
 
 burst(8080, \&next_request, \&next_answer, connections => 32, depth => 3,
     timeout => SECONDS + 30);
 
-is_deeply([ sort keys %status ], [ 200, 401 ], 'accepted or refused');
-is($unlike, 0, 'each refusal is stale');
+is_deeply([ sort keys %outcome ], [ 200, 'stale' ], 'accepted or stale');
 cmp_ok($nonces, '>', STREAMS * SECONDS, 'many nonces expired');
-is(once(), $status{200}, 'each count came to the upstream once');
+is(upstream_count($t, 8081), $outcome{200}, 'what was accepted came there');
 
 # all that was accepted, again: most of it is expired, the last may not be
 
-burst(8080, sub { shift @accepted }, sub { $again{status($_[1])}++ },
+burst(8080, sub { shift @accepted }, sub { $again{outcome($_[1])}++ },
     timeout => SECONDS + 30);
 
-is_deeply(\%again, { 401 => $status{200} }, 'and never again');
+is_deeply(\%again, { stale => $outcome{200} }, 'and never again');
 
 ###############################################################################
 
 # one nonce, 64 of its counts in the moment in which it expires
 
-my (%expiring, @bad);
+my (%expiring);
 
 foreach my $round (1 .. ROUNDS) {
-    my ($challenge) = challenges(ask(request('GET', '/')));
-    my $end = time() + 0.5;
-    my @requests = map { answer($challenge, 0, "/expiring/$round", $_) }
-        1 .. 64;
+    my $session = session(0);
+    my $end = time() + LIFETIME;
+    my @requests = map { $session->next_request() } 1 .. 64;
 
     # the first half is there before, so that there is something to remove
 
@@ -129,90 +128,55 @@ foreach my $round (1 .. ROUNDS) {
 
     sleep($end - time() - 0.02 + rand 0.03) if $end > time();
 
-    foreach my $response (together($t, 8080, shuffle @requests)) {
-        $expiring{status($response)}++;
-        push @bad, $response if status($response) != 200
-            && !(status($response) == 401 && is_stale($response));
-    }
+    $expiring{outcome($_)}++ foreach together($t, 8080, shuffle @requests);
 }
 
-is(scalar @bad, 0, 'expiring: each answer is 200, or 401 and stale')
-    or diag($bad[0]);
-cmp_ok($expiring{401}, '>=', 32 * ROUNDS, 'expiring: what was used is refused');
-is(once(), upstream_count($t, 8081), 'expiring: each count came once');
+cmp_ok(delete $expiring{stale}, '>=', 32 * ROUNDS,
+    'expiring: what was used is stale');
+delete $expiring{200};
+is_deeply(\%expiring, {}, 'expiring: the rest is accepted, or stale too');
 
+is_deeply([ upstream_repeated($t, 8081) ], [], 'none came there twice');
 is_deeply([ sort(workers($t)) ], [ sort @workers ], 'no worker died');
 
-diag(sprintf '%d counts of %d nonces of %d ms, accepted %d, stale %d; '
-    . 'in the moment of expiry: %s', $i, $nonces, 500, @status{qw/ 200 401 /},
-    join ', ', map { "$_ x $expiring{$_}" } sort keys %expiring) if FULL;
+diag(sprintf '%d counts of %d nonces that live 500 ms: %s', $i, $nonces,
+    join ', ', map { "$_ x $outcome{$_}" } sort keys %outcome) if FULL;
 
 ###############################################################################
 
-sub ask {
-    my ($request) = @_;
-    my ($client) = keepalive(8080);
-    my ($response) = $client->request($request);
+# with a challenge that nobody has answered
+sub session {
+    my ($n) = @_;
 
-    $client->close();
-
-    return $response;
+    return Test::DmSec::Session->new(user => "device$n",
+        password => "pw$n")->renew(http_get('/'));
 }
 
-sub answer {
-    my ($challenge, $n, $uri, $nc) = @_;
-
-    return request('GET', "$uri/$nc", digest($challenge, user => "device$n",
-        password => "pw$n", uri => "$uri/$nc", nc => $nc));
-}
-
-# of one stream after another
+# of one session after another
 sub next_request {
-    my ($s) = $stream[$i++ % STREAMS];
+    my ($s) = $session[$i % STREAMS];
 
     return if time() > $end;
 
-    $s->{challenge} ||= (challenges(ask(request('GET', '/'))))[0];
+    $i++;
 
-    return [ answer($s->{challenge}, $s->{number},
-        "/$s->{number}/" . ($s->{nonce} // 0), ++$s->{nc}), $s,
-        $s->{challenge} ];
+    return [ $s->next_request(), $s, $s->{challenge} ];
 }
 
 sub next_answer {
     my ($sent, $response) = @_;
     my ($request, $s, $challenge) = @$sent;
+    my ($outcome) = outcome($response);
 
-    $status{status($response)}++;
-
-    if (status($response) == 200) {
-        push @accepted, $request;
-        return;
-    }
-
-    $unlike++ if !is_stale($response);
+    $outcome{$outcome}++;
+    push @accepted, $request if $outcome eq '200';
 
     # the first that says so brings the nonce for all
 
-    if ($s->{challenge} == $challenge) {
-        ($s->{challenge}) = challenges($response);
-        $s->{nonce}++;
-        $s->{nc} = 0;
+    if ($outcome eq 'stale' && $s->{challenge} == $challenge) {
+        $s->renew($response);
         $nonces++;
     }
-}
-
-sub is_stale {
-    return ((challenges($_[0]))[0]->{stale} // '') eq 'true';
-}
-
-# the number of requests at the upstream if each has a URI of its own
-sub once {
-    my (%times);
-
-    $times{$_->{uri}}++ foreach upstream_log($t, 8081);
-
-    return (grep { $_ > 1 } values %times) ? 'some twice' : keys %times;
 }
 
 ###############################################################################

@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst /;
+use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
 
@@ -120,11 +121,11 @@ my @tried = map { tried($_) } 0 .. DEVICES - 1;
 my @accepted = shuffle map { $_->[1] } grep { $_->[0] eq '200' } @tried;
 my @lost = shuffle map { ($_->[1]) x 2 } grep { $_->[0] eq 'lost' } @tried;
 my $count = upstream_count($t, 8081);
-my ($replays, %again, %times) = (scalar @accepted);
+my ($replays, %again) = (scalar @accepted);
 
-burst(8080, sub { shift @accepted }, sub { $again{status($_[1])}++ });
+burst(8080, sub { shift @accepted }, sub { $again{outcome($_[1])}++ });
 
-is_deeply(\%again, { 401 => $replays }, 'replays: none is accepted');
+is_deeply(\%again, { stale => $replays }, 'replays: none is accepted');
 is(upstream_count($t, 8081), $count, 'replays: upstream not contacted');
 
 diag("$replays replays: ", counts(\%again), '; lost requests: ',
@@ -132,8 +133,7 @@ diag("$replays replays: ", counts(\%again), '; lost requests: ',
 
 burst(8080, sub { shift @lost }, sub { 1 });
 
-$times{$_->{uri}}++ foreach upstream_log($t, 8081);
-is(scalar(grep { $_ > 1 } values %times), 0, 'no count came there twice');
+is_deeply([ upstream_repeated($t, 8081) ], [], 'no count came there twice');
 
 is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
     '', 'no other alerts');
@@ -225,34 +225,25 @@ http {
 EOF_CONF
 }
 
-# Notes what became of each request: the answer (200, stale, lost, or what else
-# it was), the URI, the credentials.
+# Notes what became of each request of a session: the outcome, 200, stale or
+# lost, and the request in one line.
 sub device {
     my ($n) = @_;
-    my ($end, $challenge, $nonce, $nc) = (time() + LIMIT, undef, 0, 0);
+    my ($end, $session) = (time() + LIMIT, Test::DmSec::Session->new(
+        user => "device$n", password => "pw$n"));
 
     open my $fh, '>>', "$d/device-$n" or die "Can't open: $!\n";
     $fh->autoflush(1);
 
     until (-e "$d/stop" || time() > $end) {
-        my $uri = "/$n/$nonce/" . ++$nc;
-        my $credentials = $challenge ? digest($challenge,
-            user => "device$n", password => "pw$n", uri => $uri, nc => $nc)
-            : '';
-        my $client = keepalive(8080);
-        my $response = $client->request(request('GET', $uri,
-            'Connection: close', $credentials));
-        my ($new) = challenges($response);
-        my $answer = $new && ($new->{stale} // '') eq 'true' ? 'stale'
-            : status($response) || 'lost';
+        my $request = $session->next_request('Connection: close');
+        my $response = http($request);
+        my $outcome = outcome($response) || 'lost';
 
-        $client->close();
-        print {$fh} "$answer $uri $credentials\n" if $challenge;
+        $request =~ s/\r\n/\t/g;
+        print {$fh} "$outcome $request\n" if $session->{challenge};
 
-        if ($new) {
-            ($challenge, $nc) = ($new, 0);
-            $nonce++;
-        }
+        $session->renew($response) if status($response) == 401;
     }
 
     print {$fh} "ended\n";
@@ -264,12 +255,12 @@ sub lines {
     return -e "$d/device-$n" ? split(/\n/, $t->read_file("device-$n")) : ();
 }
 
-# [ answer, request ] of each
+# [ outcome, request ] of each, now for a connection that stays open
 sub tried {
     my ($n) = @_;
 
-    return map { /^(\S+) (\S+) (Authorization: .+)/
-        ? [ $1, request('GET', $2, $3) ] : () } lines($n);
+    return map { s/Connection: close\t//; s/\t/\r\n/g; [ split / /, $_, 2 ] }
+        grep { $_ ne 'ended' } lines($n);
 }
 
 ###############################################################################

@@ -23,13 +23,14 @@ use Test::DmSec::Message
 use Test::DmSec::PKI qw/ ca cert cert_info crl /;
 use Test::DmSec::Process qw/ run_command slurp wait_for /;
 use Test::DmSec::Upstream
-    qw/ upstream upstream_clear upstream_count upstream_log /;
+    qw/ upstream upstream_clear upstream_count upstream_log
+    upstream_repeated /;
 use Test::Nginx;
 
 our @EXPORT_OK = qw/
     ca cert cert_info crl
     store account dm_account
-    upstream upstream_log upstream_count upstream_clear
+    upstream upstream_log upstream_count upstream_clear upstream_repeated
     request basic challenges digest rspauth psk sessions
     https keepalive persistent s_client run_command
     header status

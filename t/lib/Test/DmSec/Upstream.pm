@@ -16,7 +16,9 @@ use Test::DmSec::Message qw/ fields /;
 use Test::DmSec::Process qw/ slurp /;
 use Test::Nginx;
 
-our @EXPORT_OK = qw/ upstream upstream_clear upstream_count upstream_log /;
+our @EXPORT_OK = qw/
+    upstream upstream_clear upstream_count upstream_log upstream_repeated
+/;
 
 
 my $json = JSON::PP->new()->canonical();
@@ -52,6 +54,18 @@ sub upstream_count {
     my ($t, $port) = @_;
 
     return slurp(upstream_file($t, $port)) =~ tr/\n//;
+}
+
+
+# the URIs that came more than once
+sub upstream_repeated {
+    my ($t, $port) = @_;
+    my (%times);
+
+    $times{$_}++
+        foreach slurp(upstream_file($t, $port)) =~ /"uri":"([^"]*)"/g;
+
+    return grep { $times{$_} > 1 } sort keys %times;
 }
 
 
