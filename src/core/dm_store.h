@@ -103,7 +103,8 @@ int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
 /*
  * A number that grows with each change that is committed, by whatever process:
  * what was looked up after it was asked for is still true while it is the
- * same.  Costs no transaction.  0: it cannot be told.
+ * same.  Costs no transaction.  0: it cannot be told, as of a store that must
+ * be opened again.
  */
 uint64_t dm_store_version(const dm_store_t *store);
 

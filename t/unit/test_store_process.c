@@ -254,6 +254,7 @@ run_cramped(child_t *self)
     must(lookup_large(store, 299) == DM_ERROR);
     must(strstr(found.err.text, "must be opened again") != NULL);
     must(dm_store_replaced(store) == 1);
+    must(dm_store_version(store) == 0);
     dm_store_tend(store);
     dm_store_close(store);
 
@@ -261,6 +262,7 @@ run_cramped(child_t *self)
     store = child_open(DM_STORE_READ);
     must(lookup_large(store, 299) == DM_OK);
     must(dm_store_replaced(store) == 0);
+    must(dm_store_version(store) > 0);
     dm_store_close(store);
     say(self);
 }
