@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)
-    ->has_daemon('curl')->plan(315);
+    ->has_daemon('curl')->plan(317);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -520,6 +520,11 @@ foreach my $user (qw/ alice nobody /) {
             password => 'secret', userhash => $userhash), $from);
         is(status($r), 429, "$user: locked, userhash $userhash");
     }
+
+    $r = get('/', digest(of('SHA-256', challenge('/')), user => $user,
+        password => 'secret', userhash => 1,
+        set => { username => uc sha256_hex("$user:dm.example") }), $from);
+    is(status($r), 429, "$user: locked, userhash in upper case");
 }
 
 # what is logged, and a real client

@@ -518,8 +518,18 @@ dm_digest_read_name(dm_digest_answer_t *answer,
         return rc;
     }
 
-    return dm_digest_read_hash(answer->name, answer->alg, "user name",
-                               answer->hash, err);
+    rc = dm_digest_read_hash(answer->name, answer->alg, "user name",
+                             answer->hash, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    /* each has one form, or each form would have failures of its own */
+
+    (void) dm_digest_hex(answer->alg, answer->hash,
+                         (unsigned char *) answer->name.data);
+
+    return DM_OK;
 }
 
 

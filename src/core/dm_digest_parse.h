@@ -14,7 +14,7 @@
 
 /* a client's answer to a challenge; strings are without quotes and escapes */
 typedef struct {
-    dm_str_t        name;               /* as it was sent: see userhash */
+    dm_str_t        name;               /* a userhash is in lower case */
     dm_str_t        realm;
     dm_str_t        nonce;
     dm_str_t        uri;

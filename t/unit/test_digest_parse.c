@@ -156,6 +156,10 @@ test_names(void **state)
     assert_int_equal(answer.hash[0], 0x01);
     assert_int_equal(answer.hash[15], 0xef);
 
+    assert_int_equal(parse("Digest username=0123456789ABCDEF0123456789abCdEf, "
+                           "userhash=true, " REST), DM_OK);
+    equals(answer.name, "0123456789abcdef0123456789abcdef");
+
     assert_int_equal(parse("Digest username*=UTF-8''u, username=u, " REST),
                      DM_INVALID);
     assert_int_equal(parse("Digest " REST), DM_INVALID);
