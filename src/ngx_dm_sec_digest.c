@@ -38,6 +38,7 @@ static void ngx_dm_sec_digest_read(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 static ngx_uint_t ngx_dm_sec_digest_is_target(ngx_http_request_t *r,
     dm_str_t uri);
+static dm_str_t ngx_dm_sec_digest_method(ngx_http_request_t *r);
 static ngx_uint_t ngx_dm_sec_digest_accepts(ngx_dm_sec_loc_conf_t *dlcf,
     dm_digest_answer_t *answer);
 static void ngx_dm_sec_digest_judge(ngx_http_request_t *r,
@@ -350,6 +351,20 @@ ngx_dm_sec_digest_is_target(ngx_http_request_t *r, dm_str_t uri)
 }
 
 
+/* as it was sent: an error_page and X-Accel-Redirect make a GET of a POST */
+static dm_str_t
+ngx_dm_sec_digest_method(ngx_http_request_t *r)
+{
+    u_char  *p, *last;
+
+    p = r->request_line.data;
+    last = ngx_strlchr(p, p + r->request_line.len, ' ');
+
+    return last ? (dm_str_t) { p, last - p }
+                : ngx_dm_sec_set_dm_str(r->method_name);
+}
+
+
 static ngx_uint_t
 ngx_dm_sec_digest_accepts(ngx_dm_sec_loc_conf_t *dlcf,
     dm_digest_answer_t *answer)
@@ -548,7 +563,7 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
     request.nc = answer->nc_text;
     request.cnonce = answer->cnonce;
     request.qop = answer->qop;
-    request.method = ngx_dm_sec_set_dm_str(r->method_name);
+    request.method = ngx_dm_sec_digest_method(r);
     request.uri = answer->uri;
     request.body = body;
 

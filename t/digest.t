@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)
-    ->has_daemon('curl')->plan(317);
+    ->has_daemon('curl')->plan(321);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -100,6 +100,12 @@ http {
 
         location @named {
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        # what comes to the page is a GET
+        location /refused {
+            error_page 403 /page;
+            return 403;
         }
 
         # judged there, and again here
@@ -454,6 +460,16 @@ is(verdict($t, $r, 8081), '401 no_credentials', 'and to one that does not');
 $r = login('SHA-256', uri => '/pass');
 like($r, qr/^Authorization: Digest /m, 'passed on where it is asked for');
 verdict($t, undef, 8081);
+
+foreach (1 .. 4) {
+    $c = of('SHA-256', challenge('/'));
+    verdict_of_challenge();
+
+    $r = http(request('POST', '/refused', 'X-Real-IP: 192.0.2.4',
+        'Connection: close', digest($c, user => 'alice',
+        password => 'secret', method => 'POST', uri => '/refused')));
+    is(verdict($t, $r, 8081), '403 upstream', "POST and an error_page $_");
+}
 
 # lockout: who has a nonce of the account is not locked out
 
