@@ -265,6 +265,7 @@ typedef struct {
     unsigned                      scrub_done:1;
     unsigned                      basic_done:1;
     unsigned                      digest_read:1;
+    unsigned                      body_whole:1;     /* it is all hashed */
     unsigned                      denied:1;         /* once, then for ever */
     unsigned                      let_in:1;         /* by "satisfy any" */
 } ngx_dm_sec_ctx_t;

@@ -76,6 +76,8 @@ ngx_dm_sec_body_read(ngx_http_request_t *r)
 static void
 ngx_dm_sec_body_done(ngx_http_request_t *r)
 {
+    ngx_dm_sec_get_ctx(r, 0)->body_whole = 1;
+
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
 }
@@ -109,6 +111,10 @@ ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 ngx_int_t
 ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash)
 {
+    if (!ctx->body_whole) {
+        return NGX_DECLINED;
+    }
+
     return EVP_DigestFinal_ex(ctx->body_hash, hash, NULL) == 1 ? NGX_OK
                                                                : NGX_ERROR;
 }

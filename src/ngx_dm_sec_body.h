@@ -23,7 +23,10 @@ ngx_int_t ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
  */
 ngx_int_t ngx_dm_sec_body_read(ngx_http_request_t *r);
 
-/* the hash of the body that was read, into hash; NGX_OK or NGX_ERROR */
+/*
+ * The hash of the body that was read, into hash.  NGX_OK; NGX_DECLINED: it did
+ * not come whole, and an error_page led here; NGX_ERROR.
+ */
 ngx_int_t ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash);
 
 

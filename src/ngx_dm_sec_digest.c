@@ -525,7 +525,15 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t  rc;
 
     if (ctx->body_hash) {
-        return ngx_dm_sec_body_finish(ctx, hash);
+        rc = ngx_dm_sec_body_finish(ctx, hash);
+
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "dm_sec: auth-int cannot be verified: the request's "
+                          "body could not be read to its end");
+        }
+
+        return rc == NGX_OK ? NGX_OK : NGX_ERROR;
     }
 
     rc = ngx_dm_sec_body_start(r, ctx, dm_digest_md(digest->answer.alg));

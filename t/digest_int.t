@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy socket_ssl/)
-    ->has_daemon('openssl')->has_daemon('curl')->plan(103);
+    ->has_daemon('openssl')->has_daemon('curl')->plan(106);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -93,6 +93,12 @@ http {
 
         location /group {
             dm_sec_groups nobody;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        # of its body not all has come
+        location /broken {
+            error_page 400 413 = @named;
             proxy_pass http://127.0.0.1:8081;
         }
 
@@ -269,6 +275,19 @@ $c->send(request('POST', '/', 'Content-Length: 100', answer('/', 'body'))
 $c->close();
 is(status(post('/', 'body')), 200, 'after one that went away');
 verdict($t, undef, 8081);
+
+# what came of a body is not the body
+
+foreach my $hashed ('', 'begin', 'x') {
+    $c = keepalive(8080);
+    $c->send(request('POST', '/broken', answer('/broken', $hashed,
+        from => '/'), 'Transfer-Encoding: chunked') . "5\r\nbegin\r\n");
+    select undef, undef, undef, 0.1;
+    $c->send("?\r\n");
+    is(verdict($t, $c->response(), 8081), '503 store_unavailable',
+        "malformed after \"begin\", the hash of \"$hashed\"");
+    $c->close();
+}
 
 # a body that another location's upstream took
 
