@@ -238,9 +238,18 @@ ngx_int_t
 ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
     ngx_str_t *key, dm_account_t **account)
 {
-    int                      rc;
-    dm_err_t                 err;
-    ngx_dm_sec_main_conf_t  *dmcf;
+    return ngx_dm_sec_store_find(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                                 r->connection->log, index, key, account);
+}
+
+
+ngx_int_t
+ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    dm_store_index_t index, ngx_str_t *key, dm_account_t **account)
+{
+    int       rc;
+    dm_err_t  err;
 
     static ngx_str_t  reason = ngx_string("store");
 
@@ -264,11 +273,8 @@ ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
         return NGX_DECLINED;
     }
 
-    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
-
     if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "dm_sec: %s",
-                      err.text);
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "dm_sec: %s", err.text);
     }
 
     return NGX_ERROR;
@@ -310,6 +316,13 @@ dm_str_t
 ngx_dm_sec_store_realm(void)
 {
     return dm_store_meta(ngx_dm_sec_worker.store)->realm;
+}
+
+
+const u_char *
+ngx_dm_sec_store_id(void)
+{
+    return dm_store_meta(ngx_dm_sec_worker.store)->id;
 }
 
 

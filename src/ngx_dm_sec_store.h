@@ -28,6 +28,10 @@ ngx_int_t ngx_dm_sec_store_lookup(ngx_http_request_t *r,
     dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
 void ngx_dm_sec_store_release(void);
 
+/* the same before there is a request */
+ngx_int_t ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
+
 /*
  * A number that is another one after each change of the store, and where it
  * was opened anew; 0: it cannot be told.
@@ -39,6 +43,9 @@ dm_str_t ngx_dm_sec_store_record(void);
 
 /* the realm that the HA1s of the open store hold */
 dm_str_t ngx_dm_sec_store_realm(void);
+
+/* the open store's id[DM_STORE_ID_SIZE] */
+const u_char *ngx_dm_sec_store_id(void);
 
 /* the state of the open store; NGX_OK, NGX_DECLINED: none is open */
 ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
