@@ -55,6 +55,7 @@ static ngx_conf_post_t  ngx_dm_sec_nonce_lifetime_post
 static ngx_conf_enum_t  ngx_dm_sec_methods[] = {
     { ngx_string("basic"), NGX_DM_SEC_BASIC },
     { ngx_string("digest"), NGX_DM_SEC_DIGEST },
+    { ngx_string("psk"), NGX_DM_SEC_PSK },
     { ngx_string("x509"), NGX_DM_SEC_X509 },
     { ngx_null_string, 0 }
 };
@@ -641,7 +642,8 @@ ngx_dm_sec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (method->name.len == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\": the methods are "
-                               "basic and x509, or \"off\" alone", &value[i]);
+                               "basic, digest, psk and x509, or \"off\" "
+                               "alone", &value[i]);
             return NGX_CONF_ERROR;
         }
 

@@ -20,6 +20,7 @@
 /* authentication methods, as bits, weakest first */
 #define NGX_DM_SEC_BASIC      0x01
 #define NGX_DM_SEC_DIGEST     0x02
+#define NGX_DM_SEC_PSK        0x04
 #define NGX_DM_SEC_X509       0x08
 
 #define NGX_DM_SEC_HTTP_AUTH  (NGX_DM_SEC_BASIC|NGX_DM_SEC_DIGEST)
@@ -74,6 +75,7 @@ typedef enum {
     NGX_DM_SEC_R_CERT_INVALID,
     NGX_DM_SEC_R_CERT_REVOKED,
     NGX_DM_SEC_R_CERT_UNBOUND,
+    NGX_DM_SEC_R_PSK_REQUIRED,
     NGX_DM_SEC_R_NO_CREDENTIALS,
     NGX_DM_SEC_R_BAD_CREDENTIALS,
     NGX_DM_SEC_R_STALE_NONCE,
@@ -188,7 +190,7 @@ typedef struct {
     ngx_array_t                   locations;        /* those inside it */
     ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
-    ngx_uint_t                    tls;              /* a policy, or x509 */
+    ngx_uint_t                    tls;              /* policy, x509, psk */
     ngx_uint_t                    listens;          /* with "ssl", somewhere */
 } ngx_dm_sec_srv_conf_t;
 
@@ -248,6 +250,8 @@ typedef struct {
 typedef struct {
     ngx_dm_sec_credential_t       basic;
     ngx_dm_sec_credential_t       digest;
+    ngx_dm_sec_credential_t       psk;
+    ngx_str_t                     psk_identity;     /* where verified */
     ngx_dm_sec_credential_t       x509;
     struct ngx_dm_sec_digest_s   *digest_request;   /* NULL: none to judge */
     EVP_MD_CTX                   *body_hash;        /* for auth-int */

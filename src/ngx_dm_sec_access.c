@@ -8,11 +8,9 @@
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
-
-
-#define NGX_DM_SEC_PRESENTED  3
 
 
 /* a method that the location accepts, and what it made of the request */
@@ -158,7 +156,7 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_str_t               value;
     ngx_uint_t              i, n;
     ngx_dm_sec_reason_e     reason;
-    ngx_dm_sec_presented_t  presented[NGX_DM_SEC_PRESENTED];
+    ngx_dm_sec_presented_t  presented[NGX_DM_SEC_METHODS];
 
     devid = ngx_dm_sec_devid_read(r, &value);
 
@@ -213,6 +211,17 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
         presented[n].method = NGX_DM_SEC_X509;
         presented[n++].cred = &ctx->x509;
+    }
+
+    /* what another location verified is nothing to this one */
+
+    ngx_str_null(&ctx->psk_identity);
+
+    if (dlcf->auth & NGX_DM_SEC_PSK) {
+        ngx_dm_sec_psk_verify(r, ctx);
+
+        presented[n].method = NGX_DM_SEC_PSK;
+        presented[n++].cred = &ctx->psk;
     }
 
     if (dlcf->auth & NGX_DM_SEC_DIGEST) {

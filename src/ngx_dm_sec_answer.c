@@ -6,6 +6,7 @@
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_x509.h"
 
@@ -54,6 +55,7 @@ static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
     { ngx_string("certificate_invalid"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("certificate_revoked"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("certificate_unbound"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("psk_required"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("no_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
     { ngx_string("bad_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_ERR },
     { ngx_string("stale_nonce"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
@@ -128,6 +130,10 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     } else if (ctx->denied_by->auth & NGX_DM_SEC_X509) {
         ngx_dm_sec_x509_claim(r, &claimed);
+    }
+
+    if (claimed.len == 0 && (ctx->denied_by->auth & NGX_DM_SEC_PSK)) {
+        ngx_dm_sec_psk_claim(r, &claimed);
     }
 
     (void) ngx_dm_sec_devid_read(r, &devid);

@@ -163,7 +163,7 @@ ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf)
     }
 
     dscf->on = (dscf->auth || policy);
-    dscf->tls = ((dscf->auth & NGX_DM_SEC_X509) || policy);
+    dscf->tls = ((dscf->auth & (NGX_DM_SEC_X509|NGX_DM_SEC_PSK)) || policy);
 }
 
 
@@ -222,6 +222,7 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 #endif
 
     if (ngx_dm_sec_handshake_init_server(cf, dscf) != NGX_OK
+        || ngx_dm_sec_policy_settle(cf, dscf) != NGX_OK
         || ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)
            != NGX_OK)
@@ -357,10 +358,15 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     if (!dscf->listens) {
 
-        if (dlcf->auth == NGX_DM_SEC_X509 && dlcf->plaintext_auth) {
+        if (dlcf->auth
+            && !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)
+            && dlcf->plaintext_auth)
+        {
             ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
-                                "\"dm_sec_auth x509\" needs TLS, and the "
-                                "server has no \"listen ... ssl\"");
+                                "\"dm_sec_auth %s\" needs TLS, and the "
+                                "server has no \"listen ... ssl\"",
+                                (dlcf->auth & NGX_DM_SEC_X509) ? "x509"
+                                                               : "psk");
             return NGX_ERROR;
         }
 

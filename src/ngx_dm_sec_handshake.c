@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_psk.h"
 
 #include "dm_hello.h"
 
@@ -15,16 +16,23 @@
 
 /* in the connection's pool */
 typedef struct {
-    uint16_t    version;                /* the highest */
+    uint16_t    version;                /* the highest; 0: not known */
     uint16_t    suite[NGX_DM_SEC_OFFERED];
     ngx_uint_t  nsuites;
+
+    ngx_uint_t  named;                  /* a PSK identity: the last one */
+    ngx_int_t   found;                  /* what its look-up said */
+    ngx_str_t   identity;
 } ngx_dm_sec_offer_t;
 
 
+static ngx_dm_sec_offer_t *ngx_dm_sec_handshake_offer(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_handshake_version(SSL *ssl);
 static void ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret);
 static void ngx_dm_sec_handshake_failed(const SSL *ssl, int alert);
-static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert);
+static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert,
+    ngx_dm_sec_offer_t *offer);
+static ngx_uint_t ngx_dm_sec_handshake_wrong_key(int alert);
 static void ngx_dm_sec_handshake_log(ngx_connection_t *c,
     ngx_dm_sec_handshake_e reason, int alert, ngx_dm_sec_offer_t *offer);
 static u_char *ngx_dm_sec_handshake_suites(u_char *p, u_char *last,
@@ -39,6 +47,9 @@ static void (*ngx_dm_sec_handshake_next)(const SSL *ssl, int where, int ret);
 
 /* indexed by ngx_dm_sec_handshake_e */
 static ngx_str_t  ngx_dm_sec_handshake_names[] = {
+    ngx_string("psk_unknown_identity"),
+    ngx_string("psk_wrong_key"),
+    ngx_string("psk_store"),
     ngx_string("tls_protocol"),
     ngx_string("tls_cipher"),
     ngx_string("tls_other")
@@ -81,16 +92,9 @@ ngx_dm_sec_handshake_note(SSL *ssl)
     size_t               len;
     ngx_uint_t           suite;
     const u_char        *p, *last;
-    ngx_connection_t    *c;
     ngx_dm_sec_offer_t  *offer;
 
-    c = ngx_ssl_get_connection(ssl);
-
-    if (ngx_dm_sec_handshake_index == -1) {
-        return;
-    }
-
-    offer = ngx_pcalloc(c->pool, sizeof(ngx_dm_sec_offer_t));
+    offer = ngx_dm_sec_handshake_offer(ssl);
     if (offer == NULL) {
         return;
     }
@@ -100,7 +104,7 @@ ngx_dm_sec_handshake_note(SSL *ssl)
     len = SSL_client_hello_get0_ciphers(ssl, &p);
     last = p + (len & ~(size_t) 1);
 
-    for ( /* void */ ; p < last; p += 2) {
+    for (offer->nsuites = 0; p < last; p += 2) {
         suite = p[0] << 8 | p[1];
 
         if (suite == NGX_DM_SEC_SCSV
@@ -116,8 +120,60 @@ ngx_dm_sec_handshake_note(SSL *ssl)
             break;
         }
     }
+}
 
-    (void) SSL_set_ex_data(ssl, ngx_dm_sec_handshake_index, offer);
+
+void
+ngx_dm_sec_handshake_psk(SSL *ssl, ngx_str_t *identity, ngx_int_t found)
+{
+    ngx_str_t            name;
+    ngx_connection_t    *c;
+    ngx_dm_sec_offer_t  *offer;
+
+    offer = ngx_dm_sec_handshake_offer(ssl);
+    if (offer == NULL) {
+        return;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+
+    name.data = identity->data;
+    name.len = ngx_min(identity->len, NGX_DM_SEC_LOG_VALUE);
+
+    offer->named = 1;
+    offer->found = found;
+    offer->identity.data = ngx_pstrdup(c->pool, &name);
+    offer->identity.len = offer->identity.data ? name.len : 0;
+}
+
+
+/* of this connection; NULL: no memory, or none is wanted */
+static ngx_dm_sec_offer_t *
+ngx_dm_sec_handshake_offer(SSL *ssl)
+{
+    ngx_connection_t    *c;
+    ngx_dm_sec_offer_t  *offer;
+
+    if (ngx_dm_sec_handshake_index == -1) {
+        return NULL;
+    }
+
+    offer = SSL_get_ex_data(ssl, ngx_dm_sec_handshake_index);
+    if (offer) {
+        return offer;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+
+    offer = ngx_pcalloc(c->pool, sizeof(ngx_dm_sec_offer_t));
+
+    if (offer == NULL
+        || SSL_set_ex_data(ssl, ngx_dm_sec_handshake_index, offer) != 1)
+    {
+        return NULL;
+    }
+
+    return offer;
 }
 
 
@@ -148,6 +204,10 @@ ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret)
 
     if (ngx_dm_sec_handshake_next) {
         ngx_dm_sec_handshake_next(ssl, where, ret);
+    }
+
+    if (where & SSL_CB_HANDSHAKE_DONE) {
+        ngx_dm_sec_psk_handshaked((SSL *) ssl);
     }
 
     /* an alert has its level above its description */
@@ -183,8 +243,8 @@ ngx_dm_sec_handshake_failed(const SSL *ssl, int alert)
         return;
     }
 
-    reason = ngx_dm_sec_handshake_reason(alert);
     offer = SSL_get_ex_data(ssl, ngx_dm_sec_handshake_index);
+    reason = ngx_dm_sec_handshake_reason(alert, offer);
 
     sh = ngx_dm_sec_zone_shared(dmcf);
     (void) ngx_atomic_fetch_add(&sh->handshakes[reason], 1);
@@ -197,9 +257,19 @@ ngx_dm_sec_handshake_failed(const SSL *ssl, int alert)
 }
 
 
+/* the log says what the client must not learn */
 static ngx_dm_sec_handshake_e
-ngx_dm_sec_handshake_reason(int alert)
+ngx_dm_sec_handshake_reason(int alert, ngx_dm_sec_offer_t *offer)
 {
+    if (offer && offer->named && offer->found == NGX_ERROR) {
+        return NGX_DM_SEC_HS_PSK_STORE;
+    }
+
+    if (offer && offer->named && ngx_dm_sec_handshake_wrong_key(alert)) {
+        return offer->found == NGX_OK ? NGX_DM_SEC_HS_PSK_WRONG
+                                      : NGX_DM_SEC_HS_PSK_UNKNOWN;
+    }
+
     if (alert == SSL_AD_PROTOCOL_VERSION) {
         return NGX_DM_SEC_HS_TLS_PROTOCOL;
     }
@@ -212,19 +282,41 @@ ngx_dm_sec_handshake_reason(int alert)
 }
 
 
+/*
+ * TLS 1.2 cannot decrypt what the client sent last; in TLS 1.3 the client's
+ * proof of the key, the binder, is not the server's.
+ */
+static ngx_uint_t
+ngx_dm_sec_handshake_wrong_key(int alert)
+{
+    return alert == SSL_AD_BAD_RECORD_MAC
+           || alert == SSL_AD_DECRYPT_ERROR
+           || ERR_GET_REASON(ERR_peek_last_error())
+              == SSL_R_BINDER_DOES_NOT_VERIFY;
+}
+
+
 static void
 ngx_dm_sec_handshake_log(ngx_connection_t *c, ngx_dm_sec_handshake_e reason,
     int alert, ngx_dm_sec_offer_t *offer)
 {
+    u_char       escaped[NGX_DM_SEC_LOG_ESCAPED];
     u_char       suites[NGX_DM_SEC_OFFERED * NGX_DM_SEC_SUITE_NAME];
     u_char       version[sizeof("TLSv1.x")];
     u_char      *p, *v;
+    ngx_str_t    identity;
     const char  *name;
 
     p = suites;
     v = version;
 
+    ngx_str_null(&identity);
+
     if (offer) {
+        identity = offer->identity;
+    }
+
+    if (offer && offer->version) {
         p = ngx_dm_sec_handshake_suites(p, suites + sizeof(suites), offer);
 
         name = dm_version_name(dm_version_by_number(offer->version));
@@ -233,15 +325,17 @@ ngx_dm_sec_handshake_log(ngx_connection_t *c, ngx_dm_sec_handshake_e reason,
                                 (int) offer->version);
     }
 
+    identity = ngx_dm_sec_log_escape(escaped, &identity);
+
     if (v == version) {
         *v++ = '-';
         *p++ = '-';
     }
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                  "dm_sec: handshake failed reason=%V identity=\"-\" "
+                  "dm_sec: handshake failed reason=%V identity=\"%V\" "
                   "alert=\"%s\" version=%*s suites=\"%*s\"",
-                  &ngx_dm_sec_handshake_names[reason],
+                  &ngx_dm_sec_handshake_names[reason], &identity,
                   SSL_alert_desc_string_long(alert),
                   (size_t) (v - version), version,
                   (size_t) (p - suites), suites);

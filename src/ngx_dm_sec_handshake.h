@@ -15,6 +15,13 @@ ngx_int_t ngx_dm_sec_handshake_init_server(ngx_conf_t *cf,
 /* remembers what the client offers, for the log; called on a ClientHello */
 void ngx_dm_sec_handshake_note(SSL *ssl);
 
+/*
+ * Remembers which identity the client named, and what came of looking it up:
+ * NGX_OK, NGX_DECLINED or NGX_ERROR.
+ */
+void ngx_dm_sec_handshake_psk(SSL *ssl, ngx_str_t *identity,
+    ngx_int_t found);
+
 /* the reason as it stands in logs */
 ngx_str_t *ngx_dm_sec_handshake_name(ngx_dm_sec_handshake_e reason);
 

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_psk.h"
 
 #include "dm_hello.h"
 
@@ -18,7 +19,8 @@ static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
 static int ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg);
 static ngx_http_core_srv_conf_t *ngx_dm_sec_hello_find(
     ngx_http_virtual_names_t *names, ngx_str_t *host);
-static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl,
+    ngx_http_core_srv_conf_t *cscf);
 #endif
 static ngx_int_t ngx_dm_sec_hello_session_context(
     ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx);
@@ -42,6 +44,8 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 #if !(NGX_DM_SEC_STOCK_HELLO)
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
 #endif
+
+    ngx_dm_sec_psk_init_server(dscf);
 
     if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
@@ -160,13 +164,16 @@ ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
     ngx_array_t            *suites[2];
     ngx_dm_sec_suite_t     *elt[2];
     ngx_dm_sec_loc_conf_t  *dlcf;
+    ngx_dm_sec_srv_conf_t  *server;
 
     dlcf = other->ctx->loc_conf[ngx_dm_sec_module.ctx_index];
+    server = other->ctx->srv_conf[ngx_dm_sec_module.ctx_index];
 
     suites[0] = dscf->dlcf->policy.suites;
     suites[1] = dlcf->policy.suites;
 
-    if (dscf->dlcf->policy.versions != dlcf->policy.versions
+    if (((dscf->auth ^ server->auth) & NGX_DM_SEC_PSK)
+        || dscf->dlcf->policy.versions != dlcf->policy.versions
         || (suites[0] == NULL) != (suites[1] == NULL))
     {
         return 1;
@@ -210,7 +217,6 @@ ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
     const u_char              *ext;
     ngx_connection_t          *c;
     ngx_http_connection_t     *hc;
-    ngx_http_ssl_srv_conf_t   *sscf;
     ngx_http_core_srv_conf_t  *cscf;
 
     c = ngx_ssl_get_connection(ssl);
@@ -243,14 +249,7 @@ ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
 
     cscf = ngx_dm_sec_hello_find(hc->addr_conf->virtual_names, &host);
 
-    if (cscf == NULL) {
-        return SSL_CLIENT_HELLO_SUCCESS;
-    }
-
-    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (sscf->ssl.ctx && ngx_dm_sec_hello_apply(ssl, sscf->ssl.ctx) != NGX_OK)
-    {
+    if (cscf && ngx_dm_sec_hello_apply(ssl, cscf) != NGX_OK) {
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -292,11 +291,24 @@ ngx_dm_sec_hello_find(ngx_http_virtual_names_t *names, ngx_str_t *host)
 
 /* what SSL_set_SSL_CTX() leaves as it was copied at SSL_new() */
 static ngx_int_t
-ngx_dm_sec_hello_apply(SSL *ssl, SSL_CTX *ctx)
+ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_core_srv_conf_t *cscf)
 {
+    SSL_CTX                  *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ctx = sscf->ssl.ctx;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
     if (SSL_set_SSL_CTX(ssl, ctx) == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_dm_sec_psk_apply(ssl, cscf->ctx->srv_conf[ngx_dm_sec_module
+                                                  .ctx_index]);
 
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx),
                    SSL_CTX_get_verify_callback(ctx));

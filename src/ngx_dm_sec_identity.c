@@ -78,6 +78,7 @@ typedef enum {
     NGX_DM_SEC_V_AUTH_METHOD,
     NGX_DM_SEC_V_GROUPS,
     NGX_DM_SEC_V_ALGORITHM,
+    NGX_DM_SEC_V_PSK_IDENTITY,
     NGX_DM_SEC_V_PROTOCOL,
     NGX_DM_SEC_V_CIPHER,
     NGX_DM_SEC_V_RESULT,
@@ -101,6 +102,9 @@ static ngx_http_variable_t  ngx_dm_sec_variables[] = {
 
     { ngx_string("dm_sec_digest_algorithm"), NULL, ngx_dm_sec_variable,
       NGX_DM_SEC_V_ALGORITHM, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dm_sec_psk_identity"), NULL, ngx_dm_sec_variable,
+      NGX_DM_SEC_V_PSK_IDENTITY, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dm_sec_protocol"), NULL, ngx_dm_sec_variable,
       NGX_DM_SEC_V_PROTOCOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -513,6 +517,10 @@ ngx_dm_sec_method_name(ngx_uint_t method, ngx_str_t *name)
         ngx_str_set(name, "digest");
         break;
 
+    case NGX_DM_SEC_PSK:
+        ngx_str_set(name, "psk");
+        break;
+
     case NGX_DM_SEC_X509:
         ngx_str_set(name, "x509");
         break;
@@ -663,6 +671,10 @@ ngx_dm_sec_variable_account(ngx_dm_sec_ctx_t *ctx, uintptr_t data,
 
     case NGX_DM_SEC_V_ALGORITHM:
         ngx_dm_sec_digest_algorithm(ctx, value);
+        break;
+
+    case NGX_DM_SEC_V_PSK_IDENTITY:
+        *value = ctx->psk_identity;
         break;
     }
 }

@@ -1,6 +1,7 @@
 /* The TLS policy of a level of the configuration: which versions and suites */
 
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_check.h"
 
 
 static ngx_uint_t ngx_dm_sec_policy_is_off(ngx_conf_t *cf);
@@ -12,6 +13,11 @@ static char *ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
     ngx_str_t *name);
 static ngx_int_t ngx_dm_sec_policy_push(ngx_array_t *suites,
     const dm_suite_t *suite, ngx_dm_sec_wanted_e wanted);
+static ngx_int_t ngx_dm_sec_policy_settle_level(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_policy_t *policy);
+static ngx_int_t ngx_dm_sec_policy_filter(ngx_array_t *from, ngx_array_t *to,
+    ngx_uint_t psk, ngx_dm_sec_wanted_e least);
 
 
 char *
@@ -176,13 +182,6 @@ ngx_dm_sec_policy_ciphers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (suites->nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" names no suite that can be negotiated here",
-                           &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
     dlcf->policy.own_suites = suites;
 
     return NGX_CONF_OK;
@@ -266,11 +265,6 @@ ngx_dm_sec_policy_add_list(ngx_conf_t *cf, ngx_array_t *suites,
             return NGX_CONF_ERROR;
         }
 
-        /* nothing here can answer a PSK identity */
-        if (suite->auth & DM_AUTH_PSK) {
-            continue;
-        }
-
         if (ngx_dm_sec_policy_push(suites, suite, wanted) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
@@ -302,14 +296,6 @@ ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
                            "DM-PSK, DM-TLS11, DM-SSL3, MODERN), and no suite "
                            "that this OpenSSL (%s) can negotiate",
                            name, OpenSSL_version(OPENSSL_VERSION));
-        return NGX_CONF_ERROR;
-    }
-
-    if (suite->auth & DM_AUTH_PSK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "suite \"%V\" can never be negotiated: it needs "
-                           "a pre-shared key, which no \"dm_sec_auth\" here "
-                           "accepts", name);
         return NGX_CONF_ERROR;
     }
 
@@ -385,6 +371,120 @@ ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
         policy->suites = policy->own_suites;
         policy->listed = 1;
     }
+}
+
+
+ngx_int_t
+ngx_dm_sec_policy_settle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t              i;
+    ngx_array_t            *suites;
+    ngx_dm_sec_policy_t    *policy;
+    ngx_dm_sec_location_t  *location;
+
+    suites = dscf->dlcf->policy.suites;
+
+    if (ngx_dm_sec_policy_settle_level(cf, dscf, NULL, &dscf->dlcf->policy)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    location = dscf->locations.elts;
+
+    for (i = 0; i < dscf->locations.nelts; i++) {
+        policy = &location[i].dlcf->policy;
+
+        if (policy->suites == suites) {
+            policy->suites = dscf->dlcf->policy.suites;
+            continue;
+        }
+
+        if (ngx_dm_sec_policy_settle_level(cf, dscf, location[i].clcf, policy)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* an array of suites is shared with other servers: it is not changed */
+static ngx_int_t
+ngx_dm_sec_policy_settle_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_policy_t *policy)
+{
+    ngx_int_t     rc;
+    ngx_uint_t    psk;
+    ngx_array_t  *suites;
+
+    psk = dscf->auth & NGX_DM_SEC_PSK;
+
+    if (policy->suites == NULL || (psk && policy->listed)) {
+        return NGX_OK;
+    }
+
+    suites = ngx_array_create(cf->pool, policy->suites->nelts,
+                              sizeof(ngx_dm_sec_suite_t));
+    if (suites == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* one that was asked for by name stays, and is found to be impossible */
+
+    rc = ngx_dm_sec_policy_filter(policy->suites, suites, 1,
+                                  psk ? NGX_DM_SEC_CHOICE : NGX_DM_SEC_NAMED);
+
+    if (rc != NGX_OK
+        || ngx_dm_sec_policy_filter(policy->suites, suites, 0,
+                                    NGX_DM_SEC_CHOICE)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (suites->nelts == 0) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_ciphers\" names no suite that can be "
+                            "negotiated: those of \"DM-PSK\" need \"psk\" in "
+                            "\"dm_sec_auth\"");
+        return NGX_ERROR;
+    }
+
+    if (policy->suites == policy->own_suites) {
+        policy->own_suites = suites;
+    }
+
+    policy->suites = suites;
+
+    return NGX_OK;
+}
+
+
+/* appends the suites with a pre-shared key, or those without */
+static ngx_int_t
+ngx_dm_sec_policy_filter(ngx_array_t *from, ngx_array_t *to, ngx_uint_t psk,
+    ngx_dm_sec_wanted_e least)
+{
+    ngx_uint_t           i;
+    ngx_dm_sec_suite_t  *elt;
+
+    elt = from->elts;
+
+    for (i = 0; i < from->nelts; i++) {
+
+        if (!(elt[i].suite->auth & DM_AUTH_PSK) == !psk
+            && elt[i].wanted >= least
+            && ngx_dm_sec_policy_push(to, elt[i].suite, elt[i].wanted)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

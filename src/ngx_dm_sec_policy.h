@@ -24,6 +24,15 @@ void ngx_dm_sec_policy_create(ngx_dm_sec_policy_t *policy);
 void ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
     ngx_dm_sec_policy_t *prev);
 
+/*
+ * Makes what is in force at the server and in its locations what the server
+ * can do: suites with a pre-shared key that came with a list go where no
+ * authentication there takes one, and go first in a profile where one does.
+ * NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_policy_settle(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+
 /* 1 if the suite is in suites, else 0 */
 ngx_uint_t ngx_dm_sec_policy_has(ngx_array_t *suites, ngx_uint_t id);
 

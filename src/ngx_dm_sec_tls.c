@@ -16,17 +16,23 @@
      |SSL_OP_NO_TLSv1_2|SSL_OP_NO_TLSv1_3)
 
 
+/* an RSA_PSK suite needs both a certificate and psk, others one thing */
+#define ngx_dm_sec_tls_usable(suite, has)                                     \
+    (((suite)->auth & ~(has)) == 0)
+
+
 typedef int (*ngx_dm_sec_security_pt)(const SSL *ssl, const SSL_CTX *ctx,
     int op, int bits, int nid, void *other, void *ex);
 
 
+static ngx_int_t ngx_dm_sec_tls_apply(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_conflicts(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
 static ngx_uint_t ngx_dm_sec_tls_offered(ngx_dm_sec_policy_t *policy,
     ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_check_suites(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf,
-    ngx_uint_t versions);
+    ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t versions);
 static ngx_int_t ngx_dm_sec_tls_check_named(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_array_t *suites, ngx_uint_t versions, ngx_uint_t auth);
@@ -35,7 +41,8 @@ static void ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf,
 static ngx_int_t ngx_dm_sec_tls_check_versions(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_policy_t *policy, ngx_uint_t versions, ngx_uint_t auth);
-static ngx_uint_t ngx_dm_sec_tls_auth(ngx_http_ssl_srv_conf_t *sscf);
+static ngx_uint_t ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf);
+static ngx_uint_t ngx_dm_sec_tls_certificates(ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
     ngx_uint_t versions);
 static ngx_int_t ngx_dm_sec_tls_set_suites(ngx_conf_t *cf, SSL_CTX *ctx,
@@ -69,26 +76,42 @@ static struct {
 ngx_int_t
 ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
-    SSL_CTX                  *ctx;
-    ngx_uint_t                versions;
-    ngx_dm_sec_policy_t      *policy;
     ngx_http_ssl_srv_conf_t  *sscf;
 
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    policy = &dscf->dlcf->policy;
-    ctx = sscf->ssl.ctx;
 
     if (!dscf->listens) {
         return NGX_OK;
     }
 
-    SSL_CTX_set_security_level(ctx, NGX_DM_SEC_LEVEL);
+    SSL_CTX_set_security_level(sscf->ssl.ctx, NGX_DM_SEC_LEVEL);
 
     /* a server that refuses every handshake may lack a certificate */
 
-    if (!ngx_dm_sec_policy_in_force(policy) || sscf->reject_handshake) {
+    if (sscf->reject_handshake) {
         return NGX_OK;
     }
+
+    if (ngx_dm_sec_policy_in_force(&dscf->dlcf->policy)
+        && ngx_dm_sec_tls_apply(cf, dscf, sscf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_ssl_srv_conf_t *sscf)
+{
+    SSL_CTX              *ctx;
+    ngx_uint_t            versions;
+    ngx_dm_sec_policy_t  *policy;
+
+    policy = &dscf->dlcf->policy;
+    ctx = sscf->ssl.ctx;
 
     if (ngx_dm_sec_tls_conflicts(cf, dscf, sscf) != NGX_OK) {
         return NGX_ERROR;
@@ -97,7 +120,7 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     versions = ngx_dm_sec_tls_offered(policy, sscf);
 
     if (policy->suites
-        && (ngx_dm_sec_tls_check_suites(cf, dscf, sscf, versions) != NGX_OK
+        && (ngx_dm_sec_tls_check_suites(cf, dscf, versions) != NGX_OK
             || ngx_dm_sec_tls_set_suites(cf, ctx, policy->suites) != NGX_OK))
     {
         return NGX_ERROR;
@@ -206,13 +229,13 @@ ngx_dm_sec_tls_offered(ngx_dm_sec_policy_t *policy,
 
 static ngx_int_t
 ngx_dm_sec_tls_check_suites(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_ssl_srv_conf_t *sscf, ngx_uint_t versions)
+    ngx_uint_t versions)
 {
     ngx_uint_t    auth;
     ngx_array_t  *suites;
 
     suites = dscf->dlcf->policy.suites;
-    auth = ngx_dm_sec_tls_auth(sscf);
+    auth = ngx_dm_sec_tls_auth(dscf);
 
     if (ngx_dm_sec_tls_check_named(cf, dscf, NULL, suites, versions, auth)
         != NGX_OK)
@@ -252,7 +275,16 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             return NGX_ERROR;
         }
 
-        if (!(elt[i].suite->auth & auth)) {
+        if ((elt[i].suite->auth & DM_AUTH_PSK) && !(auth & DM_AUTH_PSK)) {
+            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+                                "suite \"%s\" can never be negotiated: it "
+                                "needs a pre-shared key, which no "
+                                "\"dm_sec_auth\" here accepts",
+                                elt[i].suite->iana);
+            return NGX_ERROR;
+        }
+
+        if (!ngx_dm_sec_tls_usable(elt[i].suite, auth)) {
             ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: it "
                                 "needs an %s certificate; add an "
@@ -283,7 +315,7 @@ ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     for (i = 0; i < suites->nelts; i++) {
         if (elt[i].wanted == NGX_DM_SEC_LISTED
-            && !(elt[i].suite->auth & auth))
+            && !ngx_dm_sec_tls_usable(elt[i].suite, auth))
         {
             p = ngx_slprintf(p, last, " %s", elt[i].suite->iana);
         }
@@ -312,7 +344,7 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     elt = policy->suites->elts;
 
     for (i = 0; i < policy->suites->nelts; i++) {
-        if (elt[i].suite->auth & auth) {
+        if (ngx_dm_sec_tls_usable(elt[i].suite, auth)) {
             usable |= elt[i].suite->versions;
         }
     }
@@ -344,9 +376,22 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* what the server's certificates can authenticate: DM_AUTH_RSA | ... */
+/* what the server can authenticate with: DM_AUTH_RSA | ... */
 static ngx_uint_t
-ngx_dm_sec_tls_auth(ngx_http_ssl_srv_conf_t *sscf)
+ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t                auth;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    auth = ngx_dm_sec_tls_certificates(sscf);
+
+    return (dscf->auth & NGX_DM_SEC_PSK) ? auth | DM_AUTH_PSK : auth;
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_tls_certificates(ngx_http_ssl_srv_conf_t *sscf)
 {
     long        rc;
     X509       *cert;
@@ -550,10 +595,9 @@ ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location,
     ngx_uint_t versions)
 {
-    ngx_uint_t                i, auth;
-    ngx_dm_sec_suite_t       *elt;
-    ngx_dm_sec_policy_t      *policy;
-    ngx_http_ssl_srv_conf_t  *sscf;
+    ngx_uint_t            i, auth;
+    ngx_dm_sec_suite_t   *elt;
+    ngx_dm_sec_policy_t  *policy;
 
     policy = &location->dlcf->policy;
     elt = policy->suites->elts;
@@ -578,8 +622,7 @@ ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    auth = ngx_dm_sec_tls_auth(sscf);
+    auth = ngx_dm_sec_tls_auth(dscf);
 
     if (ngx_dm_sec_tls_check_named(cf, dscf, location->clcf, policy->suites,
                                    versions, auth)

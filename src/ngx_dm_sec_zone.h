@@ -16,7 +16,10 @@
 
 /* why a handshake failed */
 typedef enum {
-    NGX_DM_SEC_HS_TLS_PROTOCOL = 0,
+    NGX_DM_SEC_HS_PSK_UNKNOWN = 0,
+    NGX_DM_SEC_HS_PSK_WRONG,
+    NGX_DM_SEC_HS_PSK_STORE,
+    NGX_DM_SEC_HS_TLS_PROTOCOL,
     NGX_DM_SEC_HS_TLS_CIPHER,
     NGX_DM_SEC_HS_TLS_OTHER,
     NGX_DM_SEC_HS_MAX

@@ -161,8 +161,9 @@ is($lines[2]{reason}, 'tls_other', 'no TLS at all');
 
 $s = page();
 
-is_deeply($s->{handshakes_failed},
-    { tls_protocol => 1, tls_cipher => 1, tls_other => 1 }, 'counted');
+is_deeply($s->{handshakes_failed}, { psk_unknown_identity => 0,
+    psk_wrong_key => 0, psk_store => 0, tls_protocol => 1, tls_cipher => 1,
+    tls_other => 1 }, 'counted');
 
 # Prometheus: each metric has its type, and counters end in _total
 

@@ -22,7 +22,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl/)->has_daemon('openssl')
-    ->plan(158);
+    ->plan(159);
 
 my $d = $t->testdir();
 
@@ -189,15 +189,20 @@ foreach my $name (qw/ TLS_RSA_WITH_NULL_SHA256 NULL-SHA256 eNULL aNULL
 # a pre-shared key that nothing here knows
 
 foreach my $name (qw/ TLS_PSK_WITH_AES_128_GCM_SHA256
-    RSA-PSK-AES128-GCM-SHA256 /)
+    TLS_RSA_PSK_WITH_AES_128_GCM_SHA256 /)
 {
-    like(conf(server => "dm_sec_ciphers DM-X509 $name;"),
-        qr/^\[emerg\] suite "$name" can never .* pre-shared key.*dm_sec_auth/,
-        "$name refused");
+    like(conf(server => "dm_sec_ciphers DM-X509 $name;"), qr/^\[emerg\]
+        \ dm_sec:\ suite\ "$name"\ can\ never\ .*\ pre-shared\ key
+        .*dm_sec_auth.*$server$/mx, "$name refused");
 }
 
 like(conf(server => 'dm_sec_ciphers DM-PSK;'),
-    qr/^\[emerg\] "dm_sec_ciphers" names no suite that can be/, 'PSK alone');
+    qr/^\[emerg\] dm_sec: "dm_sec_ciphers" names no suite that.*$server$/m,
+    'PSK alone');
+like(conf(server => 'dm_sec_profile modern;',
+    location => 'dm_sec_ciphers DM-PSK;'), qr/^\[emerg\]\ dm_sec:
+    \ "dm_sec_ciphers"\ names\ no\ suite\ .*\ in\ location\ "\/"$server$/mx,
+    'PSK alone in a location');
 
 # what this OpenSSL cannot do
 

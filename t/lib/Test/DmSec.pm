@@ -35,7 +35,7 @@ our @EXPORT_OK = qw/
     https keepalive persistent s_client run_command
     header status
     nginx_t conf_error
-    log_lines denied handshake_failures
+    log_lines denied handshake_failures failed_handshake
     wait_for master workers kill_worker reload_wait
 /;
 
@@ -239,6 +239,18 @@ sub handshake_failures {
 }
 
 
+# The line of the handshake that fails in the sub, {} where none does.  It may
+# be written when the client has seen the alert already.
+sub failed_handshake {
+    my ($t, $sub) = @_;
+    my ($count) = scalar handshake_failures($t, 0);
+
+    $sub->();
+
+    return (handshake_failures($t, $count + 1))[$count] || {};
+}
+
+
 sub parse_line {
     my ($line) = @_;
     my (%field);
@@ -338,7 +350,8 @@ sub dm_account {
 
 
 # The options of a client that offers a PSK, for keepalive(), https() and
-# http(): TLS 1.2 and less with SSL_cipher_list, TLS 1.3.
+# http(): TLS 1.2 and less with SSL_cipher_list, TLS 1.3.  Net::SSLeay takes the
+# key for a number: one that begins with 00 would lose these octets.
 sub psk {
     my ($identity, $hex) = @_;
 

@@ -1,0 +1,401 @@
+/* TLS-PSK, RFC 4279 and RFC 8446: the account that a key belongs to */
+
+#include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_store.h"
+
+#include "dm_psk.h"
+
+
+/* what OpenSSL takes for a failure of ours: the alert internal_error */
+#define NGX_DM_SEC_PSK_FAILED  (PSK_MAX_PSK_LEN + 1)
+
+
+static unsigned ngx_dm_sec_psk_server(SSL *ssl, const char *identity,
+    u_char *key, unsigned max);
+static int ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity,
+    size_t len, SSL_SESSION **session);
+static ngx_int_t ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity,
+    const dm_psk_t **psk);
+static SSL_SESSION *ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk);
+static ngx_int_t ngx_dm_sec_psk_mark(SSL_SESSION *session,
+    const dm_psk_t *psk);
+static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
+    dm_psk_mark_t *mark);
+static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_psk_mark_t *mark);
+static ngx_int_t ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, dm_psk_mark_t *mark, dm_account_t **account);
+static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
+    dm_psk_mark_t *mark);
+
+
+void
+ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
+{
+    SSL_CTX                  *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ctx = sscf->ssl.ctx;
+
+    if (ctx == NULL || !(dscf->auth & NGX_DM_SEC_PSK)) {
+        return;
+    }
+
+    SSL_CTX_set_psk_server_callback(ctx, ngx_dm_sec_psk_server);
+    SSL_CTX_set_psk_find_session_callback(ctx, ngx_dm_sec_psk_find_session);
+}
+
+
+void
+ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_uint_t  on;
+
+    on = dscf->auth & NGX_DM_SEC_PSK;
+
+    SSL_set_psk_server_callback(ssl, on ? ngx_dm_sec_psk_server : NULL);
+    SSL_set_psk_find_session_callback(ssl, on ? ngx_dm_sec_psk_find_session
+                                              : NULL);
+}
+
+
+/*
+ * TLS 1.2 and less.  The identity is what stood before a NUL, if there was
+ * one.  In TLS 1.3 it may be a ticket, and a key for that, be it a random one,
+ * would end the resumption of every session.
+ */
+static unsigned
+ngx_dm_sec_psk_server(SSL *ssl, const char *identity, u_char *key,
+    unsigned max)
+{
+    unsigned         len;
+    ngx_str_t        name;
+    const dm_psk_t  *psk;
+
+    if (SSL_version(ssl) >= TLS1_3_VERSION) {
+        return 0;
+    }
+
+    name.data = (u_char *) identity;
+    name.len = ngx_strlen(identity);
+
+    if (ngx_dm_sec_psk_lookup(ssl, &name, &psk) == NGX_ERROR) {
+        return NGX_DM_SEC_PSK_FAILED;
+    }
+
+    len = NGX_DM_SEC_PSK_FAILED;
+
+    if (psk->key.len <= max
+        && ngx_dm_sec_psk_mark(SSL_get_session(ssl), psk) == NGX_OK)
+    {
+        len = (unsigned) psk->key.len;
+        ngx_memcpy(key, psk->key.data, len);
+    }
+
+    ngx_dm_sec_store_release();
+
+    return len;
+}
+
+
+/*
+ * TLS 1.3: 1, and the session is NULL where the octets are no identity but,
+ * say, a ticket; 0: a failure of ours.
+ */
+static int
+ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
+    SSL_SESSION **session)
+{
+    ngx_str_t        name;
+    const dm_psk_t  *psk;
+
+    *session = NULL;
+
+    name.data = (u_char *) identity;
+    name.len = len;
+
+    if (dm_account_check_psk_identity(ngx_dm_sec_set_dm_str(name), NULL)
+        != DM_OK)
+    {
+        return 1;
+    }
+
+    if (ngx_dm_sec_psk_lookup(ssl, &name, &psk) == NGX_ERROR) {
+        return 0;
+    }
+
+    *session = ngx_dm_sec_psk_session(ssl, psk);
+
+    ngx_dm_sec_store_release();
+
+    return *session != NULL;
+}
+
+
+/*
+ * NGX_OK, or NGX_DECLINED: unknown, and *psk is a random one that the
+ * handshake fails with, as it does with a wrong key; after both
+ * ngx_dm_sec_store_release() is to be called.  NGX_ERROR: the store failed.
+ */
+static ngx_int_t
+ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity, const dm_psk_t **psk)
+{
+    ngx_int_t                rc;
+    dm_account_t            *account;
+    ngx_connection_t        *c;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    c = ngx_ssl_get_connection(ssl);
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
+
+    /* a single process may have been reloaded without the module */
+
+    if (dmcf == NULL || dmcf->keys == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_dm_sec_store_find(dmcf, c->log, DM_BY_PSK, identity, &account);
+
+    ngx_dm_sec_handshake_psk(ssl, identity, rc);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *psk = (rc == NGX_OK)
+           ? dm_psk_find(account, ngx_dm_sec_set_dm_str(*identity))
+           : &account->psk[0];
+
+    return rc;
+}
+
+
+/* RFC 8446, 4.2.11: a key without a hash of its own goes with SHA-256 */
+static SSL_SESSION *
+ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
+{
+    SSL_SESSION       *session;
+    const SSL_CIPHER  *cipher;
+
+    static const u_char  aes_128_gcm_sha256[] = { 0x13, 0x01 };
+
+    cipher = SSL_CIPHER_find(ssl, aes_128_gcm_sha256);
+    if (cipher == NULL) {
+        return NULL;
+    }
+
+    session = SSL_SESSION_new();
+    if (session == NULL) {
+        return NULL;
+    }
+
+    /* its tickets live as long as those of other sessions */
+
+    (void) SSL_SESSION_set_timeout(session,
+                              SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl)));
+
+    if (SSL_SESSION_set1_master_key(session, psk->key.data, psk->key.len) == 1
+        && SSL_SESSION_set_cipher(session, cipher) == 1
+        && SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1
+        && ngx_dm_sec_psk_mark(session, psk) == NGX_OK)
+    {
+        return session;
+    }
+
+    SSL_SESSION_free(session);
+
+    return NULL;
+}
+
+
+/* ex_data would not survive tickets and caches; OpenSSL copies the mark */
+static ngx_int_t
+ngx_dm_sec_psk_mark(SSL_SESSION *session, const dm_psk_t *psk)
+{
+    size_t  len;
+    u_char  mark[DM_PSK_MARK_MAX];
+
+    if (session == NULL
+        || dm_psk_mark(psk, ngx_dm_sec_store_id(), mark, &len) != DM_OK
+        || SSL_SESSION_set1_ticket_appdata(session, mark, len) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A session that was made by SSL_SESSION_new() says that its certificate is
+ * bad, and there is no function to make it say otherwise; nginx would answer
+ * 400 under "ssl_verify_client optional".  Without a certificate the result
+ * is X509_V_OK, as SSL_get_verify_result(3) has it.
+ */
+void
+ngx_dm_sec_psk_handshaked(SSL *ssl)
+{
+    dm_psk_mark_t  mark;
+
+    if (SSL_get0_peer_certificate(ssl) == NULL
+        && ngx_dm_sec_psk_read_mark(SSL_get0_session(ssl), &mark) == NGX_OK)
+    {
+        SSL_set_verify_result(ssl, X509_V_OK);
+    }
+}
+
+
+/*
+ * That the handshake succeeded says that the client had the key then; the
+ * session may be older than the last change of the account.
+ */
+void
+ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_int_t      rc;
+    dm_psk_mark_t  mark;
+
+    ngx_memzero(&ctx->psk, sizeof(ngx_dm_sec_credential_t));
+    ngx_str_null(&ctx->psk_identity);
+
+    ctx->psk.outcome = NGX_DM_SEC_ABSENT;
+    ctx->psk.reason = NGX_DM_SEC_R_PSK_REQUIRED;
+
+    if (ngx_dm_sec_psk_request_mark(r, &mark) != NGX_OK) {
+        return;
+    }
+
+    rc = ngx_dm_sec_psk_judge(r, ctx, &mark);
+
+    ngx_dm_sec_store_release();
+
+    switch (rc) {
+
+    case NGX_OK:
+        ctx->psk.outcome = NGX_DM_SEC_VERIFIED;
+        return;
+
+    case NGX_DECLINED:
+        ctx->psk.outcome = NGX_DM_SEC_WRONG;
+        break;
+
+    default:
+        ctx->psk.outcome = NGX_DM_SEC_FAILED;
+        ctx->psk.reason = NGX_DM_SEC_R_STORE;
+    }
+}
+
+
+/* NGX_OK; NGX_DECLINED: dropped or replaced; NGX_ERROR */
+static ngx_int_t
+ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_psk_mark_t *mark)
+{
+    ngx_int_t      rc;
+    ngx_str_t      identity;
+    dm_account_t  *account;
+
+    rc = ngx_dm_sec_psk_find(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                             r->connection->log, mark, &account);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    identity.data = (u_char *) mark->identity.data;
+    identity.len = mark->identity.len;
+
+    ctx->psk_identity.data = ngx_pstrdup(r->pool, &identity);
+    ctx->psk.account = ngx_dm_sec_store_copy(r->pool, account);
+
+    if (ctx->psk_identity.data == NULL || ctx->psk.account == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->psk_identity.len = identity.len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The account that has the key of the mark now: NGX_OK; NGX_DECLINED: nobody;
+ * NGX_ERROR.  Then ngx_dm_sec_store_release() is to be called.
+ */
+static ngx_int_t
+ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    dm_psk_mark_t *mark, dm_account_t **account)
+{
+    ngx_int_t  rc;
+    ngx_str_t  identity;
+
+    identity.data = (u_char *) mark->identity.data;
+    identity.len = mark->identity.len;
+
+    rc = ngx_dm_sec_store_find(dmcf, log, DM_BY_PSK, &identity, account);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    switch (dm_psk_match(mark, *account, ngx_dm_sec_store_id())) {
+
+    case DM_OK:
+        return NGX_OK;
+
+    case DM_DECLINED:
+        return NGX_DECLINED;
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+/* the mark points into the session; NGX_OK, NGX_DECLINED: there is none */
+static ngx_int_t
+ngx_dm_sec_psk_request_mark(ngx_http_request_t *r, dm_psk_mark_t *mark)
+{
+    SSL  *ssl;
+
+    if (r->connection->ssl == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ssl = r->connection->ssl->connection;
+
+    return ngx_dm_sec_psk_read_mark(SSL_get0_session(ssl), mark);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_psk_read_mark(SSL_SESSION *session, dm_psk_mark_t *mark)
+{
+    void    *data;
+    size_t   len;
+
+    if (session == NULL
+        || SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1
+        || data == NULL
+        || dm_psk_read_mark(mark, data, len) != DM_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dm_sec_psk_claim(ngx_http_request_t *r, ngx_str_t *claim)
+{
+    dm_psk_mark_t  mark;
+
+    ngx_str_null(claim);
+
+    if (ngx_dm_sec_psk_request_mark(r, &mark) == NGX_OK) {
+        claim->data = (u_char *) mark.identity.data;
+        claim->len = mark.identity.len;
+    }
+}

@@ -1,0 +1,33 @@
+/* TLS-PSK, RFC 4279 and RFC 8446: the account that a key belongs to */
+
+#ifndef NGX_DM_SEC_PSK_H
+#define NGX_DM_SEC_PSK_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* makes a server's SSL_CTX answer identities, where it accepts psk */
+void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
+
+/* the same for one handshake, which may have begun at another server */
+void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);
+
+/* to be called when a handshake is done, on a server where the module is on */
+void ngx_dm_sec_psk_handshaked(SSL *ssl);
+
+/*
+ * Fills ctx->psk from the session of the connection, and ctx->psk_identity
+ * where it is verified: by the keys that the account has now.
+ */
+void ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
+
+/*
+ * The identity that the connection's session was made with, whether it is
+ * still an account's or not: for the log.  It lives as long as the session;
+ * of length 0: there is none.
+ */
+void ngx_dm_sec_psk_claim(ngx_http_request_t *r, ngx_str_t *claim);
+
+
+#endif /* NGX_DM_SEC_PSK_H */
