@@ -41,6 +41,9 @@ static void ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf,
 static ngx_int_t ngx_dm_sec_tls_check_versions(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_policy_t *policy, ngx_uint_t versions, ngx_uint_t auth);
+static ngx_int_t ngx_dm_sec_tls_check_psk(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
+static ngx_uint_t ngx_dm_sec_tls_sha256(const SSL_CIPHER *cipher);
 static ngx_uint_t ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_tls_certificates(ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
@@ -96,6 +99,10 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         && ngx_dm_sec_tls_apply(cf, dscf, sscf) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (dscf->auth & NGX_DM_SEC_PSK) {
+        return ngx_dm_sec_tls_check_psk(cf, dscf, sscf);
     }
 
     return NGX_OK;
@@ -373,6 +380,122 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A key that is no session's is tried in TLS 1.3 with SHA-256 only, so the
+ * suite that the server prefers must be one of that hash: with another a right
+ * key would be passed over in silence.
+ */
+static ngx_int_t
+ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_ssl_srv_conf_t *sscf)
+{
+    int                    i;
+    SSL_CTX               *ctx;
+    const SSL_CIPHER      *cipher;
+    STACK_OF(SSL_CIPHER)  *ciphers;
+
+    ctx = sscf->ssl.ctx;
+
+    if (!(ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf) & DM_TLSV1_3)) {
+        return NGX_OK;
+    }
+
+    if (!(SSL_CTX_get_options(ctx) & SSL_OP_CIPHER_SERVER_PREFERENCE)) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+                            "\"dm_sec_auth psk\" with TLSv1.3 needs the "
+                            "server's order of suites: write "
+                            "\"dm_sec_profile\" or "
+                            "\"ssl_prefer_server_ciphers on\"");
+        return NGX_ERROR;
+    }
+
+    ciphers = SSL_CTX_get_ciphers(ctx);
+
+    for (i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        cipher = sk_SSL_CIPHER_value(ciphers, i);
+
+        if (SSL_CIPHER_get_kx_nid(cipher) != NID_kx_any) {
+            continue;
+        }
+
+        if (ngx_dm_sec_tls_sha256(cipher)) {
+            return NGX_OK;
+        }
+
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+                            "\"dm_sec_auth psk\" needs a SHA-256 suite as "
+                            "the first of TLSv1.3, but that is \"%s\": write "
+                            "\"TLS_AES_128_GCM_SHA256\" before it in "
+                            "\"dm_sec_ciphers\"",
+                            SSL_CIPHER_standard_name(cipher));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_tls_sha256(const SSL_CIPHER *cipher)
+{
+    const EVP_MD  *md;
+
+    md = SSL_CIPHER_get_handshake_digest(cipher);
+
+    return md && EVP_MD_get_type(md) == NID_sha256;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    int                       i;
+    ngx_uint_t                ways, auth, versions;
+    const dm_suite_t         *suite;
+    const SSL_CIPHER         *cipher;
+    ngx_dm_sec_policy_t      *policy;
+    STACK_OF(SSL_CIPHER)     *ciphers;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+    ciphers = SSL_CTX_get_ciphers(sscf->ssl.ctx);
+    policy = &dlcf->policy;
+    auth = ngx_dm_sec_tls_auth(dscf);
+
+    versions = policy->versions
+               ? policy->versions
+               : ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf);
+
+    ways = 0;
+
+    for (i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        cipher = sk_SSL_CIPHER_value(ciphers, i);
+        suite = dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher));
+
+        if (suite == NULL
+            || !(suite->versions & versions)
+            || !ngx_dm_sec_tls_usable(suite, auth)
+            || (policy->suites
+                && !ngx_dm_sec_policy_has(policy->suites, suite->id)))
+        {
+            continue;
+        }
+
+        if (suite->auth & DM_AUTH_PSK) {
+            ways |= (suite->auth & DM_AUTH_RSA) ? NGX_DM_SEC_TLS_RSA_PSK
+                                                : NGX_DM_SEC_TLS_PSK;
+
+        } else if ((suite->auth & DM_AUTH_ANY)
+                   && ngx_dm_sec_tls_sha256(cipher))
+        {
+            ways |= NGX_DM_SEC_TLS_PSK;
+        }
+    }
+
+    return ways;
 }
 
 

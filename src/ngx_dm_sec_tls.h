@@ -20,6 +20,16 @@ ngx_int_t ngx_dm_sec_tls_check_location(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location);
 
 /*
+ * How a client with a pre-shared key can be served at a level, as bits; 0: in
+ * no way.
+ */
+#define NGX_DM_SEC_TLS_PSK      0x01
+#define NGX_DM_SEC_TLS_RSA_PSK  0x02    /* the one that has a certificate too */
+
+ngx_uint_t ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf,
+    ngx_dm_sec_loc_conf_t *dlcf);
+
+/*
  * Judges the request by what was really negotiated: NGX_DM_SEC_R_NONE, or
  * why the location does not allow it.
  */
