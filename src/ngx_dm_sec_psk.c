@@ -20,6 +20,11 @@ static ngx_int_t ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity,
 static SSL_SESSION *ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk);
 static ngx_int_t ngx_dm_sec_psk_mark(SSL_SESSION *session,
     const dm_psk_t *psk);
+static SSL_TICKET_RETURN ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session,
+    const u_char *name, size_t len, SSL_TICKET_STATUS status, void *arg);
+static SSL_SESSION *ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len,
+    int *copy);
+static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, SSL_SESSION *session);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
@@ -28,6 +33,11 @@ static ngx_int_t ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log, dm_psk_mark_t *mark, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
+
+
+/* nginx's own, which is the same for all servers */
+static SSL_SESSION *(*ngx_dm_sec_psk_next_cached)(SSL *ssl, const u_char *id,
+    int len, int *copy);
 
 
 void
@@ -39,7 +49,21 @@ ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
     ctx = sscf->ssl.ctx;
 
-    if (ctx == NULL || !(dscf->auth & NGX_DM_SEC_PSK)) {
+    if (ctx == NULL) {
+        return;
+    }
+
+    /* those of the default server of an address serve all that are there */
+
+    (void) SSL_CTX_set_session_ticket_cb(ctx, NULL, ngx_dm_sec_psk_ticket,
+                                         NULL);
+
+    if (SSL_CTX_sess_get_get_cb(ctx)) {
+        ngx_dm_sec_psk_next_cached = SSL_CTX_sess_get_get_cb(ctx);
+        SSL_CTX_sess_set_get_cb(ctx, ngx_dm_sec_psk_cached);
+    }
+
+    if (!(dscf->auth & NGX_DM_SEC_PSK)) {
         return;
     }
 
@@ -225,6 +249,85 @@ ngx_dm_sec_psk_mark(SSL_SESSION *session, const dm_psk_t *psk)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A device whose key was replaced may still have a session of the old one:
+ * resumed, it would be refused at each request, while a full handshake shows
+ * which key it has now.  Otherwise as OpenSSL does without such a callback.
+ */
+static SSL_TICKET_RETURN
+ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session, const u_char *name,
+    size_t len, SSL_TICKET_STATUS status, void *arg)
+{
+    switch (status) {
+
+    case SSL_TICKET_SUCCESS:
+        return ngx_dm_sec_psk_stale(ssl, session)
+               ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE;
+
+    case SSL_TICKET_SUCCESS_RENEW:
+        return ngx_dm_sec_psk_stale(ssl, session)
+               ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE_RENEW;
+
+    case SSL_TICKET_EMPTY:
+    case SSL_TICKET_NO_DECRYPT:
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+
+    case SSL_TICKET_NONE:
+        return SSL_TICKET_RETURN_IGNORE;
+
+    default:
+        return SSL_TICKET_RETURN_ABORT;
+    }
+}
+
+
+static SSL_SESSION *
+ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len, int *copy)
+{
+    SSL_SESSION  *session;
+
+    session = ngx_dm_sec_psk_next_cached(ssl, id, len, copy);
+
+    if (session == NULL || !ngx_dm_sec_psk_stale(ssl, session)) {
+        return session;
+    }
+
+    if (*copy == 0) {
+        SSL_SESSION_free(session);
+    }
+
+    return NULL;
+}
+
+
+/* where the store fails the request will say so */
+static ngx_uint_t
+ngx_dm_sec_psk_stale(SSL *ssl, SSL_SESSION *session)
+{
+    ngx_int_t                rc;
+    dm_psk_mark_t            mark;
+    dm_account_t            *account;
+    ngx_connection_t        *c;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    c = ngx_ssl_get_connection(ssl);
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
+
+    if (dmcf == NULL
+        || dmcf->keys == NULL
+        || ngx_dm_sec_psk_read_mark(session, &mark) != NGX_OK)
+    {
+        return 0;
+    }
+
+    rc = ngx_dm_sec_psk_find(dmcf, c->log, &mark, &account);
+
+    ngx_dm_sec_store_release();
+
+    return rc == NGX_DECLINED;
 }
 
 

@@ -7,7 +7,11 @@
 #include "ngx_dm_sec.h"
 
 
-/* makes a server's SSL_CTX answer identities, where it accepts psk */
+/*
+ * Makes a server's SSL_CTX answer identities, where it accepts psk, and resume
+ * no session whose key is not the account's any more; for every TLS server, as
+ * soon as the module is on in one.
+ */
 void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
 
 /* the same for one handshake, which may have begun at another server */

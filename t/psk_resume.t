@@ -1,0 +1,396 @@
+#!/usr/bin/perl
+
+# Tests for dm_sec_auth psk after the handshake: what a session keeps of its
+# key in tickets and in the cache, what a change of the account means for it,
+# and a store that fails.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Verdict qw/ verdict /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
+    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
+    ->plan(177)->todo_alerts();
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log %%TESTDIR%%/error.log info;
+
+    dm_sec_account_store %%TESTDIR%%/store;
+    dm_sec_store_key     %%TESTDIR%%/store.key;
+
+    ssl_certificate      rsa.crt;
+    ssl_certificate_key  rsa.key;
+
+    ssl_client_certificate  ca.crt;
+    ssl_verify_client       optional;
+
+    # the same for all workers, and after a reload
+    ssl_session_ticket_key  ticket.key;
+
+    dm_sec_profile modern dm20;
+    dm_sec_auth    psk x509;
+
+    proxy_set_header X-Identity $dm_sec_psk_identity;
+    proxy_set_header X-Reused   $ssl_session_reused;
+
+    # tickets
+
+    server {
+        listen       127.0.0.1:8443 ssl;
+        server_name  localhost;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    # a cache; in TLS 1.3 a ticket is a session's id then
+
+    server {
+        listen       127.0.0.1:8444 ssl;
+        server_name  localhost;
+
+        ssl_session_tickets off;
+        ssl_session_cache   shared:SSL:1m;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    # two servers on an address
+
+    server {
+        listen       127.0.0.1:8445 ssl;
+        server_name  a.example.com;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8445 ssl;
+        server_name  b.example.com;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+}
+
+EOF_CONF
+
+my $d = $t->testdir();
+
+my $key = 'a5' x 32;
+my $new = '5a' x 16;
+
+open my $fh, '>', "$d/ticket.key" or die "Can't open ticket.key: $!\n";
+print {$fh} 'k' x 80;
+close $fh;
+
+ca($t, 'ca');
+cert($t, 'rsa', ca => 'ca', key => 'rsa:2048');
+cert($t, 'one', ca => 'ca');
+
+store($t, realm => 'example', args => [ '--map-size', '1m' ]);
+account($t, 'add', 'IMEI:1', '--name', 'one', '--psk-identity', 'dev1',
+    '--cert', "$d/one.crt", { psk => $key });
+account($t, 'add', 'IMEI:2', '--name', 'two', '--psk-identity', 'dev2',
+    { psk => $key });
+
+upstream($t, 8081);
+$t->run();
+
+my @ways = (
+    [ 8443, 'TLSv1_2', 'ticket' ], [ 8443, 'TLSv1_3', 'ticket' ],
+    [ 8444, 'TLSv1_2', 'cache' ], [ 8444, 'TLSv1_3', 'cache' ],
+);
+
+###############################################################################
+
+# the identity is kept, and the certificate of who has one
+
+foreach (@ways) {
+    my ($port, $version, $way) = @$_;
+    my $name = "$version, $way";
+    my ($client, $certificate) = (device($version, 'dev1', $key),
+        device($version));
+
+    is(ask($port, $client), '200 upstream', "$name, first");
+    is(told($version), 'IMEI:1 psk dev1', "$name, first, upstream");
+    is(ask($port, $certificate), '200 upstream', "$name, certificate");
+
+    foreach my $n (1 .. 3) {
+        is(ask($port, $client), '200 upstream', "$name, resumed $n");
+        is(told(), 'IMEI:1 psk dev1 resumed', "$name, resumed $n, upstream");
+    }
+
+    is(ask($port, $certificate), '200 upstream',
+        "$name, resumed with a certificate");
+    is(told(), 'IMEI:1 x509 - resumed', "$name, a certificate, upstream");
+}
+
+# so that in TLS 1.3 it was the ticket and not the key
+
+my $client;
+
+foreach my $port (8443, 8444) {
+    $client = device('TLSv1_3', 'dev1', $key);
+
+    is(ask($port, $client), '200 upstream', "with a key, $port");
+    $client->{key} = undef;
+    is(ask($port, $client), '200 upstream', "without the key, $port");
+    is(told(), 'IMEI:1 psk dev1 resumed', "without the key, upstream, $port");
+}
+
+is(ask(8443, device('TLSv1_3', '', '')), '403 certificate_required',
+    'with neither');
+
+# no session crosses servers
+
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    $client = device($version, 'dev1', $key);
+
+    is(ask(8445, $client, 'a.example.com'), '200 upstream',
+        "$version, server a");
+    $client->{key} = undef;
+    is(ask(8445, $client, 'a.example.com'), '200 upstream',
+        "$version, server a again");
+    isnt(ask(8445, $client, 'b.example.com'), '200 upstream',
+        "$version, server b");
+}
+
+verdict($t, undef, 8081);
+
+###############################################################################
+
+# what is open or resumed is judged by what the account is now
+
+foreach (@ways) {
+    my ($port, $version, $way) = @$_;
+    my $name = "$version, $way";
+    my ($open, $client);
+
+    $client = device($version, 'dev1', $key);
+    ask($port, $client);
+    $open = keepalive($port, SSL => 1, options($client));
+    is(again($open), '200 upstream', "$name, open");
+
+    # disabled
+
+    account($t, 'disable', 'IMEI:1');
+    is(again($open), '403 account_disabled', "$name, disabled, open");
+    is(ask($port, $client), '403 account_disabled',
+        "$name, disabled, resumed");
+    account($t, 'enable', 'IMEI:1');
+    is(again($open), '200 upstream', "$name, enabled, open");
+    is(ask($port, $client), '200 upstream', "$name, enabled, resumed");
+
+    # two identities
+
+    account($t, 'set', 'IMEI:1', '--psk-identity', 'dev1b', { psk => $new });
+    is(again($open), '200 upstream', "$name, second identity, open");
+    is(ask($port, $client), '200 upstream', "$name, second, resumed");
+    is(ask($port, device($version, 'dev1b', $new)), '200 upstream',
+        "$name, second identity");
+    is(told($version), 'IMEI:1 psk dev1b', "$name, second, upstream");
+
+    # The old one is dropped: a session of it is not resumed, so that a device
+    # which has the new key by now gets in with it.
+
+    account($t, 'set', 'IMEI:1', '--drop-psk', 'dev1');
+    is(again($open), '403 psk_required', "$name, dropped, open");
+    is((denied($t))[-1]{claimed}, 'dev1', "$name, dropped, claimed");
+
+    is(failed_handshake($t, sub {
+        is(ask($port, $client), '0', "$name, dropped, old key");
+    })->{reason}, 'psk_unknown_identity', "$name, dropped, log");
+
+    @$client{qw/ identity key /} = ('dev1b', $new);
+    is(ask($port, $client), '200 upstream', "$name, dropped, new key");
+    is(told($version), 'IMEI:1 psk dev1b',
+        "$name, dropped, new key, upstream");
+
+    # another key under the same identity
+
+    $open = keepalive($port, SSL => 1, options($client));
+    is(again($open), '200 upstream', "$name, new key, open");
+    account($t, 'set', 'IMEI:1', '--drop-psk', 'dev1b', '--psk-identity',
+        'dev1b', { psk => $key });
+    is(again($open), '403 psk_required', "$name, replaced, open");
+    $client->{key} = $key;
+    is(ask($port, $client), '200 upstream', "$name, replaced, newest key");
+
+    # the identity goes to another account
+
+    account($t, 'set', 'IMEI:1', '--drop-psk', 'dev1b', '--psk-identity',
+        'dev1', { psk => $key });
+    account($t, 'set', 'IMEI:2', '--psk-identity', 'dev1b', { psk => $new });
+    is(again($open), '200 upstream', "$name, moved with its key, open");
+    is(told(), 'IMEI:2 psk dev1b resumed', "$name, moved, its account now");
+    account($t, 'set', 'IMEI:2', '--drop-psk', 'dev1b');
+    is(again($open), '403 psk_required', "$name, gone, open");
+}
+
+###############################################################################
+
+# a reload, and a worker that is killed
+
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    $client = device($version, 'dev1', $key);
+    my $open = keepalive(8443, SSL => 1, options($client));
+
+    is(again($open), '200 upstream', "$version, before the reload");
+    ok(reload_wait($t), "$version, reload");
+    $client->{key} = undef;
+    is(ask(8443, $client), '200 upstream', "$version, resumed after it");
+    is(told(), 'IMEI:1 psk dev1 resumed', "$version, the identity after it");
+
+    kill_worker($t, $_) foreach workers($t);
+    is(ask(8443, $client), '200 upstream', "$version, a worker was killed");
+    is(told(), 'IMEI:1 psk dev1 resumed', "$version, identity after that");
+}
+
+###############################################################################
+
+# A store that fails is our failure: not an unknown identity, not a wrong key,
+# and nobody gets in.
+
+$client = device('TLSv1_2', 'dev1', $key);
+my %ticket = (TLSv1_2 => $client, TLSv1_3 => device('TLSv1_3', 'dev1', $key));
+
+is(ask(8443, $_), '200 upstream', 'the store is there') for values %ticket;
+
+my $open = keepalive(8443, SSL => 1, options($client));
+
+is(again($open), '200 upstream', 'open while the store is there');
+
+rename "$d/store", "$d/away" or die "Can't rename: $!\n";
+ok(wait_for(5, sub { again($open) ne '200 upstream' }), 'the store is gone');
+is(again($open), '503 store_unavailable', 'open');
+
+is(grep({ !log_lines($t, qr/\[crit\] $_#.* tried again/) } workers($t)), 0,
+    'all workers noticed');
+
+verdict($t, undef, 8081);
+
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    foreach ([ 'dev1', $key ], [ 'dev1', $new ], [ 'nobody', $key ]) {
+        my ($identity, $psk) = @$_;
+        my $line = failed_handshake($t, sub {
+            like(s_client(8443, $version eq 'TLSv1_3' ? '-tls1_3'
+                : ('-tls1_2', '-cipher', 'PSK'), '-psk_identity', $identity,
+                '-psk', $psk)->{output}, qr/SSL alert number 80$/m,
+                "$version, internal_error");
+        });
+
+        is("$line->{reason} $line->{identity}", "psk_store $identity",
+            "$version, log");
+    }
+
+    is(ask(8443, $ticket{$version}), '503 store_unavailable',
+        "$version, resumed");
+    is(ask(8443, device($version)), '503 store_unavailable',
+        "$version, a certificate");
+}
+
+rename "$d/away", "$d/store" or die "Can't rename: $!\n";
+ok(wait_for(5, sub { again($open) eq '200 upstream' }), 'the store is back');
+
+is(scalar(() = $t->read_file('error.log') =~ /$key|$new/gi), 0,
+    'no key in the log');
+
+###############################################################################
+
+# A device that remembers its sessions: with a key, or with a certificate where
+# no identity is given.  When its key is taken away it has the sessions alone.
+sub device {
+    my ($version, $identity, $psk) = @_;
+    my ($self) = { identity => $identity, key => $psk, version => $version };
+
+    require Net::SSLeay;
+
+    my %o = (SSL_version => $version,
+        $version eq 'TLSv1_2' ? (SSL_cipher_list => defined $identity
+            ? 'DHE-PSK-AES128-GCM-SHA256' : 'ECDHE') : ());
+
+    if (defined $identity) {
+        $o{SSL_create_ctx_callback} = sub {
+            Net::SSLeay::CTX_set_psk_client_callback($_[0], sub {
+                return defined $self->{key} ? @$self{qw/ identity key /}
+                    : ('', '');
+            });
+        };
+
+    } else {
+        @o{qw/ SSL_cert_file SSL_key_file /} = ("$d/one.crt", "$d/one.key");
+    }
+
+    $self->{tls} = { sessions(%o) };
+
+    return $self;
+}
+
+sub options {
+    my ($device) = @_;
+
+    return %{ $device->{tls} };
+}
+
+# a request on a connection of its own
+sub ask {
+    my ($port, $device, $host) = @_;
+
+    return verdict($t, scalar https($port, request('GET', '/',
+        { $host ? (host => $host) : () }), options($device),
+        $host ? (SSL_hostname => $host) : ()), 8081);
+}
+
+# a request on an open connection
+sub again {
+    my ($connection) = @_;
+
+    return verdict($t, $connection->request(request('GET', '/')), 8081);
+}
+
+# What the upstream was told last.  In TLS 1.3 a first handshake with a key is a
+# resumption for OpenSSL already: with the version given, that is left out.
+sub told {
+    my ($version) = @_;
+    my ($fields) = (upstream_log($t, 8081))[-1]{fields};
+
+    return join ' ', (map { $fields->{$_}[0] // '-' }
+        qw/ dm-client-id dm-auth-method x-identity /),
+        $fields->{'x-reused'}[0] eq 'r' && ($version || '') ne 'TLSv1_3'
+        ? 'resumed' : ();
+}
+
+###############################################################################
