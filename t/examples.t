@@ -33,14 +33,17 @@ my %asked = (
     'mixed.conf' => \&mixed,
     'modern-and-legacy.conf' => \&modern_and_legacy,
     'mutual-tls.conf' => \&mutual_tls,
+    'psk.conf' => \&pre_shared_key,
+    'psk-and-certificates.conf' => \&psk_and_certificates,
 );
 
 my @files = map { s{.*/}{}r } glob '../conf-examples/*.conf';
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_realip proxy rewrite/)
-    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 50);
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 64);
 
 my $d = $t->testdir();
+my $key = '112233445566778899aabbccddeeff00';
 
 ###############################################################################
 
@@ -54,7 +57,8 @@ crl($t, 'client-ca', revoked => [ 'revoked' ]);
 
 store($t, realm => 'example', args => [ '--map-size', '1m' ]);
 account($t, 'add', 'IMEI:1', '--name', 'one', '--cert', "$d/bound.crt",
-    '--group', 'pilot', { password => 'secret' });
+    '--group', 'pilot', '--psk-identity', 'dev1',
+    { password => 'secret', psk => $key });
 account($t, 'add', 'IMEI:2', '--name', 'two', '--cert', "$d/revoked.crt",
     { password => 'secret' });
 
@@ -201,6 +205,44 @@ sub mixed {
         \ "GET\ \/firmware\/\ HTTP\/1\.1"\ 403$/mx, 'mixed, log_format');
 }
 
+sub pre_shared_key {
+    my ($forward) = 'TLS_DHE_PSK_WITH_AES_128_GCM_SHA256';
+
+    is(verdict($t, get({ psk('dev1', $key) }, '/', 'OMADM-DevID: imei:1'),
+        8090), '200 upstream', 'key, TLS 1.3');
+    is(client(), 'IMEI:1 psk', 'key, client');
+    is(verdict($t, get(psk12('DHE-PSK-AES128-GCM-SHA256'), '/'), 8090),
+        '200 upstream', 'key, TLS 1.2');
+    is(verdict($t, get(psk12('DHE-PSK-AES128-GCM-SHA256'), '/',
+        'OMADM-DevID: IMEI:2'), 8090), '403 devid_mismatch',
+        'key, another device');
+    is(verdict($t, get({ %{ psk12('PSK:@SECLEVEL=0') },
+        SSL_version => 'TLSv1_1' }, '/'), 8090), '200 upstream',
+        'key, TLS 1.1');
+    is(verdict($t, get('/'), 8090), '403 psk_required', 'key, nothing');
+    like($t->read_file('dm.log'), qr/^127\.0\.0\.1\ verified\ -\ "IMEI:1"
+        \ "dev1"\ TLSv1\.2\ $forward\ "GET\ \/\ HTTP\/1\.1"\ 200$/mx,
+        'key, log_format');
+}
+
+sub psk_and_certificates {
+    my ($both) = { %{ cert_of('bound') },
+        %{ psk12('RSA-PSK-AES128-GCM-SHA256') } };
+
+    is(verdict($t, get(psk12('PSK'), '/'), 8090), '200 upstream',
+        'either, key');
+    is(client(), 'IMEI:1 psk', 'either, client with a key');
+    is(verdict($t, get(cert_of('bound'), '/'), 8090), '200 upstream',
+        'either, certificate');
+    is(client(), 'IMEI:1 x509', 'either, client with a certificate');
+    is(verdict($t, get('/'), 8090), '403 certificate_required',
+        'either, nothing');
+    is(verdict($t, get($both, '/bootstrap/'), 8090), '200 upstream',
+        'either, both');
+    is(verdict($t, get(cert_of('bound'), '/bootstrap/'), 8090),
+        '403 tls_cipher', 'either, not both');
+}
+
 sub modern_and_legacy {
     my (@password) = (basic('one', 'secret'));
     my %old = (SSL_version => 'TLSv1_1', SSL_cipher_list => 'ALL:@SECLEVEL=0');
@@ -279,6 +321,13 @@ sub cert_of {
     my ($name) = @_;
 
     return { SSL_cert_file => "$d/$name.crt", SSL_key_file => "$d/$name.key" };
+}
+
+sub psk12 {
+    my ($suites) = @_;
+
+    return { psk('dev1', $key), SSL_version => 'TLSv1_2',
+        SSL_cipher_list => $suites };
 }
 
 # what the upstream was told of the last client
