@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 
 #include "dm_psk.h"
@@ -29,6 +30,8 @@ static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_psk_mark_t *mark);
+static ngx_int_t ngx_dm_sec_psk_accept(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_psk_mark_t *mark, dm_account_t *account);
 static ngx_int_t ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log, dm_psk_mark_t *mark, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
@@ -372,8 +375,6 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 
     rc = ngx_dm_sec_psk_judge(r, ctx, &mark);
 
-    ngx_dm_sec_store_release();
-
     switch (rc) {
 
     case NGX_OK:
@@ -391,35 +392,58 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 }
 
 
-/* NGX_OK; NGX_DECLINED: dropped or replaced; NGX_ERROR */
+/*
+ * NGX_OK; NGX_DECLINED: dropped or replaced; NGX_ERROR.  The mark of a
+ * connection never changes, so that the tag alone says what is remembered.
+ */
 static ngx_int_t
 ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_psk_mark_t *mark)
 {
+    dm_str_t       tag;
+    uint64_t       version;
     ngx_int_t      rc;
-    ngx_str_t      identity;
     dm_account_t  *account;
+
+    tag.data = mark->tag;
+    tag.len = DM_PSK_TAG_SIZE;
+
+    if (ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, &account)
+        == NGX_OK)
+    {
+        return ngx_dm_sec_psk_accept(r, ctx, mark, account);
+    }
+
+    version = ngx_dm_sec_store_version();
 
     rc = ngx_dm_sec_psk_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),
                              r->connection->log, mark, &account);
-    if (rc != NGX_OK) {
-        return rc;
+
+    if (rc == NGX_OK) {
+        rc = ngx_dm_sec_psk_accept(r, ctx, mark, account);
+        ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, account,
+                            version);
     }
 
-    identity.data = (u_char *) mark->identity.data;
-    identity.len = mark->identity.len;
+    ngx_dm_sec_store_release();
 
-    ctx->psk_identity.data = ngx_pstrdup(r->pool, &identity);
+    return rc;
+}
+
+
+/* NGX_OK or NGX_ERROR */
+static ngx_int_t
+ngx_dm_sec_psk_accept(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_psk_mark_t *mark, dm_account_t *account)
+{
     ctx->psk.account = ngx_dm_sec_store_copy(r->pool, account);
 
-    if (ctx->psk_identity.data == NULL || ctx->psk.account == NULL) {
+    if (ctx->psk.account == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->psk_identity.len = identity.len;
-
-    return NGX_OK;
+    return ngx_dm_sec_store_dup(r->pool, mark->identity, &ctx->psk_identity);
 }
 
 

@@ -11,6 +11,7 @@
 typedef enum {
     NGX_DM_SEC_RECALL_HTTP = 0,     /* a name or a userhash */
     NGX_DM_SEC_RECALL_CERT,
+    NGX_DM_SEC_RECALL_PSK,
     NGX_DM_SEC_RECALL_KINDS
 } ngx_dm_sec_recall_e;
 
