@@ -9,11 +9,14 @@
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
+## make legacy       OpenSSL with SSL 3.0, under build/legacy/ (see README.md)
 ## make check        clang-tidy, cppcheck and the rules of style
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
 ## make install      installs below DESTDIR
+## make install-legacy
+##                   the same for what "make legacy" built
 ## make clean        removes build/
 ##
 ## Missing Debian packages are named and installed with apt-get.
@@ -77,7 +80,7 @@ help:
 
 # each does nothing, and quickly, where all packages are there
 
-.PHONY: deps deps-demo deps-test deps-sanitize deps-check
+.PHONY: deps deps-demo deps-test deps-sanitize deps-check deps-legacy
 
 deps:
 	@tools/deps build
@@ -93,6 +96,9 @@ deps-sanitize: deps-test
 
 deps-check: deps
 	@tools/deps check
+
+deps-legacy: deps
+	@tools/deps legacy
 
 
 # the core, the tools and the unit tests
@@ -182,6 +188,12 @@ test-attack:
 	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
 	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
 
+# OpenSSL with SSL 3.0
+
+.PHONY: legacy
+legacy: | deps-legacy
+	@tools/legacy-openssl
+
 .PHONY: sanitize
 sanitize: | deps-sanitize
 	+@tools/sanitize
@@ -247,6 +259,12 @@ install: all
 	install -D -m 644 conf/mod-dm-sec.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-dm-sec.conf
 	install -D -m 755 $(BUILD)/dm-account $(DESTDIR)/usr/sbin/dm-account
+
+.PHONY: install-legacy
+install-legacy: legacy
+	install -D -m 644 -t $(DESTDIR)/usr/lib/dm-sec build/legacy/lib/*.so.3
+	install -D -m 644 -t $(DESTDIR)/usr/lib/dm-sec/ossl-modules \
+	    build/legacy/lib/ossl-modules/legacy.so
 
 .PHONY: clean
 clean: demo-stop
