@@ -10,6 +10,7 @@
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
 ## make legacy       OpenSSL with SSL 3.0, under build/legacy/ (see README.md)
+## make test-legacy  the tests of SSL 3.0, and those of TLS, with it
 ## make check        clang-tidy, cppcheck and the rules of style
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make test-source-build
@@ -188,11 +189,22 @@ test-attack:
 	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
 	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
 
-# OpenSSL with SSL 3.0
+# SSL 3.0, and that TLS is with that library as it is without
+
+LEGACY_TESTS = $(wildcard t/legacy*.t t/psk*.t t/tls*.t t/x509*.t) \
+    t/examples.t t/status.t
 
 .PHONY: legacy
 legacy: | deps-legacy
 	@tools/legacy-openssl
+
+.PHONY: test-legacy
+test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test
+	@tools/deps test-legacy
+	CMOCKA_MESSAGE_OUTPUT=TAP tools/legacy-env prove $(BUILD)/unit/test_suite
+	+TEST_DM_LEGACY='$(CURDIR)/build/legacy' \
+	$(MAKE) --no-print-directory test TESTS='$(LEGACY_TESTS)' \
+	    NGINX_BINARY='$(CURDIR)/tools/legacy-nginx'
 
 .PHONY: sanitize
 sanitize: | deps-sanitize

@@ -274,11 +274,19 @@ ngx_dm_sec_handshake_reason(int alert, ngx_dm_sec_offer_t *offer)
         return NGX_DM_SEC_HS_TLS_PROTOCOL;
     }
 
-    if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NO_SHARED_CIPHER) {
-        return NGX_DM_SEC_HS_TLS_CIPHER;
-    }
+    switch (ERR_GET_REASON(ERR_peek_last_error())) {
 
-    return NGX_DM_SEC_HS_TLS_OTHER;
+    /* SSL 3.0 has no alert for it */
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+        return NGX_DM_SEC_HS_TLS_PROTOCOL;
+
+    case SSL_R_NO_SHARED_CIPHER:
+        return NGX_DM_SEC_HS_TLS_CIPHER;
+
+    default:
+        return NGX_DM_SEC_HS_TLS_OTHER;
+    }
 }
 
 

@@ -4,9 +4,17 @@
 #include "ngx_dm_sec_check.h"
 
 
+/* where this OpenSSL lacks SSL 3.0, RC4 or 3DES */
+#define NGX_DM_SEC_MAKE_LEGACY                                                \
+    "; \"make legacy\" builds one that can (README.md, \"SSL 3.0\")"
+
+
 static ngx_uint_t ngx_dm_sec_policy_is_off(ngx_conf_t *cf);
 static char *ngx_dm_sec_policy_no_off(ngx_conf_t *cf);
 static char *ngx_dm_sec_policy_versions(ngx_conf_t *cf, unsigned versions);
+static char *ngx_dm_sec_policy_legacy(ngx_conf_t *cf);
+static ngx_uint_t ngx_dm_sec_policy_is_ssl3(const char *name);
+static const char *ngx_dm_sec_policy_hint(const char *name);
 static char *ngx_dm_sec_policy_add_list(ngx_conf_t *cf, ngx_array_t *suites,
     const char *const *list, const char *name);
 static char *ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
@@ -167,6 +175,13 @@ ngx_dm_sec_policy_ciphers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
+        if (ngx_dm_sec_policy_is_ssl3((char *) value[i].data)) {
+            rv = ngx_dm_sec_policy_legacy(cf);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+        }
+
         list = dm_suite_list(ngx_dm_sec_set_dm_str(value[i]));
 
         if (list) {
@@ -225,16 +240,62 @@ ngx_dm_sec_policy_versions(ngx_conf_t *cf, unsigned versions)
     missing = versions & ~dm_version_available();
 
     if (missing == 0) {
-        return NGX_CONF_OK;
+        return (versions & DM_SSLV3) ? ngx_dm_sec_policy_legacy(cf)
+                                     : NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%s is not available: this OpenSSL (%s) cannot "
-                       "negotiate it",
+                       "negotiate it%s",
                        dm_version_name(missing & (~missing + 1)),
-                       OpenSSL_version(OPENSSL_VERSION));
+                       OpenSSL_version(OPENSSL_VERSION),
+                       (missing & DM_SSLV3) ? NGX_DM_SEC_MAKE_LEGACY : "");
 
     return NGX_CONF_ERROR;
+}
+
+
+/*
+ * For what SSL 3.0 needs, and only where it is asked for.  It must be there
+ * before the server configurations are merged: an SSL_CTX keeps the ciphers
+ * that it was made with.
+ */
+static char *
+ngx_dm_sec_policy_legacy(ngx_conf_t *cf)
+{
+    dm_err_t  err;
+
+    if (!(dm_version_available() & DM_SSLV3)
+        || dm_suite_load_legacy(&err) == DM_OK)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* 1 if the list or the suite is for SSL 3.0 only, else 0 */
+static ngx_uint_t
+ngx_dm_sec_policy_is_ssl3(const char *name)
+{
+    return ngx_strcmp(name, "DM-SSL3") == 0
+           || ngx_strstr(name, "RC4")
+           || ngx_strstr(name, "3DES")          /* IANA's name */
+           || ngx_strstr(name, "DES-CBC3");     /* OpenSSL's */
+}
+
+
+static const char *
+ngx_dm_sec_policy_hint(const char *name)
+{
+    if (dm_version_available() & DM_SSLV3) {
+        return "";
+    }
+
+    return ngx_dm_sec_policy_is_ssl3(name) ? NGX_DM_SEC_MAKE_LEGACY : "";
 }
 
 
@@ -259,9 +320,10 @@ ngx_dm_sec_policy_add_list(ngx_conf_t *cf, ngx_array_t *suites,
         if (suite == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "suite \"%s\" of \"%s\" is not available: "
-                               "this OpenSSL (%s) cannot negotiate it",
+                               "this OpenSSL (%s) cannot negotiate it%s",
                                *list, name,
-                               OpenSSL_version(OPENSSL_VERSION));
+                               OpenSSL_version(OPENSSL_VERSION),
+                               ngx_dm_sec_policy_hint(name));
             return NGX_CONF_ERROR;
         }
 
@@ -294,8 +356,9 @@ ngx_dm_sec_policy_add_suite(ngx_conf_t *cf, ngx_array_t *suites,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\": it is no list (DM-X509, "
                            "DM-PSK, DM-TLS11, DM-SSL3, MODERN), and no suite "
-                           "that this OpenSSL (%s) can negotiate",
-                           name, OpenSSL_version(OPENSSL_VERSION));
+                           "that this OpenSSL (%s) can negotiate%s",
+                           name, OpenSSL_version(OPENSSL_VERSION),
+                           ngx_dm_sec_policy_hint((char *) name->data));
         return NGX_CONF_ERROR;
     }
 

@@ -50,8 +50,12 @@ static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
     ngx_uint_t versions);
 static ngx_int_t ngx_dm_sec_tls_set_suites(ngx_conf_t *cf, SSL_CTX *ctx,
     ngx_array_t *suites);
+static void ngx_dm_sec_tls_say_old(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t versions);
 static int ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx,
     int op, int bits, int nid, void *other, void *ex);
+static int ngx_dm_sec_tls_ssl3_cipher(const SSL *ssl,
+    const SSL_CIPHER *cipher);
 static ngx_int_t ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location,
     ngx_uint_t versions);
@@ -148,10 +152,7 @@ ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         SSL_CTX_set_dh_auto(ctx, 1);
     }
 
-    if (versions & (DM_TLSV1|DM_TLSV1_1)) {
-        ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
-                            "TLS 1.0 or 1.1 is offered");
-    }
+    ngx_dm_sec_tls_say_old(cf, dscf, versions);
 
     return NGX_OK;
 }
@@ -647,17 +648,70 @@ ngx_dm_sec_tls_set_suites(ngx_conf_t *cf, SSL_CTX *ctx, ngx_array_t *suites)
 }
 
 
+static void
+ngx_dm_sec_tls_say_old(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_uint_t versions)
+{
+    ngx_uint_t            i, weak;
+    ngx_array_t          *suites;
+    ngx_dm_sec_suite_t   *elt;
+
+    weak = 0;
+    suites = dscf->dlcf->policy.suites;
+
+    for (i = 0; suites && i < suites->nelts; i++) {
+        elt = suites->elts;
+        weak |= (ngx_uint_t) dm_suite_weak(elt[i].suite);
+    }
+
+    if (versions & DM_SSLV3) {
+        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+                            "SSL 3.0 is offered%s, which attackers on the way "
+                            "can read", weak ? " with RC4 and 3DES" : "");
+
+    } else if (weak) {
+        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+                            "RC4 and 3DES are not negotiated: they are for "
+                            "SSL 3.0 only, which is not offered");
+    }
+
+    if (versions & (DM_TLSV1|DM_TLSV1_1)) {
+        ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
+                            "TLS 1.0 or 1.1 is offered");
+    }
+}
+
+
 /*
- * Level 2 refuses the only signatures that TLS 1.0 and 1.1 have: MD5 with
- * SHA-1 for RSA, SHA-1 for ECDSA.  They are opened while such a version is
- * negotiated, and nothing else is: TLS 1.2 does not get SHA-1 back, nor do
- * short keys pass anywhere.
+ * Level 2 refuses SSL 3.0, and the only signatures that versions before 1.2
+ * have: MD5 with SHA-1 for RSA, SHA-1 for ECDSA.  They are opened while such
+ * a version is negotiated, and nothing else is: TLS 1.2 does not get SHA-1
+ * back, nor do short keys pass anywhere.  Whether SSL 3.0 is offered at all
+ * the context's options say.
  */
 static int
 ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,
     int nid, void *other, void *ex)
 {
     switch (op) {
+
+    case SSL_SECOP_VERSION:
+
+        if (nid == SSL3_VERSION) {
+            return 1;
+        }
+
+        break;
+
+    case SSL_SECOP_CIPHER_SUPPORTED:
+    case SSL_SECOP_CIPHER_SHARED:
+    case SSL_SECOP_CIPHER_CHECK:
+
+        if (dm_suite_weak_cipher(other)) {
+            return ngx_dm_sec_tls_ssl3_cipher(ssl, other);
+        }
+
+        break;
 
     case SSL_SECOP_SIGALG_SUPPORTED:
     case SSL_SECOP_SIGALG_SHARED:
@@ -672,6 +726,15 @@ ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,
     }
 
     return ngx_dm_sec_tls_default_security(ssl, ctx, op, bits, nid, other, ex);
+}
+
+
+/* RC4 and 3DES: on SSL 3.0 only, and not the anonymous ones, nor with MD5 */
+static int
+ngx_dm_sec_tls_ssl3_cipher(const SSL *ssl, const SSL_CIPHER *cipher)
+{
+    return ssl && SSL_version(ssl) == SSL3_VERSION
+           && dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher));
 }
 
 

@@ -10,14 +10,13 @@ use strict;
 
 use Test::More;
 
-use IO::Socket::INET;
-
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ ca cert denied header https request run_command s_client
-    status upstream upstream_clear upstream_count wait_for /;
+    status upstream upstream_clear upstream_count /;
+use Test::DmSec::Hello qw/ hello /;
 
 ###############################################################################
 
@@ -474,38 +473,6 @@ sub verify {
     $count = upstream_count($t, 8081);
 
     return join ' ', status($r), $r =~ /^X-Verify: (\S+)/m ? $1 : '-', $count;
-}
-
-
-# what OpenSSL would not send: a ClientHello of TLS 1.2 or less with those
-# suites; "hello VERSION SUITE" or "alert NUMBER"
-sub hello {
-    my ($port, $version, @suites) = @_;
-    my ($hello, $s, $answer);
-
-    $hello = pack 'n a32 C n/a* C/a*', $version, 'r' x 32, 0,
-        pack('n*', @suites), "\0";
-    $hello = pack 'C C n/a*', 1, 0, $hello;
-
-    $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . port($port))
-        or return 'no connection';
-    $s->syswrite(pack 'C n n/a*', 22, $version, $hello);
-    $s->blocking(0);
-
-    $answer = '';
-    wait_for(5, sub {
-        my $n = $s->sysread($answer, 4096, length $answer);
-        return defined $n && !$n || length $answer > 5
-            && length $answer >= 5 + unpack 'x3 n', $answer;
-    });
-
-    return sprintf 'alert %d', unpack 'x6 C', $answer
-        if $answer =~ /^\x15/ && length $answer > 6;
-
-    return sprintf 'hello %04x %04x', unpack 'x9 n x32 C/x n', $answer
-        if $answer =~ /^\x16/ && length $answer > 50;
-
-    return 'no answer';
 }
 
 

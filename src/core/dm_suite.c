@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#include <openssl/provider.h>
 
 #include "dm_suite.h"
 
@@ -165,6 +166,29 @@ dm_suite_init(dm_err_t *err)
 }
 
 
+int
+dm_suite_load_legacy(dm_err_t *err)
+{
+    if (OSSL_PROVIDER_available(NULL, "legacy") == 1) {
+        return DM_OK;
+    }
+
+    /* once a provider is loaded by name, "default" does not come by itself */
+
+    if (OSSL_PROVIDER_load(NULL, "default") == NULL
+        || OSSL_PROVIDER_load(NULL, "legacy") == NULL)
+    {
+        dm_err_set(err, "OpenSSL's provider \"legacy\", which has RC4, cannot "
+                   "be loaded: set OPENSSL_MODULES to the directory of its "
+                   "legacy.so");
+        ERR_clear_error();
+        return DM_ERROR;
+    }
+
+    return dm_suite_init(err);
+}
+
+
 /* level 0 because the question is what can be done, not what is allowed */
 
 static SSL_CTX *
@@ -298,21 +322,25 @@ dm_suite_served(const SSL_CIPHER *cipher, unsigned version)
     /* 112 bits: 3DES; NULL has 0, EXPORT 40 or 56, DES 56 */
 
     if (SSL_CIPHER_get_bits(cipher, NULL) < 112
+        || SSL_CIPHER_get_digest_nid(cipher) == NID_md5
         || SSL_CIPHER_standard_name(cipher) == NULL
         || dm_suite_auth(cipher) == 0)
     {
         return 0;
     }
 
-    switch (SSL_CIPHER_get_cipher_nid(cipher)) {
+    return version == DM_SSLV3 || !dm_suite_weak_cipher(cipher);
+}
 
-    case NID_rc4:
-    case NID_des_ede3_cbc:
-        return version == DM_SSLV3;
 
-    default:
-        return 1;
-    }
+int
+dm_suite_weak_cipher(const SSL_CIPHER *cipher)
+{
+    int  nid;
+
+    nid = SSL_CIPHER_get_cipher_nid(cipher);
+
+    return nid == NID_rc4 || nid == NID_des_ede3_cbc;
 }
 
 

@@ -42,6 +42,13 @@ typedef struct {
  */
 int dm_suite_init(dm_err_t *err);
 
+/*
+ * Loads the legacy provider, which has RC4, for the rest of the process, and
+ * asks the library again.  Nothing is done where it is there already.  DM_OK
+ * or DM_ERROR.
+ */
+int dm_suite_load_legacy(dm_err_t *err);
+
 /* the bit of a name ("TLSv1.1"), 0 if there is none such */
 unsigned dm_version_by_name(dm_str_t name);
 
@@ -60,7 +67,7 @@ unsigned dm_version_available(void);
 /*
  * A suite by its IANA name ("SSL_..." is accepted for "TLS_..."), by its
  * OpenSSL name, or by its number.  NULL if this library cannot do it, or if
- * it is NULL, EXPORT or anonymous: those do not exist here.
+ * it is NULL, EXPORT, anonymous or with MD5: those do not exist here.
  */
 const dm_suite_t *dm_suite_by_name(dm_str_t name);
 const dm_suite_t *dm_suite_by_id(uint16_t id);
@@ -75,6 +82,7 @@ int dm_suite_forbidden(dm_str_t name);
 
 /* 1: RC4 or 3DES, which are served on SSL 3.0 sessions only; else 0 */
 int dm_suite_weak(const dm_suite_t *suite);
+int dm_suite_weak_cipher(const SSL_CIPHER *cipher);
 
 /*
  * The IANA names of a list ("DM-X509"), NULL-terminated and in its order of

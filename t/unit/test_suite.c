@@ -2,12 +2,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -28,9 +28,8 @@ typedef struct {
 } identity_t;
 
 
-static identity_t      rsa;
-static identity_t      ec;
-static OSSL_PROVIDER  *legacy;
+static identity_t  rsa;
+static identity_t  ec;
 
 
 static int
@@ -94,7 +93,6 @@ teardown(void **state)
     EVP_PKEY_free(ec.key);
     X509_free(rsa.cert);
     X509_free(ec.cert);
-    OSSL_PROVIDER_unload(legacy);
 
     return 0;
 }
@@ -630,22 +628,65 @@ test_init_again(void **state)
 static void
 test_init_after_provider(void **state)
 {
+    size_t             i;
+    EVP_MD            *md;
+    dm_err_t           err;
     const dm_suite_t  *suite;
 
     (void) state;
 
     suite = dm_suite_by_id(0x002f);
+    assert_null(dm_suite_by_name(str("SSL_RSA_WITH_RC4_128_SHA")));
 
-    legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
-    if (legacy == NULL) {
-        skip();
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(dm_suite_load_legacy(&err), DM_OK);
+        assert_int_equal(ERR_peek_error(), 0);
+        assert_ptr_equal(dm_suite_by_id(0x002f), suite);
+
+        assert_int_equal(dm_suite_by_name(str("SSL_RSA_WITH_RC4_128_SHA"))
+                         != NULL, (dm_version_available() & DM_SSLV3) != 0);
+        assert_int_equal(dm_suite_by_name(str("DES-CBC3-SHA")) != NULL,
+                         (dm_version_available() & DM_SSLV3) != 0);
+
+        /* MD5 is left out also where the library has it */
+        assert_null(dm_suite_by_name(str("RC4-MD5")));
+
+        /* the default provider is still there */
+        md = EVP_MD_fetch(NULL, "SHA256", NULL);
+        assert_non_null(md);
+        EVP_MD_free(md);
+    }
+}
+
+
+static void
+test_provider_missing(void **state)
+{
+    char       *modules;
+    dm_err_t    err;
+
+    (void) state;
+
+    modules = getenv("OPENSSL_MODULES");
+    if (modules != NULL) {
+        modules = strdup(modules);
     }
 
-    assert_int_equal(dm_suite_init(NULL), DM_OK);
-    assert_ptr_equal(dm_suite_by_id(0x002f), suite);
+    assert_int_equal(setenv("OPENSSL_MODULES", "/nonexistent", 1), 0);
 
-    assert_int_equal(dm_suite_by_name(str("SSL_RSA_WITH_RC4_128_SHA")) == NULL,
-                     dm_suite_by_name(str("DES-CBC3-SHA")) == NULL);
+    err.text[0] = '\0';
+    assert_int_equal(dm_suite_load_legacy(&err), DM_ERROR);
+    assert_non_null(strstr(err.text, "OPENSSL_MODULES"));
+    assert_int_equal(ERR_peek_error(), 0);
+    assert_non_null(dm_suite_by_id(0x002f));
+
+    if (modules != NULL) {
+        setenv("OPENSSL_MODULES", modules, 1);
+        free(modules);
+
+    } else {
+        unsetenv("OPENSSL_MODULES");
+    }
 }
 
 
@@ -733,6 +774,7 @@ main(void)
         cmocka_unit_test(test_lists_resolve),
         cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_init_again),
+        cmocka_unit_test(test_provider_missing),
         cmocka_unit_test(test_init_after_provider),
         cmocka_unit_test(test_negotiable),
         cmocka_unit_test(test_psk_versions)
