@@ -353,7 +353,7 @@ send_request(server_t *server, path_t path)
     header[0] = '\0';
 
     if (path == BASIC) {
-        (void) strcpy(header, c->header);
+        (void) snprintf(header, sizeof(header), "%s", c->header);
 
     } else if (path == DIGEST) {
         (void) digest_header(c, header, sizeof(header));

@@ -154,7 +154,7 @@ ngx_dm_sec_digest_default(ngx_conf_t *cf, ngx_uint_t md5_first)
     ngx_array_t             *algorithms;
     ngx_dm_sec_algorithm_t  *algorithm;
 
-    static dm_algorithm_t  order[] = {
+    static const dm_algorithm_t  order[] = {
         DM_MD5, DM_SHA256, DM_SHA512_256, DM_MD5
     };
 

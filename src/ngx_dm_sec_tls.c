@@ -3,10 +3,9 @@
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_security.h"
 #include "ngx_dm_sec_watch.h"
 
-
-#define NGX_DM_SEC_LEVEL         2      /* OpenSSL's security level */
 
 /* what a cipher string takes per suite: a name and a colon */
 #define NGX_DM_SEC_CIPHER_LEN    64
@@ -19,10 +18,6 @@
 /* an RSA_PSK suite needs both a certificate and psk, others one thing */
 #define ngx_dm_sec_tls_usable(suite, has)                                     \
     (((suite)->auth & ~(has)) == 0)
-
-
-typedef int (*ngx_dm_sec_security_pt)(const SSL *ssl, const SSL_CTX *ctx,
-    int op, int bits, int nid, void *other, void *ex);
 
 
 static ngx_int_t ngx_dm_sec_tls_apply(ngx_conf_t *cf,
@@ -52,19 +47,11 @@ static ngx_int_t ngx_dm_sec_tls_set_suites(ngx_conf_t *cf, SSL_CTX *ctx,
     ngx_array_t *suites);
 static void ngx_dm_sec_tls_say_old(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t versions);
-static int ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx,
-    int op, int bits, int nid, void *other, void *ex);
-static int ngx_dm_sec_tls_ssl3_cipher(const SSL *ssl,
-    const SSL_CIPHER *cipher);
 static ngx_int_t ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location,
     ngx_uint_t versions);
 static ngx_uint_t ngx_dm_sec_tls_has(ngx_dm_sec_srv_conf_t *dscf,
     ngx_uint_t id);
-
-
-/* OpenSSL's own, which decides everything that ours does not open */
-static ngx_dm_sec_security_pt  ngx_dm_sec_tls_default_security;
 
 
 static struct {
@@ -91,7 +78,7 @@ ngx_dm_sec_tls_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_OK;
     }
 
-    SSL_CTX_set_security_level(sscf->ssl.ctx, NGX_DM_SEC_LEVEL);
+    ngx_dm_sec_security_level(sscf->ssl.ctx);
 
     /* a server that refuses every handshake may lack a certificate */
 
@@ -145,8 +132,7 @@ ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 
-    ngx_dm_sec_tls_default_security = SSL_CTX_get_security_callback(ctx);
-    SSL_CTX_set_security_callback(ctx, ngx_dm_sec_tls_security);
+    ngx_dm_sec_security_open(ctx);
 
     if (sscf->dhparam.len == 0) {
         SSL_CTX_set_dh_auto(ctx, 1);
@@ -679,62 +665,6 @@ ngx_dm_sec_tls_say_old(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
                             "TLS 1.0 or 1.1 is offered");
     }
-}
-
-
-/*
- * Level 2 refuses SSL 3.0, and the only signatures that versions before 1.2
- * have: MD5 with SHA-1 for RSA, SHA-1 for ECDSA.  They are opened while such
- * a version is negotiated, and nothing else is: TLS 1.2 does not get SHA-1
- * back, nor do short keys pass anywhere.  Whether SSL 3.0 is offered at all
- * the context's options say.
- */
-static int
-ngx_dm_sec_tls_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,
-    int nid, void *other, void *ex)
-{
-    switch (op) {
-
-    case SSL_SECOP_VERSION:
-
-        if (nid == SSL3_VERSION) {
-            return 1;
-        }
-
-        break;
-
-    case SSL_SECOP_CIPHER_SUPPORTED:
-    case SSL_SECOP_CIPHER_SHARED:
-    case SSL_SECOP_CIPHER_CHECK:
-
-        if (dm_suite_weak_cipher(other)) {
-            return ngx_dm_sec_tls_ssl3_cipher(ssl, other);
-        }
-
-        break;
-
-    case SSL_SECOP_SIGALG_SUPPORTED:
-    case SSL_SECOP_SIGALG_SHARED:
-    case SSL_SECOP_SIGALG_CHECK:
-
-        if (ssl
-            && SSL_version(ssl) < TLS1_2_VERSION
-            && (nid == NID_md5_sha1 || nid == NID_sha1))
-        {
-            return 1;
-        }
-    }
-
-    return ngx_dm_sec_tls_default_security(ssl, ctx, op, bits, nid, other, ex);
-}
-
-
-/* RC4 and 3DES: on SSL 3.0 only, and not the anonymous ones, nor with MD5 */
-static int
-ngx_dm_sec_tls_ssl3_cipher(const SSL *ssl, const SSL_CIPHER *cipher)
-{
-    return ssl && SSL_version(ssl) == SSL3_VERSION
-           && dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher));
 }
 
 

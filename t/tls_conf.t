@@ -212,7 +212,7 @@ SKIP: {
         if legacy();
 
     my $cannot = qr/this OpenSSL \(OpenSSL \d[^()]*\) can(?:not)? negotiate/;
-    my $legacy = qr/$cannot(?: it)?; "make legacy" builds one that can \(README/;
+    my $legacy = qr/$cannot(?: it)?; "make legacy" builds one that can \(READ/;
     my $ssl3 = qr/^\[emerg\] SSLv3 is not available: $legacy/;
 
     like(conf(server => 'dm_sec_protocols SSLv3 TLSv1;'), $ssl3, 'no SSL 3.0');

@@ -168,11 +168,11 @@ dm_digest_response(const dm_digest_request_t *request,
 
     if (request->sess) {
         rc = dm_digest_join(alg, part, 3, hash);
-        (void) dm_digest_hex(alg, hash, h1);
-
         if (rc != DM_OK) {
             goto done;
         }
+
+        (void) dm_digest_hex(alg, hash, h1);
     }
 
     part[3] = request->method;

@@ -45,7 +45,8 @@ typedef struct {
 } dm_digest_params_t;
 
 
-#define dm_digest_param(name)  { (const unsigned char *) name, sizeof(name) - 1 }
+#define dm_digest_param(name)                                                 \
+    { (const unsigned char *) (name), sizeof(name) - 1 }
 
 static const dm_str_t  dm_digest_params[DM_P_MAX] = {
     dm_digest_param("username"),

@@ -199,7 +199,7 @@ static void
 test_missing_and_twice(void **state)
 {
     char      value[1024];
-    unsigned  i, n, with;
+    unsigned  i, n, which;
 
     static const char  *params[] = {
         "username=u", "realm=\"r\"", "nonce=\"n\"", "uri=\"/\"",
@@ -214,26 +214,26 @@ test_missing_and_twice(void **state)
 
     n = sizeof(params) / sizeof(params[0]);
 
-    for (with = 0; with <= n; with++) {
+    for (which = 0; which <= n; which++) {
         strcpy(value, "Digest ");
 
         for (i = 0; i < n; i++) {
-            if (i != with) {
+            if (i != which) {
                 strcat(strcat(value, params[i]), ", ");
             }
         }
 
-        assert_int_equal(parse(value), with == n ? DM_OK : DM_INVALID);
+        assert_int_equal(parse(value), which == n ? DM_OK : DM_INVALID);
     }
 
-    for (with = 0; with < n; with++) {
+    for (which = 0; which < n; which++) {
         strcpy(value, "Digest ");
 
         for (i = 0; i < n; i++) {
             strcat(strcat(value, params[i]), ", ");
         }
 
-        strcat(value, params[with]);
+        strcat(value, params[which]);
         assert_int_equal(parse(value), DM_INVALID);
         assert_non_null(strstr(err.text, "twice"));
     }

@@ -1,0 +1,93 @@
+/* OpenSSL's security level, and what old versions need of it */
+
+#include "ngx_dm_sec_security.h"
+
+#include "dm_suite.h"
+
+
+#define NGX_DM_SEC_LEVEL  2
+
+
+typedef int (*ngx_dm_sec_security_pt)(const SSL *ssl, const SSL_CTX *ctx,
+    int op, int bits, int nid, void *other, void *ex);
+
+
+static int ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx,
+    int op, int bits, int nid, void *other, void *ex);
+static int ngx_dm_sec_security_ssl3(const SSL *ssl, const SSL_CIPHER *cipher);
+
+
+/* OpenSSL's own, which decides everything that ours does not open */
+static ngx_dm_sec_security_pt  ngx_dm_sec_security_default;
+
+
+void
+ngx_dm_sec_security_level(SSL_CTX *ctx)
+{
+    SSL_CTX_set_security_level(ctx, NGX_DM_SEC_LEVEL);
+}
+
+
+void
+ngx_dm_sec_security_open(SSL_CTX *ctx)
+{
+    ngx_dm_sec_security_default = SSL_CTX_get_security_callback(ctx);
+
+    SSL_CTX_set_security_callback(ctx, ngx_dm_sec_security_callback);
+}
+
+
+/*
+ * Level 2 refuses SSL 3.0, and the only signatures that versions before 1.2
+ * have: MD5 with SHA-1 for RSA, SHA-1 for ECDSA.  They are opened while such
+ * a version is negotiated, and nothing else is: TLS 1.2 does not get SHA-1
+ * back, nor do short keys pass anywhere.  Whether SSL 3.0 is offered at all
+ * the context's options say.
+ */
+static int
+ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
+    int bits, int nid, void *other, void *ex)
+{
+    switch (op) {
+
+    case SSL_SECOP_VERSION:
+
+        if (nid == SSL3_VERSION) {
+            return 1;
+        }
+
+        break;
+
+    case SSL_SECOP_CIPHER_SUPPORTED:
+    case SSL_SECOP_CIPHER_SHARED:
+    case SSL_SECOP_CIPHER_CHECK:
+
+        if (dm_suite_weak_cipher(other)) {
+            return ngx_dm_sec_security_ssl3(ssl, other);
+        }
+
+        break;
+
+    case SSL_SECOP_SIGALG_SUPPORTED:
+    case SSL_SECOP_SIGALG_SHARED:
+    case SSL_SECOP_SIGALG_CHECK:
+
+        if (ssl
+            && SSL_version(ssl) < TLS1_2_VERSION
+            && (nid == NID_md5_sha1 || nid == NID_sha1))
+        {
+            return 1;
+        }
+    }
+
+    return ngx_dm_sec_security_default(ssl, ctx, op, bits, nid, other, ex);
+}
+
+
+/* RC4 and 3DES: on SSL 3.0 only, and not the anonymous ones, nor with MD5 */
+static int
+ngx_dm_sec_security_ssl3(const SSL *ssl, const SSL_CIPHER *cipher)
+{
+    return ssl && SSL_version(ssl) == SSL3_VERSION
+           && dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher));
+}
