@@ -135,6 +135,7 @@ is(try($c, 1), '200 upstream', 'a new nonce');
 unlike(header($r, 'Authentication-Info'), qr/nextnonce/, 'stays for a while');
 
 sleep 3.2;
+my $used = used();
 is(try($c, 2), '200 upstream', 'it ages');
 like(header($r, 'Authentication-Info'), qr/, nextnonce="([^"]{64})"$/,
     'and another is to follow it');
@@ -142,7 +143,7 @@ like(header($r, 'Authentication-Info'), qr/, nextnonce="([^"]{64})"$/,
 my %next = (%$c, nonce => $1) if header($r, 'Authentication-Info')
     =~ /nextnonce="([^"]+)"/;
 isnt($next{nonce}, $c->{nonce}, 'which is another one');
-is(used(), 3, 'and leaves no trace before its use');
+cmp_ok(used(), '<=', $used, 'and leaves no trace before its use');
 
 # nobody can be locked out between the two
 
