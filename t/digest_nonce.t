@@ -47,7 +47,7 @@ http {
     dm_sec_log_limit      100000/s;
     dm_sec_lockout        attempts=2 window=1m duration=1m;
 
-    dm_sec_digest_nonce_lifetime 4s;
+    dm_sec_digest_nonce_lifetime 8s;
 
     server {
         listen       127.0.0.1:8080;
@@ -134,7 +134,7 @@ $c = challenge();
 is(try($c, 1), '200 upstream', 'a new nonce');
 unlike(header($r, 'Authentication-Info'), qr/nextnonce/, 'stays for a while');
 
-sleep 3.2;
+sleep 6.4;
 my $used = used();
 is(try($c, 2), '200 upstream', 'it ages');
 like(header($r, 'Authentication-Info'), qr/, nextnonce="([^"]{64})"$/,
@@ -160,7 +160,7 @@ is(try(\%next, 1), '401 replay', 'once');
 is(try($c, 3), '200 upstream', 'with the old one, too');
 account($t, 'unlock', 'IMEI:1');
 
-sleep 1;
+sleep 1.7;
 is(try($c, 4), '401 stale_nonce', 'the old one has expired');
 is((challenges($r))[0]{stale}, 'true', 'stale');
 is(try($c, 2), '401 stale_nonce', 'its old counts are stale, not replayed');
@@ -172,7 +172,7 @@ is(try(\%next, 2), '200 upstream', 'the next one lives');
 # a nonce that nobody used in its time
 
 $c = challenge();
-sleep 4.1;
+sleep 8.1;
 is(try($c, 1), '401 stale_nonce', 'expired before its first use');
 is(used(), 0, 'all of them are gone');
 
@@ -181,7 +181,7 @@ is(used(), 0, 'all of them are gone');
 $c = challenge('/int');
 is(try($c, 1, uri => '/int', qop => 'auth-int'), '200 upstream', 'auth-int');
 is(header($r, 'Authentication-Info'), undef, 'no info');
-sleep 3.2;
+sleep 6.4;
 is(try($c, 2, uri => '/int', qop => 'auth-int'), '200 upstream',
     'auth-int, it ages');
 like(header($r, 'Authentication-Info'), qr/^nextnonce="[^"]{64}"$/,
