@@ -17,6 +17,7 @@
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_status.h"
+#include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_zone.h"
@@ -72,6 +73,14 @@ static ngx_conf_enum_t  ngx_dm_sec_device_id[] = {
     { ngx_string("off"), NGX_DM_SEC_DEVID_OFF },
     { ngx_string("match"), NGX_DM_SEC_DEVID_MATCH },
     { ngx_string("require"), NGX_DM_SEC_DEVID_REQUIRE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_dm_sec_upgrade_modes[] = {
+    { ngx_string("off"), NGX_DM_SEC_UPGRADE_OFF },
+    { ngx_string("on"), NGX_DM_SEC_UPGRADE_ON },
+    { ngx_string("required"), NGX_DM_SEC_UPGRADE_REQUIRED },
     { ngx_null_string, 0 }
 };
 
@@ -251,6 +260,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       offsetof(ngx_dm_sec_loc_conf_t, plaintext_auth),
       NULL },
 
+    { ngx_string("dm_sec_upgrade"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_dm_sec_srv_conf_t, upgrade),
+      &ngx_dm_sec_upgrade_modes },
+
     { ngx_string("dm_sec_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_dm_sec_status_set,
@@ -283,7 +299,7 @@ ngx_module_t  ngx_dm_sec_module = {
     ngx_dm_sec_commands,                   /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_dm_sec_star_init_module,           /* init module */
     ngx_dm_sec_store_init_process,         /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -437,13 +453,23 @@ ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf)
 static void *
 ngx_dm_sec_create_srv_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_dm_sec_srv_conf_t));
+    ngx_dm_sec_srv_conf_t  *dscf;
+
+    dscf = ngx_pcalloc(cf->pool, sizeof(ngx_dm_sec_srv_conf_t));
+    if (dscf == NULL) {
+        return NULL;
+    }
+
+    dscf->upgrade = NGX_CONF_UNSET_UINT;
+
+    return dscf;
 }
 
 
 static char *
 ngx_dm_sec_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    ngx_dm_sec_srv_conf_t *prev = parent;
     ngx_dm_sec_srv_conf_t *dscf = child;
 
     ngx_dm_sec_srv_conf_t   **dscfp;
@@ -452,6 +478,12 @@ ngx_dm_sec_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
 
     dscf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    dscf->own_upgrade = (dscf->upgrade != NGX_CONF_UNSET_UINT
+                         && dscf->upgrade != NGX_DM_SEC_UPGRADE_OFF);
+
+    ngx_conf_merge_uint_value(dscf->upgrade, prev->upgrade,
+                              NGX_DM_SEC_UPGRADE_OFF);
 
     if (ngx_array_init(&dscf->locations, cf->pool, 8,
                        sizeof(ngx_dm_sec_location_t))

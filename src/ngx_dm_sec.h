@@ -50,6 +50,13 @@ typedef enum {
 
 
 typedef enum {
+    NGX_DM_SEC_UPGRADE_OFF = 0,
+    NGX_DM_SEC_UPGRADE_ON,
+    NGX_DM_SEC_UPGRADE_REQUIRED
+} ngx_dm_sec_upgrade_e;
+
+
+typedef enum {
     NGX_DM_SEC_STATUS_OFF = 0,
     NGX_DM_SEC_STATUS_JSON,
     NGX_DM_SEC_STATUS_PROMETHEUS
@@ -191,7 +198,15 @@ typedef struct {
     ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
     ngx_uint_t                    tls;              /* policy, x509, psk */
-    ngx_uint_t                    listens;          /* with "ssl", somewhere */
+    ngx_uint_t                    listens;          /* with TLS, somewhere */
+
+    ngx_uint_t                    upgrade;          /* ngx_dm_sec_upgrade_e */
+    ngx_uint_t                    upgrade_versions; /* DM_TLSV1 | ... */
+    ngx_str_t                     upgrade_offer;    /* Upgrade of a 426 */
+
+    unsigned                      own_upgrade:1;    /* said in the server */
+    unsigned                      upgrades:1;       /* it has such a listen */
+    unsigned                      star:1;           /* default server of one */
 } ngx_dm_sec_srv_conf_t;
 
 
@@ -256,12 +271,14 @@ typedef struct {
     struct ngx_dm_sec_digest_s   *digest_request;   /* NULL: none to judge */
     EVP_MD_CTX                   *body_hash;        /* for auth-int */
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
+    struct ngx_dm_sec_upgrade_s  *upgrade;          /* to TLS; NULL: none */
     ngx_uint_t                    retry_after;      /* s, where locked */
 
     ngx_dm_sec_account_t         *account;          /* decided: verified */
     ngx_uint_t                    method;
 
     ngx_dm_sec_reason_e           reason;           /* decided: denied */
+    ngx_uint_t                    status;           /* of that */
     ngx_dm_sec_loc_conf_t        *denied_by;        /* whose challenge it is */
 
     ngx_array_t                  *scrubbed;         /* ngx_table_elt_t */
@@ -269,7 +286,8 @@ typedef struct {
     unsigned                      scrub_done:1;
     unsigned                      basic_done:1;
     unsigned                      digest_read:1;
-    unsigned                      body_whole:1;     /* it is all hashed */
+    unsigned                      body_whole:1;     /* it is all read */
+    unsigned                      in_clear:1;       /* TLS began behind it */
     unsigned                      denied:1;         /* once, then for ever */
     unsigned                      let_in:1;         /* by "satisfy any" */
 } ngx_dm_sec_ctx_t;

@@ -10,6 +10,7 @@
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_x509.h"
 
 
@@ -20,11 +21,14 @@ typedef struct {
 } ngx_dm_sec_presented_t;
 
 
+static ngx_dm_sec_reason_e ngx_dm_sec_judge_connection(
+    ngx_http_request_t *r);
 static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_presented_t *presented);
 static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+static void ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
     ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_credentials(
@@ -42,13 +46,27 @@ static ngx_uint_t ngx_dm_sec_in_groups(ngx_array_t *wanted,
 ngx_int_t
 ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
 {
-    ngx_dm_sec_ctx_t  *ctx;
+    ngx_int_t             rc;
+    ngx_dm_sec_ctx_t     *ctx;
+    ngx_dm_sec_reason_e   reason;
 
     if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_dm_sec_hello_misdirected(r)) {
+    rc = ngx_dm_sec_upgrade(r);
+
+    if (rc != NGX_DECLINED && rc != NGX_ABORT) {
+        return rc;
+    }
+
+    reason = ngx_dm_sec_judge_connection(r);
+
+    if (rc == NGX_ABORT) {
+        reason = NGX_DM_SEC_R_MISDIRECTED;
+    }
+
+    if (reason == NGX_DM_SEC_R_NONE) {
         return NGX_DECLINED;
     }
 
@@ -57,7 +75,20 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_dm_sec_deny(r, ctx, NGX_DM_SEC_R_MISDIRECTED);
+    return ngx_dm_sec_deny(r, ctx, reason);
+}
+
+
+/* what no location can change */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge_connection(ngx_http_request_t *r)
+{
+    if (ngx_dm_sec_hello_misdirected(r)) {
+        return NGX_DM_SEC_R_MISDIRECTED;
+    }
+
+    return ngx_dm_sec_upgrade_missing(r) ? NGX_DM_SEC_R_PLAINTEXT
+                                         : NGX_DM_SEC_R_NONE;
 }
 
 
@@ -83,8 +114,11 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
-    reason = ngx_dm_sec_hello_misdirected(r) ? NGX_DM_SEC_R_MISDIRECTED
-                                             : ngx_dm_sec_tls_judge(r, dlcf);
+    reason = ngx_dm_sec_judge_connection(r);
+
+    if (reason == NGX_DM_SEC_R_NONE) {
+        reason = ngx_dm_sec_tls_judge(r, dlcf);
+    }
 
     if (reason == NGX_DM_SEC_R_NONE) {
         return NGX_DECLINED;
@@ -207,7 +241,12 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
         /* another location may look for the account in another way */
 
-        ngx_dm_sec_x509_verify(r, dlcf, &ctx->x509);
+        if (ctx->in_clear) {
+            ngx_dm_sec_unproven(&ctx->x509);
+
+        } else {
+            ngx_dm_sec_x509_verify(r, dlcf, &ctx->x509);
+        }
 
         presented[n].method = NGX_DM_SEC_X509;
         presented[n++].cred = &ctx->x509;
@@ -218,7 +257,13 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_str_null(&ctx->psk_identity);
 
     if (dlcf->auth & NGX_DM_SEC_PSK) {
-        ngx_dm_sec_psk_verify(r, ctx);
+
+        if (ctx->in_clear) {
+            ngx_dm_sec_unproven(&ctx->psk);
+
+        } else {
+            ngx_dm_sec_psk_verify(r, ctx);
+        }
 
         presented[n].method = NGX_DM_SEC_PSK;
         presented[n++].cred = &ctx->psk;
@@ -243,6 +288,21 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     }
 
     return n;
+}
+
+
+/*
+ * A handshake speaks for what comes inside it.  A request from before may be
+ * anybody's who was on the way, and joined it to the handshake of another: a
+ * client that has a certificate or a key begins with "OPTIONS *".
+ */
+static void
+ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred)
+{
+    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
+
+    cred->outcome = NGX_DM_SEC_ABSENT;
+    cred->reason = NGX_DM_SEC_R_PLAINTEXT;
 }
 
 

@@ -8,6 +8,7 @@
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_x509.h"
 
 
@@ -31,6 +32,7 @@ static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_retry_after(ngx_http_request_t *r,
     ngx_uint_t seconds);
+static ngx_int_t ngx_dm_sec_add_upgrade(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_dm_sec_next_header_filter;
@@ -82,14 +84,21 @@ ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     ctx->denied = 1;
     ctx->reason = reason;
+    ctx->status = answer->status;
     ctx->let_in = 0;
     ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    /* TLS is the way out only where there is one */
+
+    if (reason == NGX_DM_SEC_R_PLAINTEXT && ngx_dm_sec_upgrade_offered(r)) {
+        ctx->status = 426;
+    }
 
     if (!again) {
         ngx_dm_sec_log_denied(r, ctx, answer);
     }
 
-    return answer->status;
+    return ctx->status;
 }
 
 
@@ -146,7 +155,7 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                   "dm_sec: denied reason=%V status=%ui method=%V "
                   "account=\"%V\" claimed=\"%V\" devid=\"%V\" "
                   "protocol=%V cipher=%V",
-                  &answer->name, answer->status, &method,
+                  &answer->name, ctx->status, &method,
                   &account, &claimed, &devid, &protocol, &cipher);
 }
 
@@ -226,7 +235,7 @@ ngx_dm_sec_header_filter(ngx_http_request_t *r)
 
     if (ctx->denied
         && !ctx->let_in
-        && r->err_status == ngx_dm_sec_answers[ctx->reason].status)
+        && r->err_status == ctx->status)
     {
         rc = ngx_dm_sec_add_denial(r, ctx);
     }
@@ -260,6 +269,10 @@ ngx_dm_sec_add_denial(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     case 425:
         ngx_str_set(&r->headers_out.status_line, "425 Too Early");
         break;
+
+    case 426:
+        ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+        return ngx_dm_sec_add_upgrade(r);
     }
 
     return NGX_OK;
@@ -304,6 +317,26 @@ ngx_dm_sec_add_retry_after(ngx_http_request_t *r, ngx_uint_t seconds)
     value.len = p - value.data;
 
     return ngx_dm_sec_answer_add_header(r, "Retry-After", &value);
+}
+
+
+/* RFC 2817, section 4.2 */
+static ngx_int_t
+ngx_dm_sec_add_upgrade(ngx_http_request_t *r)
+{
+    ngx_dm_sec_srv_conf_t  *dscf;
+
+    static ngx_str_t  option = ngx_string("Upgrade");
+
+    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
+
+    if (ngx_dm_sec_answer_add_header(r, "Upgrade", &dscf->upgrade_offer)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_answer_add_header(r, "Connection", &option);
 }
 
 

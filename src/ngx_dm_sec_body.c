@@ -3,6 +3,10 @@
 #include "ngx_dm_sec_body.h"
 
 
+static ngx_int_t ngx_dm_sec_body_hash_kept(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx);
+static ngx_int_t ngx_dm_sec_body_hash_file(ngx_dm_sec_ctx_t *ctx,
+    ngx_buf_t *b);
 static void ngx_dm_sec_body_cleanup(void *data);
 static void ngx_dm_sec_body_done(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_body_filter(ngx_http_request_t *r,
@@ -26,7 +30,7 @@ ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 {
     ngx_pool_cleanup_t  *cln;
 
-    if (r->request_body || r->discard_body) {
+    if (!ctx->body_whole && (r->request_body || r->discard_body)) {
         return NGX_DECLINED;
     }
 
@@ -43,8 +47,59 @@ ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     cln->handler = ngx_dm_sec_body_cleanup;
     cln->data = ctx->body_hash;
 
-    return EVP_DigestInit_ex2(ctx->body_hash, md, NULL) == 1 ? NGX_OK
-                                                             : NGX_ERROR;
+    if (EVP_DigestInit_ex2(ctx->body_hash, md, NULL) != 1) {
+        return NGX_ERROR;
+    }
+
+    return ctx->body_whole ? ngx_dm_sec_body_hash_kept(r, ctx) : NGX_OK;
+}
+
+
+/* what an upgrade to TLS has read before */
+static ngx_int_t
+ngx_dm_sec_body_hash_kept(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (b->in_file) {
+            if (ngx_dm_sec_body_hash_file(ctx, b) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+        } else if (EVP_DigestUpdate(ctx->body_hash, b->pos, b->last - b->pos)
+                   != 1)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_body_hash_file(ngx_dm_sec_ctx_t *ctx, ngx_buf_t *b)
+{
+    off_t    pos;
+    size_t   size;
+    u_char   buf[4096];
+    ssize_t  n;
+
+    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+        size = (size_t) ngx_min(b->file_last - pos, (off_t) sizeof(buf));
+
+        n = ngx_read_file(b->file, buf, size, pos);
+
+        if (n <= 0 || EVP_DigestUpdate(ctx->body_hash, buf, n) != 1) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

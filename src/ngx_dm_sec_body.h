@@ -11,15 +11,16 @@
 void ngx_dm_sec_body_init(void);
 
 /*
- * What is read of the request's body from here on is hashed.  NGX_OK;
- * NGX_DECLINED: it was read or thrown away before; NGX_ERROR.
+ * What is read of the request's body from here on is hashed, or what
+ * ngx_dm_sec_body_read() has read already.  NGX_OK; NGX_DECLINED: it was read
+ * or thrown away by others; NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     const EVP_MD *md);
 
 /*
- * Reads the body, and then runs the phases again.  Returns what a handler of
- * the access phase has to return.
+ * Reads the body, and then runs the phases again, from the handler on that
+ * called it.  Returns what that has to return.
  */
 ngx_int_t ngx_dm_sec_body_read(ngx_http_request_t *r);
 

@@ -9,6 +9,7 @@
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
+#include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_zone.h"
 
 
@@ -177,6 +178,14 @@ ngx_dm_sec_check_needless(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_uint_t              i;
     ngx_dm_sec_location_t  *location;
 
+    if (dscf->upgrade != NGX_DM_SEC_UPGRADE_OFF && !dscf->on) {
+        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+                            "\"dm_sec_upgrade\" needs a TLS policy to "
+                            "upgrade to: write \"dm_sec_profile\", or "
+                            "\"dm_sec_upgrade off\"");
+        return NGX_ERROR;
+    }
+
     /* said for a whole server, it may be meant for its locations */
 
     if (ngx_dm_sec_check_needs_auth(cf, dscf, NULL, dscf->dlcf, dscf->auth)
@@ -227,6 +236,7 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     if (ngx_dm_sec_handshake_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_policy_settle(cf, dscf) != NGX_OK
         || ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
+        || ngx_dm_sec_upgrade_check_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)
            != NGX_OK)
     {

@@ -538,6 +538,10 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     rc = ngx_dm_sec_body_start(r, ctx, dm_digest_md(digest->answer.alg));
 
+    if (rc == NGX_OK && ctx->body_whole) {
+        return ngx_dm_sec_body_finish(ctx, hash);
+    }
+
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "dm_sec: auth-int cannot be verified: the request's "

@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_upgrade.h"
 
 #include "dm_hello.h"
 
@@ -11,8 +12,6 @@
 static ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
     ngx_http_conf_addr_t *addr);
 #if (NGX_DM_SEC_STOCK_HELLO)
-static ngx_int_t ngx_dm_sec_hello_check_server(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_conf_addr_t *addr);
 static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_srv_conf_t *other);
 #else
@@ -60,6 +59,7 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 ngx_int_t
 ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf)
 {
+    ngx_int_t                   rc;
     ngx_uint_t                  p, a;
     ngx_http_conf_addr_t       *addr;
     ngx_http_conf_port_t       *port;
@@ -78,9 +78,10 @@ ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf)
 
         for (a = 0; a < port[p].addrs.nelts; a++) {
 
-            if (addr[a].opt.ssl
-                && ngx_dm_sec_hello_check_address(cf, &addr[a]) != NGX_OK)
-            {
+            rc = addr[a].opt.ssl ? ngx_dm_sec_hello_check_address(cf, &addr[a])
+                 : ngx_dm_sec_upgrade_check_address(cf, &addr[a]);
+
+            if (rc != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -138,7 +139,7 @@ ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 #if (NGX_DM_SEC_STOCK_HELLO)
 
 /* nginx has a client hello callback of its own, with no way to chain it */
-static ngx_int_t
+ngx_int_t
 ngx_dm_sec_hello_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_conf_addr_t *addr)
 {

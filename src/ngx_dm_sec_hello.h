@@ -13,6 +13,17 @@
  */
 ngx_int_t ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf);
 
+#if (NGX_DM_SEC_STOCK_HELLO)
+
+/*
+ * That a server has the policy of the address's default server, which this
+ * nginx cannot keep apart.  NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_hello_check_server(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_conf_addr_t *addr);
+
+#endif
+
 /*
  * Makes a server's SSL_CTX choose by SNI before anything is negotiated, and
  * keeps its sessions to itself; for every TLS server, as soon as the module

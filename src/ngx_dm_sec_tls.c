@@ -221,6 +221,17 @@ ngx_dm_sec_tls_offered(ngx_dm_sec_policy_t *policy,
 }
 
 
+ngx_uint_t
+ngx_dm_sec_tls_server_versions(ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    return ngx_dm_sec_tls_offered(&dscf->dlcf->policy, sscf);
+}
+
+
 static ngx_int_t
 ngx_dm_sec_tls_check_suites(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_uint_t versions)

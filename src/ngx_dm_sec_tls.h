@@ -29,6 +29,9 @@ ngx_int_t ngx_dm_sec_tls_check_location(ngx_conf_t *cf,
 ngx_uint_t ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_loc_conf_t *dlcf);
 
+/* the versions that the server offers in a handshake, DM_TLSV1 | ... */
+ngx_uint_t ngx_dm_sec_tls_server_versions(ngx_dm_sec_srv_conf_t *dscf);
+
 /*
  * Judges the request by what was really negotiated: NGX_DM_SEC_R_NONE, or
  * why the location does not allow it.

@@ -35,12 +35,13 @@ my %asked = (
     'mutual-tls.conf' => \&mutual_tls,
     'psk.conf' => \&pre_shared_key,
     'psk-and-certificates.conf' => \&psk_and_certificates,
+    'upgrade.conf' => \&upgrade,
 );
 
 my @files = map { s{.*/}{}r } glob '../conf-examples/*.conf';
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_realip proxy rewrite/)
-    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 64);
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 70);
 
 my $d = $t->testdir();
 my $key = '112233445566778899aabbccddeeff00';
@@ -281,6 +282,29 @@ sub mutual_tls {
         '403 certificate_required', 'mutual, no certificate');
     is(verdict($t, get(cert_of('revoked'), '/'), 8090), '400',
         'mutual, revoked');
+}
+
+sub upgrade {
+    my @ask = ('Upgrade: TLS/1.2', 'Connection: Upgrade');
+    my $host = { host => 'dm.example.com' };
+    my ($c);
+
+    is(verdict($t, get('/', basic('one', 'secret')), 8090), '200 upstream',
+        'upgrade, port 443');
+    is(verdict($t, keepalive(8080)->request(request('GET', '/', $host)),
+        8090), '426 plaintext', 'upgrade, none');
+
+    $c = keepalive(8080);
+    $c->request(request('OPTIONS', '*', @ask, $host));
+    $c->start_tls(%{ cert_of('bound') });
+    is(status($c->response()), 200, 'upgrade, OPTIONS *');
+    is(verdict($t, $c->request(request('GET', '/', $host)), 8090),
+        '200 upstream', 'upgrade, inside TLS');
+    is(client(), 'IMEI:1 x509', 'upgrade client');
+
+    is(verdict($t, keepalive(8080)->request(request('POST', '/', @ask,
+        'Content-Length: 65537', $host)), 8090), '413',
+        'upgrade, a body that is too large');
 }
 
 ###############################################################################
