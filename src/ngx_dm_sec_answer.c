@@ -160,31 +160,6 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-ngx_int_t
-ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
-    ngx_str_t *challenge)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(cf->pool, sizeof("Basic realm=\"\", charset=\"UTF-8\"")
-                              + realm->len * 2);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    challenge->data = p;
-
-    p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
-    p = ngx_dm_sec_answer_quote(p, realm);
-    p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
-                   sizeof("\", charset=\"UTF-8\"") - 1);
-
-    challenge->len = p - challenge->data;
-
-    return NGX_OK;
-}
-
-
 u_char *
 ngx_dm_sec_answer_quote(u_char *dst, ngx_str_t *src)
 {

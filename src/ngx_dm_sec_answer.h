@@ -30,9 +30,5 @@ ngx_str_t *ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason);
 /* puts the filter that adds challenges and Retry-After in front */
 void ngx_dm_sec_answer_init(void);
 
-/* writes the challenge for a realm, once per location; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
-    ngx_str_t *challenge);
-
 
 #endif /* NGX_DM_SEC_ANSWER_H */

@@ -1,6 +1,7 @@
 /* Basic authentication, RFC 7617 */
 
 #include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_lockout.h"
@@ -195,4 +196,29 @@ ngx_dm_sec_basic_strongest(dm_account_t *account)
     }
 
     return account->has_ha1[DM_MD5] ? DM_MD5 : DM_SHA256;
+}
+
+
+ngx_int_t
+ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
+    ngx_str_t *challenge)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(cf->pool, sizeof("Basic realm=\"\", charset=\"UTF-8\"")
+                              + realm->len * 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    challenge->data = p;
+
+    p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
+    p = ngx_dm_sec_answer_quote(p, realm);
+    p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
+                   sizeof("\", charset=\"UTF-8\"") - 1);
+
+    challenge->len = p - challenge->data;
+
+    return NGX_OK;
 }

@@ -1,11 +1,12 @@
 /* What "nginx -t" finds: conflicts between directives and between levels */
 
 #include "ngx_dm_sec_check.h"
-#include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
@@ -135,7 +136,7 @@ ngx_dm_sec_check_off(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
                 continue;
             }
 
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscfp[i],
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscfp[i],
                                 location[n].clcf,
                                 "\"dm_sec_status\" has nothing to show: no "
                                 "server has \"dm_sec_profile\", "
@@ -179,7 +180,7 @@ ngx_dm_sec_check_needless(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_dm_sec_location_t  *location;
 
     if (dscf->upgrade != NGX_DM_SEC_UPGRADE_OFF && !dscf->on) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"dm_sec_upgrade\" needs a TLS policy to "
                             "upgrade to: write \"dm_sec_profile\", or "
                             "\"dm_sec_upgrade off\"");
@@ -225,7 +226,7 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
     if (sscf->enable) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"ssl on\" is not supported: write "
                             "\"listen ... ssl\"");
         return NGX_ERROR;
@@ -286,7 +287,7 @@ ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
     }
 
-    ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, location->clcf,
+    ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, location->clcf,
                         "\"dm_sec_status\" is open to everybody: write "
                         "\"allow\" and \"deny\", or \"dm_sec_auth\"");
 }
@@ -327,7 +328,7 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_loc_conf_t *dlcf)
 {
     if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_plaintext_auth on\" contradicts the "
                             "TLS policy in force: behind a TLS load balancer "
                             "write \"dm_sec_profile off\"");
@@ -345,7 +346,7 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if (dlcf->auth_all && (dlcf->auth & (dlcf->auth - 1)) == 0) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" needs two methods in "
                             "\"dm_sec_auth\"");
         return NGX_ERROR;
@@ -377,7 +378,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             && !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)
             && dlcf->plaintext_auth)
         {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "\"dm_sec_auth %s\" needs TLS, and the "
                                 "server has no \"listen ... ssl\"",
                                 (dlcf->auth & NGX_DM_SEC_X509) ? "x509"
@@ -389,7 +390,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if ((dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 0) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth x509\" needs client certificates: "
                             "write \"ssl_verify_client optional\" and "
                             "\"ssl_client_certificate\"");
@@ -401,7 +402,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         && (dscf->auth & NGX_DM_SEC_X509)
         && !(dlcf->auth & NGX_DM_SEC_X509))
     {
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, clcf,
                             "\"ssl_verify_client on\" demands a certificate "
                             "also where \"dm_sec_auth\" has no x509: write "
                             "\"ssl_verify_client optional\"");
@@ -428,7 +429,7 @@ ngx_dm_sec_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (sscf->verify == 1) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"ssl_verify_client on\" refuses every client "
                             "that \"dm_sec_auth psk\" is for: write "
                             "\"ssl_verify_client optional\"");
@@ -438,7 +439,7 @@ ngx_dm_sec_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ways = ngx_dm_sec_tls_psk(dscf, dlcf);
 
     if (ways == 0) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth psk\" can never be satisfied: no "
                             "suite here takes a pre-shared key; write "
                             "\"dm_sec_profile\" or add \"DM-PSK\" to "
@@ -450,7 +451,7 @@ ngx_dm_sec_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         && (dlcf->auth & NGX_DM_SEC_X509)
         && !(ways & NGX_DM_SEC_TLS_RSA_PSK))
     {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" with psk and x509 can "
                             "never be satisfied: only RSA_PSK suites have "
                             "both; add \"DM-PSK\" to \"dm_sec_ciphers\" and an "
@@ -505,7 +506,7 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_OK;
     }
 
-    ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+    ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                         "\"%s\" has no effect: \"dm_sec_auth\" here does not "
                         "accept a method that it needs", needless);
 
@@ -535,47 +536,9 @@ ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
             continue;
         }
 
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, location[i].clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, location[i].clcf,
                             "no authentication here, while other locations "
                             "of the server have it: write \"dm_sec_auth\" or, "
                             "if it is meant, \"dm_sec_auth off\"");
     }
-}
-
-
-void
-ngx_dm_sec_conf_log(ngx_uint_t level, ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    const char *fmt, ...)
-{
-    u_char    *p, *last;
-    u_char     text[NGX_MAX_CONF_ERRSTR];
-    va_list    args;
-    ngx_str_t  location;
-
-    last = text + NGX_MAX_CONF_ERRSTR;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(text, last, fmt, args);
-    va_end(args);
-
-    if (dscf == NULL) {
-        ngx_log_error(level, cf->log, 0, "dm_sec: %*s in http",
-                      (size_t) (p - text), text);
-        return;
-    }
-
-    if (clcf) {
-        location = clcf->name;
-
-        if (clcf->noname) {
-            ngx_str_set(&location, "if or limit_except");
-        }
-
-        p = ngx_slprintf(p, last, " in location \"%V\"", &location);
-    }
-
-    ngx_log_error(level, cf->log, 0, "dm_sec: %*s in server \"%V\" in %s:%ui",
-                  (size_t) (p - text), text, &dscf->cscf->server_name,
-                  dscf->cscf->file_name, dscf->cscf->line);
 }

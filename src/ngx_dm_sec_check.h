@@ -13,13 +13,5 @@
  */
 ngx_int_t ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
 
-/*
- * Logs a finding with the server, and where clcf is not NULL the location,
- * that it is about; without a server it is about http{}.
- */
-void ngx_dm_sec_conf_log(ngx_uint_t level, ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    const char *fmt, ...);
-
 
 #endif /* NGX_DM_SEC_CHECK_H */

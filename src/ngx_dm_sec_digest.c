@@ -4,7 +4,6 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_body.h"
-#include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_nonce.h"
@@ -187,7 +186,7 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
             || ngx_memcmp(dlcf->realm.data, dmcf->realm.data, dmcf->realm.len)
                != 0))
     {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth digest\" needs the realm of the "
                             "account store, \"%V\", which its hashes hold: "
                             "leave \"dm_sec_realm\" out", &dmcf->realm);
@@ -195,7 +194,7 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if (dlcf->auth_all && (dlcf->auth & NGX_DM_SEC_BASIC)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" cannot be satisfied with "
                             "basic and digest: a request has one "
                             "\"Authorization\"");
@@ -219,7 +218,7 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     {
         dmcf->digest_warned = dlcf->digest_algorithms;
 
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, clcf,
                             "%uL accounts have no SHA-256, and a client that "
                             "answers the first of several challenges only "
                             "cannot log in with them: write MD5 first in "

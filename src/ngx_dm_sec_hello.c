@@ -1,8 +1,8 @@
 /* Servers on one address: each handshake gets its own server's policy */
 
 #include "ngx_dm_sec_hello.h"
-#include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_upgrade.h"
 
@@ -144,7 +144,7 @@ ngx_dm_sec_hello_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_conf_addr_t *addr)
 {
     if (ngx_dm_sec_hello_differs(dscf, addr->default_server)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "server \"%V\" on the same address has another "
                             "TLS policy, which this version of nginx cannot "
                             "keep apart: give both the same, or \"listen\" on "

@@ -174,3 +174,41 @@ ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src)
 
     return value;
 }
+
+
+void
+ngx_dm_sec_log_conf(ngx_uint_t level, ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    const char *fmt, ...)
+{
+    u_char    *p, *last;
+    u_char     text[NGX_MAX_CONF_ERRSTR];
+    va_list    args;
+    ngx_str_t  location;
+
+    last = text + NGX_MAX_CONF_ERRSTR;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, last, fmt, args);
+    va_end(args);
+
+    if (dscf == NULL) {
+        ngx_log_error(level, cf->log, 0, "dm_sec: %*s in http",
+                      (size_t) (p - text), text);
+        return;
+    }
+
+    if (clcf) {
+        location = clcf->name;
+
+        if (clcf->noname) {
+            ngx_str_set(&location, "if or limit_except");
+        }
+
+        p = ngx_slprintf(p, last, " in location \"%V\"", &location);
+    }
+
+    ngx_log_error(level, cf->log, 0, "dm_sec: %*s in server \"%V\" in %s:%ui",
+                  (size_t) (p - text), text, &dscf->cscf->server_name,
+                  dscf->cscf->file_name, dscf->cscf->line);
+}

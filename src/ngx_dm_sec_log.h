@@ -25,5 +25,13 @@ ngx_uint_t ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level,
 /* escapes src into dst[NGX_DM_SEC_LOG_ESCAPED]; what is absent is "-" */
 ngx_str_t ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src);
 
+/*
+ * Logs a finding with the server, and where clcf is not NULL the location,
+ * that it is about; without a server it is about http{}.
+ */
+void ngx_dm_sec_log_conf(ngx_uint_t level, ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    const char *fmt, ...);
+
 
 #endif /* NGX_DM_SEC_LOG_H */

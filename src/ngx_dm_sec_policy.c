@@ -1,7 +1,7 @@
 /* The TLS policy of a level of the configuration: which versions and suites */
 
 #include "ngx_dm_sec_policy.h"
-#include "ngx_dm_sec_check.h"
+#include "ngx_dm_sec_log.h"
 
 
 /* where this OpenSSL lacks SSL 3.0, RC4 or 3DES */
@@ -509,7 +509,7 @@ ngx_dm_sec_policy_settle_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (suites->nelts == 0) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_ciphers\" names no suite that can be "
                             "negotiated: those of \"DM-PSK\" need \"psk\" in "
                             "\"dm_sec_auth\"");

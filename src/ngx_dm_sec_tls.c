@@ -1,7 +1,7 @@
 /* The TLS policy at work: on a server's SSL_CTX, and on each request */
 
 #include "ngx_dm_sec_tls.h"
-#include "ngx_dm_sec_check.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_security.h"
 #include "ngx_dm_sec_watch.h"
@@ -125,7 +125,7 @@ ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (ngx_dm_sec_tls_set_versions(ctx, versions) != NGX_OK) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "OpenSSL refuses these versions");
         return NGX_ERROR;
     }
@@ -157,7 +157,7 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     };
 
     if (ngx_dm_sec_watch_client_order(dscf->cscf)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"ssl_prefer_server_ciphers off\" contradicts "
                             "the TLS policy, which is in the server's order: "
                             "remove it");
@@ -165,7 +165,7 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (sscf->early_data) {
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
                             "\"ssl_early_data on\" is of no use: requests in "
                             "early data are answered 425");
     }
@@ -185,7 +185,7 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
                 continue;
             }
 
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                                 "\"ssl_conf_command %V\" contradicts the TLS "
                                 "policy: remove it, and use "
                                 "\"dm_sec_protocols\" and \"dm_sec_ciphers\"",
@@ -273,7 +273,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if (!(elt[i].suite->versions & versions)) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: no "
                                 "version that is offered has it; add one to "
                                 "\"dm_sec_protocols\"", elt[i].suite->iana);
@@ -281,7 +281,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if ((elt[i].suite->auth & DM_AUTH_PSK) && !(auth & DM_AUTH_PSK)) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: it "
                                 "needs a pre-shared key, which no "
                                 "\"dm_sec_auth\" here accepts",
@@ -290,7 +290,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if (!ngx_dm_sec_tls_usable(elt[i].suite, auth)) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                                 "suite \"%s\" can never be negotiated: it "
                                 "needs an %s certificate; add an "
                                 "\"ssl_certificate\"", elt[i].suite->iana,
@@ -330,7 +330,7 @@ ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return;
     }
 
-    ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+    ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
                         "no certificate for these suites, which are not "
                         "negotiated:%*s", (size_t) (p - text), text);
 }
@@ -355,7 +355,7 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (policy->listed && (usable & DM_TLSV1_3) && !(versions & DM_TLSV1_3)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_ciphers\" has TLS 1.3 suites, but "
                             "TLSv1.3 is not offered: add it to "
                             "\"dm_sec_protocols\" or name other suites");
@@ -368,7 +368,7 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             continue;
         }
 
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "%s is offered, but no suite that it could "
                             "negotiate: add one to \"dm_sec_ciphers\", or "
                             "leave %s out of \"dm_sec_protocols\"",
@@ -402,7 +402,7 @@ ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (!(SSL_CTX_get_options(ctx) & SSL_OP_CIPHER_SERVER_PREFERENCE)) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"dm_sec_auth psk\" with TLSv1.3 needs the "
                             "server's order of suites: write "
                             "\"dm_sec_profile\" or "
@@ -423,7 +423,7 @@ ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             return NGX_OK;
         }
 
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"dm_sec_auth psk\" needs a SHA-256 suite as "
                             "the first of TLSv1.3, but that is \"%s\": write "
                             "\"TLS_AES_128_GCM_SHA256\" before it in "
@@ -662,18 +662,18 @@ ngx_dm_sec_tls_say_old(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (versions & DM_SSLV3) {
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
                             "SSL 3.0 is offered%s, which attackers on the way "
                             "can read", weak ? " with RC4 and 3DES" : "");
 
     } else if (weak) {
-        ngx_dm_sec_conf_log(NGX_LOG_WARN, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
                             "RC4 and 3DES are not negotiated: they are for "
                             "SSL 3.0 only, which is not offered");
     }
 
     if (versions & (DM_TLSV1|DM_TLSV1_1)) {
-        ngx_dm_sec_conf_log(NGX_LOG_NOTICE, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_NOTICE, cf, dscf, NULL,
                             "TLS 1.0 or 1.1 is offered");
     }
 }
@@ -697,7 +697,7 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     excess = policy->versions & ~offered;
 
     if (excess) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, location->clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, location->clcf,
                             "%s is allowed here, but the server does not "
                             "offer it: add it to \"dm_sec_profile\" or "
                             "\"dm_sec_protocols\" of the server",
@@ -735,7 +735,7 @@ ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
             continue;
         }
 
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, location->clcf,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, location->clcf,
                             "suite \"%s\" is allowed here, but the server "
                             "does not offer it: add it to \"dm_sec_profile\" "
                             "or \"dm_sec_ciphers\" of the server",

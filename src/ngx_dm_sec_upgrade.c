@@ -9,8 +9,8 @@
 
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_body.h"
-#include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_hello.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -66,7 +66,7 @@ ngx_dm_sec_upgrade_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
         }
 
         if (sscf->ssl.ctx == NULL) {
-            ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                                 "\"dm_sec_upgrade\" needs a certificate: "
                                 "write \"ssl_certificate\" and "
                                 "\"ssl_certificate_key\"");
@@ -97,7 +97,7 @@ ngx_dm_sec_upgrade_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_uint_t   minor, versions;
 
     if (dscf->own_upgrade && !dscf->upgrades) {
-        ngx_dm_sec_conf_log(NGX_LOG_EMERG, cf, dscf, NULL,
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
                             "\"dm_sec_upgrade\" has no effect: the server "
                             "has no \"listen\" without \"ssl\"");
         return NGX_ERROR;
