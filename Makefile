@@ -9,6 +9,7 @@
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
+## make fuzz         the fuzzers of all parsers, 10 s each, or FUZZ_SECONDS=n
 ## make legacy       OpenSSL with SSL 3.0, under build/legacy/ (see README.md)
 ## make test-legacy  the tests of SSL 3.0, and those of TLS, with it
 ## make check        clang-tidy, cppcheck and the rules of style
@@ -210,9 +211,32 @@ test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test
 sanitize: | deps-sanitize
 	+@tools/sanitize
 
+# parsers of octets that others wrote; each for so many seconds
+
+FUZZ_SECONDS = 10
+FUZZERS      = $(patsubst t/%.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
+
+FUZZ_CFLAGS = -g -O1 -fno-omit-frame-pointer \
+    -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: fuzz fuzzers
+fuzz: | deps-sanitize
+	+@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
+	    CFLAGS='$(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link' LDFLAGS= fuzzers
+	tools/fuzz $(FUZZ_SECONDS) $(FUZZERS:$(BUILD)/%=build/fuzz/%)
+
+fuzzers: $(FUZZERS)
+
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libdmcore.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
+	    -Isrc/core -o $@ $< $(BUILD)/libdmcore.a \
+	    -llmdb -lcrypt -lssl -lcrypto
+
 # what can be seen without running it; nginx's own headers are not looked at
 
-CHECKED = $(wildcard *.c src/*.c src/core/*.c tools/*.c t/unit/*.c bench/*.c)
+CHECKED = $(wildcard *.c src/*.c src/core/*.c tools/*.c t/unit/*.c \
+    t/fuzz/*.c bench/*.c)
 
 NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
     src/event/modules src/os/unix src/http src/http/modules src/http/v2)

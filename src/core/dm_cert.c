@@ -431,6 +431,13 @@ dm_cert_key_canonical(dm_str_t in, unsigned char *out, size_t *len,
 
         rc = form->write(&key, in, err);
 
+        /* what was escaped must be text too */
+
+        if (rc == DM_OK) {
+            rc = dm_text_check((dm_str_t) { out, key.len }, key.len,
+                               "a certificate key", err);
+        }
+
         return dm_cert_out_done(&key, rc, len);
     }
 

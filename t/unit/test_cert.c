@@ -769,7 +769,8 @@ test_canonical(void **state)
         { "SUBJECT:CN=A b,OU=", "subject:CN=A b,OU=" },
         { "subject:CN=J\\C3\\BCrg", "subject:CN=J\xc3\xbcrg" },
         { "subject:CN=J\\c3\\bcrg", "subject:CN=J\xc3\xbcrg" },
-        { "subject:CN=a\\\\C3\\BC", "subject:CN=a\\\\C3\xbc" },
+        { "subject:CN=a\\\\C3\\C3\\BC", "subject:CN=a\\\\C3\xc3\xbc" },
+        { "subject:CN=a\\\\C3\\BC", NULL },
         { "subject:CN=a\\,b\\ ", "subject:CN=a\\,b\\ " },
         { "subject:CN=a\\00b", "subject:CN=a\\00b" },
         { "subject:CN=a\\C", "subject:CN=a\\C" },
@@ -787,6 +788,8 @@ test_canonical(void **state)
         { "subject:O=\"a\"", NULL },
         { "subject:CN=a\nb", NULL },
         { "subject:CN=\xc3", NULL },
+        { "subject:CN=\\BC", NULL },
+        { "subject:CN=\\C2\\85", NULL },
 
         { "", NULL },
         { "sha1:00", NULL },
