@@ -5,16 +5,12 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
+#include "dm_account_process.h"
 
 
 #define DM_ACCOUNT_VERSION  "0.1.0"
@@ -27,7 +23,6 @@ enum {
 };
 
 
-static int dm_main_prepare(void);
 static int dm_main_run(dm_cli_t *cli, int argc, char **argv);
 static const char *dm_main_env(const char *name, const char *value);
 static int dm_main_options(dm_cli_t *cli, int argc, char **argv);
@@ -92,9 +87,11 @@ main(int argc, char **argv)
     int       status;
     dm_cli_t  cli;
 
-    if (dm_main_prepare() != DM_OK) {
+    if (dm_process_prepare("dm-account") != DM_OK) {
         return DM_CLI_REFUSED;
     }
+
+    dm_json_init();
 
     memset(&cli, 0, sizeof(dm_cli_t));
     cli.store_path = dm_main_env("DM_SEC_STORE", DM_DEFAULT_STORE);
@@ -120,44 +117,6 @@ main(int argc, char **argv)
     }
 
     return status;
-}
-
-
-/* a process that holds secrets leaves no core, no trace, no readable file */
-static int
-dm_main_prepare(void)
-{
-    int            fd;
-    struct rlimit  none;
-
-    /* a file of the store must never become stdout */
-    do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-
-    if (fd == -1) {
-        perror("dm-account: /dev/null");
-        return DM_ERROR;
-    }
-
-    (void) close(fd);
-
-    none.rlim_cur = 0;
-    none.rlim_max = 0;
-
-    if (setrlimit(RLIMIT_CORE, &none) == -1
-        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
-    {
-        perror("dm-account: cannot switch core dumps off");
-        return DM_ERROR;
-    }
-
-    (void) umask(077);
-
-    dm_json_init();
-
-    return DM_OK;
 }
 
 

@@ -369,7 +369,7 @@ dm_import_open(dm_import_t *im)
                              dm_cli_arg(im->file.realm), im->realm);
     }
 
-    dm_progress_start(&im->progress, cli);
+    dm_progress_start(&im->progress, !cli->json);
 
     dm_import_catch();
 

@@ -1,4 +1,4 @@
-/* Files and values that a person hands to dm-account */
+/* Files and values that a person hands to dm-account or to dm-probe */
 
 #define _GNU_SOURCE     /* strptime() */
 

@@ -1,4 +1,4 @@
-/* Files and values that a person hands to dm-account */
+/* Files and values that a person hands to dm-account or to dm-probe */
 
 #ifndef DM_ACCOUNT_INPUT_H
 #define DM_ACCOUNT_INPUT_H

@@ -1,4 +1,4 @@
-/* How far a long verb has come, on a terminal, and the turns that it gives */
+/* How far a long job has come, on a terminal, and the turns that it gives */
 
 #include <stdio.h>
 #include <time.h>
@@ -15,9 +15,9 @@ static int64_t dm_progress_ms(void);
 
 
 void
-dm_progress_start(dm_progress_t *progress, const dm_cli_t *cli)
+dm_progress_start(dm_progress_t *progress, int shown)
 {
-    progress->terminal = !cli->json && isatty(STDERR_FILENO);
+    progress->terminal = shown && isatty(STDERR_FILENO);
     progress->started = dm_progress_ms();
     progress->shown = progress->started;
 }

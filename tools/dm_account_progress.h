@@ -1,10 +1,10 @@
-/* How far a long verb has come, on a terminal, and the turns that it gives */
+/* How far a long job has come, on a terminal, and the turns that it gives */
 
 #ifndef DM_ACCOUNT_PROGRESS_H
 #define DM_ACCOUNT_PROGRESS_H
 
 
-#include "dm_account_cli.h"
+#include <stdint.h>
 
 
 typedef struct {
@@ -14,7 +14,8 @@ typedef struct {
 } dm_progress_t;
 
 
-void dm_progress_start(dm_progress_t *progress, const dm_cli_t *cli);
+/* shown 0: not even on a terminal */
+void dm_progress_start(dm_progress_t *progress, int shown);
 
 /*
  * Shows part of whole as per cent, n of what and how many a second, and then

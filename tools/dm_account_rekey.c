@@ -409,7 +409,7 @@ dm_rekey_records(dm_rekey_t *rekey)
     at = &rekey->at;
     accounts = dm_store_meta(cli->store)->accounts;
 
-    dm_progress_start(&rekey->progress, cli);
+    dm_progress_start(&rekey->progress, !cli->json);
 
     for ( ;; ) {
         rc = dm_store_reseal(cli->store, at, dm_rekey_bad, rekey, &cli->err);
