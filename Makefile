@@ -1,4 +1,4 @@
-## make              the module and dm-account, under build/
+## make              the module, dm-account and dm-probe, under build/
 ## make test         all tests; WORKERS=n: with n worker processes;
 ##                   TESTS="t/a.t ...": these only
 ## make test-attack  the attacks on Digest at their full size, some minutes;
@@ -60,19 +60,25 @@ export DM_PORT    ?= 8090
 
 CORE_SRCS    = $(wildcard src/core/*.c)
 ACCOUNT_SRCS = $(wildcard tools/dm-account*.c tools/dm_account*.c)
+PROBE_SRCS   = $(wildcard tools/dm-probe*.c tools/dm_probe*.c)
 UNIT_SRCS    = $(wildcard t/unit/test_*.c)
 MODULE_DEPS  = $(wildcard *.c src/*.[ch] src/core/*.[ch])
 
 CORE_OBJS    = $(CORE_SRCS:%.c=$(BUILD)/%.o)
 ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=$(BUILD)/%.o)
+PROBE_OBJS   = $(PROBE_SRCS:%.c=$(BUILD)/%.o)
 UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
+
+# what dm-probe has of dm-account
+SHARED_OBJS  = $(addprefix $(BUILD)/tools/dm_account_, \
+    hash.o input.o json.o process.o progress.o secret.o)
 
 # changes when another version of nginx-dev is installed
 NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)
 
 
 .PHONY: all
-all: $(BUILD)/ngx_dm_sec_module.so $(BUILD)/dm-account
+all: $(BUILD)/ngx_dm_sec_module.so $(BUILD)/dm-account $(BUILD)/dm-probe
 
 
 .PHONY: help
@@ -123,13 +129,27 @@ $(BUILD)/dm-account: $(ACCOUNT_OBJS) $(BUILD)/libdmcore.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -ljansson -llmdb -lcrypt -lssl -lcrypto
 
+$(BUILD)/dm-probe: $(PROBE_OBJS) $(SHARED_OBJS) $(BUILD)/libdmcore.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    -lcurl -ljansson -lcrypt -lssl -lcrypto
+
+# of two patterns the longer is taken
+$(BUILD)/unit/test_probe_%: t/unit/test_probe_%.c $(PROBE_OBJS) \
+    $(SHARED_OBJS) $(BUILD)/libdmcore.a | deps-test
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -MMD -MP \
+	    -Isrc/core -Itools -o $@ $< \
+	    $(filter-out %/dm-probe.o,$(filter %.o %.a,$^)) \
+	    -lcmocka -lcurl -ljansson -lcrypt -lssl -lcrypto
+
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libdmcore.a | deps-test
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -MMD -MP \
 	    -Isrc/core -o $@ $< $(BUILD)/libdmcore.a \
 	    -lcmocka -llmdb -lcrypt -lssl -lcrypto
 
--include $(CORE_OBJS:.o=.d) $(ACCOUNT_OBJS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(CORE_OBJS:.o=.d) $(ACCOUNT_OBJS:.o=.d) $(PROBE_OBJS:.o=.d) \
+    $(UNIT_TESTS:=.d)
 
 
 # the module: nginx's own build in a copy of nginx-dev
@@ -179,6 +199,7 @@ TESTS = t $(UNIT_TESTS)
 test: all $(UNIT_TESTS) | deps-test
 	TEST_NGINX_BINARY='$(NGINX_BINARY)' TEST_NGINX_GLOBALS='$(GLOBALS)' \
 	TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
+	TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
 
 # make test has them in a reduced size
@@ -247,10 +268,11 @@ check: $(BUILD)/nginx/objs/Makefile | deps-check
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
 	    --enable=warning,style,performance,portability \
 	    --suppressions-list=tools/cppcheck.suppressions \
-	    --suppress='*:$(BUILD)/nginx/*' -D_GNU_SOURCE -Isrc -Isrc/core \
+	    --suppress='*:$(BUILD)/nginx/*' -D_GNU_SOURCE \
+	    -Isrc -Isrc/core -Itools \
 	    $(NGINX_DIRS:%=-I%) $(CHECKED)
 	printf '%s\n' $(CHECKED) | xargs -P2 -I{} clang-tidy --quiet {} -- \
-	    -std=gnu11 -Isrc -Isrc/core $(NGINX_DIRS:%=-isystem %) \
+	    -std=gnu11 -Isrc -Isrc/core -Itools $(NGINX_DIRS:%=-isystem %) \
 	    2> $(BUILD)/check.log
 
 
@@ -295,6 +317,7 @@ install: all
 	install -D -m 644 conf/mod-dm-sec.conf \
 	    $(DESTDIR)/usr/share/nginx/modules-available/mod-dm-sec.conf
 	install -D -m 755 $(BUILD)/dm-account $(DESTDIR)/usr/sbin/dm-account
+	install -D -m 755 $(BUILD)/dm-probe $(DESTDIR)/usr/bin/dm-probe
 
 .PHONY: install-legacy
 install-legacy: legacy
