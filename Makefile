@@ -7,6 +7,8 @@
 ## make demo-check   runs what the demo printed and looks at the results
 ## make demo-stop    ends the demo
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
+## make conformance  dm-probe against nginx on this system's OpenSSL and on
+##                   that of "make legacy": all rows of the standard
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
 ## make fuzz         the fuzzers of all parsers, 10 s each, or FUZZ_SECONDS=n
@@ -308,6 +310,12 @@ demo-stop:
 
 demo-fresh:
 	@demo/fresh
+
+
+.PHONY: conformance
+
+conformance: all legacy | deps-demo
+	@NGINX_BINARY='$(NGINX_BINARY)' demo/conformance
 
 
 .PHONY: install
