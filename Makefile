@@ -9,6 +9,8 @@
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
 ## make conformance  dm-probe against nginx on this system's OpenSSL and on
 ##                   that of "make legacy": all rows of the standard
+## make conformance-negative
+##                   the same against servers that are each broken in one way
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
 ## make fuzz         the fuzzers of all parsers, 10 s each, or FUZZ_SECONDS=n
@@ -312,10 +314,13 @@ demo-fresh:
 	@demo/fresh
 
 
-.PHONY: conformance
+.PHONY: conformance conformance-negative
 
 conformance: all legacy | deps-demo
 	@NGINX_BINARY='$(NGINX_BINARY)' demo/conformance
+
+conformance-negative: all | deps-demo
+	@NGINX_BINARY='$(NGINX_BINARY)' demo/conformance-negative
 
 
 .PHONY: install
