@@ -252,6 +252,14 @@ fuzz: | deps-sanitize
 
 fuzzers: $(FUZZERS)
 
+# of two patterns the longer is taken: the parsers of dm-probe, one each
+$(BUILD)/fuzz/fuzz_probe_%: t/fuzz/fuzz_probe_%.c t/fuzz/fuzz.h \
+    $(BUILD)/tools/dm_probe_%.o $(BUILD)/libdmcore.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
+	    -Isrc/core -Itools -o $@ $< $(filter %.o %.a,$^) \
+	    -ljansson -lcrypt -lssl -lcrypto
+
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libdmcore.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
