@@ -20,6 +20,7 @@
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
+## make test-newer   the tests on the nginx of Debian 13
 ## make install      installs below DESTDIR
 ## make install-legacy
 ##                   the same for what "make legacy" built
@@ -305,6 +306,11 @@ bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
 .PHONY: test-source-build
 test-source-build: | deps lists
 	tools/test-source-build
+
+
+.PHONY: test-newer
+test-newer: | deps-sanitize
+	+@tools/test-newer
 
 
 .PHONY: demo demo-check demo-stop demo-fresh
