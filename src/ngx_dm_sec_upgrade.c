@@ -38,6 +38,7 @@ static ngx_int_t ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
     ngx_dm_sec_upgrade_t *upgrade);
 static ngx_int_t ngx_dm_sec_upgrade_handshake(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_upgrade_call(ngx_http_request_t *r);
 static void ngx_dm_sec_upgrade_event(ngx_event_t *ev);
 static void ngx_dm_sec_upgrade_done(ngx_connection_t *c);
 static ngx_int_t ngx_dm_sec_upgrade_finish(ngx_http_request_t *r);
@@ -62,6 +63,19 @@ ngx_dm_sec_upgrade_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
         sscf = cscfp[s]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
         if (dscf->upgrade == NGX_DM_SEC_UPGRADE_OFF) {
+            continue;
+        }
+
+        if (sscf->reject_handshake) {
+
+            if (dscf->own_upgrade) {
+                ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
+                                    "\"dm_sec_upgrade\" can never succeed: "
+                                    "\"ssl_reject_handshake on\" refuses "
+                                    "every handshake");
+                return NGX_ERROR;
+            }
+
             continue;
         }
 
@@ -357,10 +371,6 @@ ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
 }
 
 
-/*
- * nginx's callbacks find the server by the connection's data, and all that
- * handles requests takes the same for the request.
- */
 static ngx_int_t
 ngx_dm_sec_upgrade_handshake(ngx_http_request_t *r)
 {
@@ -370,9 +380,7 @@ ngx_dm_sec_upgrade_handshake(ngx_http_request_t *r)
 
     c = r->connection;
 
-    c->data = r->http_connection;
-    rc = ngx_ssl_handshake(c);
-    c->data = r;
+    rc = ngx_dm_sec_upgrade_call(r);
 
     if (rc != NGX_AGAIN) {
         return rc;
@@ -387,6 +395,42 @@ ngx_dm_sec_upgrade_handshake(ngx_http_request_t *r)
     }
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * nginx's callbacks find the server by the connection's data, and all that
+ * handles requests takes the same for the request.  Where there is no SNI
+ * they take the server of the connection, which is here the request's: it is
+ * put back, since the next request can have another Host.
+ */
+static ngx_int_t
+ngx_dm_sec_upgrade_call(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_conf_ctx_t       *conf_ctx;
+    ngx_http_connection_t     *hc;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    c = r->connection;
+    hc = r->http_connection;
+    conf_ctx = hc->conf_ctx;
+
+    if (hc->ssl_servername == NULL) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+        hc->conf_ctx = cscf->ctx;
+    }
+
+    c->data = hc;
+    rc = ngx_ssl_handshake(c);
+    c->data = r;
+
+    if (hc->ssl_servername == NULL) {
+        hc->conf_ctx = conf_ctx;
+    }
+
+    return rc;
 }
 
 
@@ -494,6 +538,9 @@ ngx_dm_sec_upgrade_inside(ngx_http_request_t *r)
     if (SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)
         && r->http_connection->conf_ctx->srv_conf != r->srv_conf)
     {
+        /* the server of SNI may have no upgrade */
+        r->keepalive = 0;
+
         return NGX_ABORT;
     }
 
@@ -573,7 +620,18 @@ ngx_dm_sec_upgrade_offered(ngx_http_request_t *r)
 ngx_uint_t
 ngx_dm_sec_upgrade_missing(ngx_http_request_t *r)
 {
-    ngx_dm_sec_srv_conf_t  *dscf;
+    ngx_dm_sec_ctx_t         *ctx;
+    ngx_dm_sec_srv_conf_t    *dscf;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    /* a certificate that nginx insists on says nothing of it either */
+
+    if (ctx && ctx->in_clear) {
+        sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+        return sscf->verify == 1;
+    }
 
     dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
 

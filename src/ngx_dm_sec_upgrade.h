@@ -35,7 +35,10 @@ ngx_int_t ngx_dm_sec_upgrade(ngx_http_request_t *r);
 /* 1 if a refusal in the clear can name TLS as the way out (426), else 0 */
 ngx_uint_t ngx_dm_sec_upgrade_offered(ngx_http_request_t *r);
 
-/* 1 if the request's server answers nothing in the clear, and it is; else 0 */
+/*
+ * 1 if the request's server answers nothing in the clear, and it is; or
+ * demands a certificate, and the request came before the handshake; else 0
+ */
 ngx_uint_t ngx_dm_sec_upgrade_missing(ngx_http_request_t *r);
 
 

@@ -26,7 +26,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy rewrite/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->has_daemon('curl')->has_daemon('ipptool')->plan(128);
+    ->has_daemon('curl')->has_daemon('ipptool')->plan(130);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -426,9 +426,13 @@ foreach ([ 'none' ], [ 'another', SSL_cert_file => "$d/other.crt",
     my ($name, @tls) = @$_;
 
     is(verdict($t, upgraded(request('GET', '/', @ask), port => 8083, @tls),
-        8081), $name eq 'right' ? '200 upstream' : '400',
+        8081), $name eq 'right' ? '403 plaintext' : '400',
         "ssl_verify_client on, certificate: $name");
 }
+
+$c = star_client(port => 8083, %cert);
+is(verdict($t, $c->request(request('GET', '/')), 8081), '200 upstream',
+    'ssl_verify_client on, after OPTIONS *');
 
 # policy of the location, of the server, and a handshake that fails
 

@@ -1,0 +1,399 @@
+#!/usr/bin/perl
+
+# Tests for dm_sec_upgrade with what nginx itself does around a handshake that
+# begins within HTTP: logs, bodies, subrequests, error_page, certificates and
+# OCSP, servers that reject handshakes, and the end of a worker.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use Digest::SHA qw/ sha256_hex /;
+use IO::Socket::INET;
+use MIME::Base64 qw/ decode_base64 /;
+use Time::HiRes qw/ time /;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+use Test::DmSec::Verdict qw/ verdict /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()
+    ->has(qw/http http_ssl proxy rewrite mirror auth_request/)
+    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(21);
+
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    error_log %%TESTDIR%%/error.log info;
+
+    log_format  dm '$request|$status|$scheme|$dm_sec_protocol|$ssl_protocol'
+                   '|$body_bytes_sent';
+    access_log  %%TESTDIR%%/dm.log dm;
+
+    ssl_certificate      rsa.crt;
+    ssl_certificate_key  rsa.key;
+
+    ssl_client_certificate  ca.crt;
+
+    dm_sec_profile modern dm20;
+    dm_sec_upgrade on;
+
+    server {
+        listen       127.0.0.1:8080;
+        listen       127.0.0.1:8443 ssl;
+        server_name  localhost;
+
+        error_page 400 413 421 426 495 496 /error;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /error {
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /file {
+            proxy_set_header X-File $request_body_file;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /stream {
+            proxy_request_buffering off;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /mirror {
+            mirror /copy;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /copy {
+            internal;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /request {
+            auth_request /auth;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /auth {
+            internal;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /named {
+            try_files /nothing @named;
+        }
+
+        location @named {
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /scheme {
+            return 200 "$scheme $https $ssl_protocol\n";
+        }
+
+        location /big {
+            dm_sec_profile off;
+            alias %%TESTDIR%%/big;
+        }
+    }
+
+    # who sends no SNI is in the default server, which refuses handshakes
+
+    server {
+        listen       127.0.0.1:8082;
+        server_name  localhost;
+
+        dm_sec_upgrade        off;
+        ssl_reject_handshake  on;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8082;
+        server_name  b.example.com;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8082;
+        server_name  never.example.com;
+
+        dm_sec_upgrade        off;
+        ssl_reject_handshake  on;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8082;
+        server_name  off.example.com;
+
+        dm_sec_upgrade off;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    # a certificate that is found by a variable
+
+    server {
+        listen       127.0.0.1:8083;
+        server_name  localhost;
+
+        ssl_certificate      %%TESTDIR%%/$cert.crt;
+        ssl_certificate_key  %%TESTDIR%%/$cert.key;
+
+        location / {
+            return 200 "$cert\n";
+        }
+
+        location /deny {
+            dm_sec_protocols TLSv1.1;
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    map $ssl_server_name $cert {
+        default  rsa;
+    }
+
+    # OCSP
+
+    server {
+        listen       127.0.0.1:8084;
+        server_name  localhost;
+
+        ssl_verify_client    on;
+        ssl_ocsp             leaf;
+        ssl_ocsp_responder   http://127.0.0.1:8085/;
+
+        client_header_timeout 2s;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+}
+
+EOF_CONF
+
+my $d = $t->testdir();
+my @ask = ('Upgrade: TLS/1.2', 'Connection: Upgrade');
+
+ca($t, 'ca');
+cert($t, 'rsa', ca => 'ca', key => 'rsa:2048');
+cert($t, 'one', ca => 'ca');
+
+$t->write_file('big', 'x' x 8_000_000);
+
+upstream($t, 8081);
+$t->run_daemon(\&responder);
+$t->run();
+
+###############################################################################
+
+my ($c);
+
+# servers that reject handshakes
+
+verdict($t, '', 8081);
+my $b = { host => 'b.example.com' };
+
+foreach ([ '', '200 upstream' ], [ 'b.example.com', '200 upstream' ]) {
+    my ($sni, $verdict) = @$_;
+
+    is(verdict($t, upgraded(request('GET', '/', @ask, $b), port => 8082,
+        SSL_hostname => $sni), 8081), $verdict, "reject, SNI '$sni'");
+}
+
+foreach my $host ('localhost', 'never.example.com') {
+    is(verdict($t, keepalive(8082)->request(request('GET', '/', @ask,
+        { host => $host })), 8081), '403 plaintext', "reject, Host $host");
+
+    $c = keepalive(8082);
+    is(status($c->request(request('GET', '/', @ask, $b))), 101,
+        "reject, SNI $host, 101");
+    ok(!$c->start_tls(SSL_hostname => $host), "reject, SNI $host");
+}
+
+# SNI leads to no server without upgrade
+
+$c = keepalive(8082);
+upgrade($c, request('GET', '/', @ask, $b), SSL_hostname => 'off.example.com');
+is(verdict($t, $c->response(), 8081), '421 misdirected', 'SNI of off');
+ok($c->closed(), 'SNI of off, closed');
+
+# no SNI, and then the default server
+
+$c = keepalive(8082);
+upgrade($c, request('GET', '/', @ask, $b), SSL_hostname => '');
+$c->response();
+verdict($t, '', 8081);
+is(verdict($t, $c->request(request('GET', '/', { host => 'unknown' })), 8081),
+    '421 misdirected', 'no SNI, the default server next');
+
+# OCSP
+
+my %cert = (SSL_cert_file => "$d/one.crt", SSL_key_file => "$d/one.key");
+
+verdict($t, '', 8081);
+ocsp('V', '');
+is(ocsp_get(), '403 plaintext', 'ocsp good');
+ocsp('V', 'slow');
+is(ocsp_get(), '403 plaintext', 'ocsp good, slowly');
+ocsp('R', '');
+is(ocsp_get(), '400', 'ocsp revoked');
+ocsp('R', 'slow');
+is(ocsp_get(), '400', 'ocsp revoked, slowly');
+ocsp('V', 'fail');
+is(ocsp_get(), '400', 'ocsp fails');
+ocsp('V', 'hang');
+is(ocsp_get(), '0', 'ocsp hangs');
+
+$c = keepalive(8084);
+upgrade($c, request('GET', '/', @ask), %cert);
+$c->close();
+sleep 1;
+
+$c = keepalive(8084);
+upgrade($c, request('GET', '/', @ask), %cert);
+$c->send(request('GET', '/'));
+ok($c->closed(3), 'ocsp hangs, request behind');
+is(verdict($t, '', 8081), '0', 'ocsp hangs, upstream not contacted');
+
+# what nginx -t finds
+
+my %http = (http => "ssl_certificate $d/rsa.crt; "
+    . "ssl_certificate_key $d/rsa.key; dm_sec_profile modern;");
+
+like(conf_error($t, %http, server => 'ssl_reject_handshake on;'
+    . ' dm_sec_upgrade on;'), qr/emerg.*"ssl_reject_handshake on"/,
+    'nginx -t, reject');
+is(conf_error($t, http => "$http{http} dm_sec_upgrade on;",
+    server => 'ssl_reject_handshake on;'), '', 'nginx -t, reject, inherited');
+
+
+###############################################################################
+
+# the handshake behind a 101
+sub upgrade {
+    my ($c, $request, %o) = @_;
+
+    return status($c->request($request)) == 101 && $c->start_tls(%o);
+}
+
+
+# the response inside TLS
+sub upgraded {
+    my ($request, %o) = @_;
+    my ($c) = keepalive(delete $o{port} || 8080);
+
+    upgrade($c, $request, %o) or diag($c->error());
+
+    return $c->response();
+}
+
+
+sub ocsp_get {
+    my ($c) = keepalive(8084);
+
+    upgrade($c, request('GET', '/', @ask), %cert) or diag($c->error());
+
+    return verdict($t, $c->response(), 8081);
+}
+
+
+# what the responder says, and how
+sub ocsp {
+    my ($state, $how) = @_;
+    my ($index) = $t->read_file('ca.ca/index.txt');
+    my ($serial) = cert_info($t, 'one')->{serial};
+
+    $index =~ s/^V\t(\S+)\t\t$serial\t/R\t$1\t250101000000Z\t$serial\t/m
+        if $state eq 'R';
+
+    $t->write_file('ocsp.txt', $index);
+    $t->write_file('ocsp.txt.attr', "unique_subject = no\n");
+    $t->write_file('ocsp.how', $how);
+}
+
+
+# openssl ocsp behind a loopback address: by itself it listens on all
+sub responder {
+    my ($listener);
+    local $SIG{PIPE} = 'IGNORE';
+
+    $listener = IO::Socket::INET->new(Proto => 'tcp', Listen => 5,
+        LocalAddr => '127.0.0.1:' . port(8085), ReuseAddr => 1)
+        or die "Can't listen: $!\n";
+
+    my @kept;
+
+    while (my $client = $listener->accept()) {
+        my ($line, $how) = (scalar(<$client>) // next,
+            $t->read_file('ocsp.how'));
+
+        1 while (<$client> // "\r\n") ne "\r\n";
+
+        push(@kept, $client), next if $how eq 'hang';
+
+        select undef, undef, undef, 0.5 if $how eq 'slow';
+        print {$client} $how eq 'fail' ? "HTTP/1.0 500 Error\r\n\r\n"
+            : ocsp_response($line);
+        close $client;
+    }
+}
+
+
+sub ocsp_response {
+    my ($line) = @_;
+
+    $line =~ m{^GET /(\S+) } or return "HTTP/1.0 405 Error\r\n\r\n";
+
+    $t->write_file('ocsp.req',
+        decode_base64($1 =~ s/%([0-9a-f]{2})/chr hex $1/gier));
+    run_command([ 'openssl', 'ocsp', '-index', "$d/ocsp.txt",
+        '-CA', "$d/ca.crt", '-rsigner', "$d/ca.crt",
+        '-rkey', "$d/ca.key", '-reqin', "$d/ocsp.req",
+        '-respout', "$d/ocsp.resp" ]);
+
+    return "HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n"
+        . $t->read_file('ocsp.resp');
+}
+
+###############################################################################
