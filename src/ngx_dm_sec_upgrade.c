@@ -291,9 +291,10 @@ static ngx_int_t
 ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
     ngx_dm_sec_upgrade_t *upgrade)
 {
-    ngx_int_t                 rc;
-    ngx_connection_t         *c;
-    ngx_http_ssl_srv_conf_t  *sscf;
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_ssl_srv_conf_t   *sscf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     c = r->connection;
 
@@ -304,6 +305,12 @@ ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
                       "dm_sec: client sent %uz bytes in the clear behind a "
                       "request for an upgrade to TLS, closing the connection",
                       (size_t) (r->header_in->last - r->header_in->pos));
+        return NGX_HTTP_CLOSE;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
         return NGX_HTTP_CLOSE;
     }
 
@@ -353,7 +360,7 @@ ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
                      "Connection: Upgrade" CRLF CRLF,
                      upgrade->token.len, upgrade->token.data);
 
-    /* so little fits into the socket's buffer, which is empty */
+    /* so little fits, unless the client does not read what came before */
 
     n = c->send(c, answer, p - answer);
 
@@ -365,6 +372,7 @@ ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
     /* for the log, if it gets no other */
 
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    r->header_size = n;
     c->log->action = "SSL handshaking";
 
     return NGX_OK;
@@ -409,6 +417,7 @@ ngx_dm_sec_upgrade_call(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
     ngx_connection_t          *c;
+    ngx_http_log_ctx_t        *log;
     ngx_http_conf_ctx_t       *conf_ctx;
     ngx_http_connection_t     *hc;
     ngx_http_core_srv_conf_t  *cscf;
@@ -429,6 +438,11 @@ ngx_dm_sec_upgrade_call(ngx_http_request_t *r)
     if (hc->ssl_servername == NULL) {
         hc->conf_ctx = conf_ctx;
     }
+
+    /* cleared with the request that nginx makes for a certificate's name */
+
+    log = c->log->data;
+    log->request = r;
 
     return rc;
 }
@@ -496,7 +510,12 @@ ngx_dm_sec_upgrade_finish(ngx_http_request_t *r)
         ngx_del_timer(c->read);
     }
 
+    /* what is logged came in the clear, and the client gets no more */
+
     if (!c->ssl->handshaked) {
+        c->timedout = 1;
+        (void) ngx_ssl_shutdown(c);
+
         return NGX_HTTP_CLOSE;
     }
 
@@ -505,7 +524,12 @@ ngx_dm_sec_upgrade_finish(ngx_http_request_t *r)
 
     r->http_connection->ssl = 1;
     r->main_filter_need_in_memory = !c->ssl->sendfile;
+
+    /* 101 is no part of the answer that is logged */
+
     r->headers_out.status = 0;
+    r->header_size = 0;
+    c->sent = 0;
 
     ctx->in_clear = 1;
 

@@ -30,7 +30,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl proxy rewrite mirror auth_request/)
-    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(21);
+    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(43);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -115,6 +115,13 @@ http {
 
         location /scheme {
             return 200 "$scheme $https $ssl_protocol\n";
+        }
+
+        location = /status {
+            dm_sec_profile off;
+            dm_sec_status json;
+            allow 127.0.0.1;
+            deny all;
         }
 
         location /big {
@@ -227,7 +234,63 @@ $t->run();
 
 ###############################################################################
 
-my ($c);
+my ($c, $r, $n);
+
+# a handshake that fails is no TLS
+
+$c = keepalive(8080);
+is(status($c->request(request('GET', '/failed', @ask))), 101, 'failed');
+$c->send("no handshake\r\n");
+ok($c->closed(), 'failed: closed');
+is(logged('/failed'), '101|http|-|-|0', 'failed, logged');
+unlike(keepalive(8080)->request(request('GET', '/status')),
+    qr/"TLSv1[.0-9]*":[1-9]/, 'failed, counted');
+
+# one that succeeds is, and 101 is not in its length
+
+is(status(upgraded(request('GET', '/', @ask))), 200, 'succeeds');
+$r = upgraded(request('GET', '/scheme', @ask));
+is($r =~ /\r\n\r\n(.*)/s && $1, "https on TLSv1.3\n", 'variables');
+is(logged('/scheme'), '200|https|TLSv1.3|TLSv1.3|' . length $1,
+    'succeeds, logged');
+like(keepalive(8080)->request(request('GET', '/status')),
+    qr/"TLSv1\.3":2/, 'succeeds, counted');
+verdict($t, '', 8081);
+
+# several requests on the way: before and behind
+
+$c = keepalive(8080);
+is(length(($c->request(request('GET', '/big')) // '') =~ s/.*?\r\n\r\n//sr),
+    8_000_000, 'before');
+ok(upgrade($c, request('GET', '/a', @ask)), 'before, upgrade');
+is(status($c->response()), 200, 'before, answer');
+$c->send(join '', map { request('GET', "/p$_") } 1 .. 3);
+is(join(' ', map { status($c->response()) } 1 .. 3), '200 200 200',
+    'behind, pipelined');
+$c->send(request('GET', '/q', 'X: ' . 'x' x 3000) x 2);
+is(join(' ', map { status($c->response()) } 1 .. 2), '200 200',
+    'behind, large and pipelined');
+
+# large headers
+
+is(status(upgraded(request('POST', '/l', @ask, 'X: ' . 'x' x 5000,
+    { body => 'x=1' }))), 200, 'large headers');
+
+# in the clear, pipelined behind a large response that is not read yet
+
+$c = keepalive(8080);
+$c->send(request('GET', '/big') . request('GET', '/a', @ask));
+is(length(($c->response() // '') =~ s/.*?\r\n\r\n//sr), 8_000_000,
+    'behind a large response');
+is(status($c->response()), 101, 'behind a large response, 101');
+
+# Connection: close
+
+$c = keepalive(8080);
+ok(upgrade($c, request('GET', '/a', 'Upgrade: TLS/1.2',
+    'Connection: close, upgrade')), 'close');
+is(status($c->response()), 200, 'close, answer');
+ok($c->closed(), 'close, closed');
 
 # servers that reject handshakes
 
@@ -266,6 +329,26 @@ $c->response();
 verdict($t, '', 8081);
 is(verdict($t, $c->request(request('GET', '/', { host => 'unknown' })), 8081),
     '421 misdirected', 'no SNI, the default server next');
+
+# a certificate by a variable
+
+$r = upgraded(request('GET', '/', @ask), port => 8083);
+like($r, qr/\r\n\r\nrsa\n/, 'variable');
+upgraded(request('GET', '/deny', @ask), port => 8083);
+like((log_lines($t, qr/denied reason=tls_protocol/))[-1] // '',
+    qr{request: "GET /deny HTTP/1.1"}, 'variable, the log knows the request');
+
+# no delay between what is sent inside TLS
+
+$n = 0;
+
+foreach (1 .. 5) {
+    my $start = time();
+    upgraded(request('GET', '/scheme', @ask));
+    $n += time() - $start;
+}
+
+cmp_ok($n, '<', 0.5, 'no delay') or diag($n);
 
 # OCSP
 
@@ -326,6 +409,19 @@ sub upgraded {
     upgrade($c, $request, %o) or diag($c->error());
 
     return $c->response();
+}
+
+
+# what the access log says behind the request line
+sub logged {
+    my ($uri) = @_;
+    my ($line);
+
+    wait_for(5, sub {
+        ($line) = $t->read_file('dm.log') =~ m{^GET $uri HTTP/1.1\|(.*)$}m;
+    });
+
+    return $line;
 }
 
 
