@@ -25,6 +25,10 @@ typedef struct ngx_dm_sec_upgrade_s {
 } ngx_dm_sec_upgrade_t;
 
 
+/* "client_body_in_file_only clean", whose name nginx keeps to itself */
+#define NGX_DM_SEC_UPGRADE_FILE_CLEAN  2
+
+
 #define ngx_dm_sec_upgrade_is(h, name)                                        \
     ((h)->key.len == (name)->len                                              \
      && ngx_strncasecmp((h)->key.data, (name)->data, (name)->len) == 0)
@@ -33,6 +37,8 @@ typedef struct ngx_dm_sec_upgrade_s {
 static ngx_int_t ngx_dm_sec_upgrade_wanted(ngx_http_request_t *r,
     ngx_dm_sec_srv_conf_t *dscf, dm_str_t *token);
 static ngx_int_t ngx_dm_sec_upgrade_read(ngx_http_request_t *r);
+static void ngx_dm_sec_upgrade_keep_body(ngx_http_request_t *r,
+    ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
     ngx_dm_sec_upgrade_t *upgrade);
 static ngx_int_t ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
@@ -280,10 +286,33 @@ ngx_dm_sec_upgrade_read(ngx_http_request_t *r)
                       r->headers_in.content_length_n);
 
         r->expect_tested = 1;
+        (void) ngx_http_discard_request_body(r);
+
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
+    ngx_dm_sec_upgrade_keep_body(r, clcf);
+
     return ngx_dm_sec_body_read(r);
+}
+
+
+/* as ngx_http_update_location_config() */
+static void
+ngx_dm_sec_upgrade_keep_body(ngx_http_request_t *r,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    r->request_body_file_log_level = NGX_LOG_WARN;
+
+    if (clcf->client_body_in_file_only) {
+        r->request_body_in_file_only = 1;
+        r->request_body_in_persistent_file = 1;
+        r->request_body_in_clean_file = (clcf->client_body_in_file_only
+                                         == NGX_DM_SEC_UPGRADE_FILE_CLEAN);
+        r->request_body_file_log_level = NGX_LOG_NOTICE;
+    }
+
+    r->request_body_in_single_buf = clcf->client_body_in_single_buffer;
 }
 
 

@@ -30,7 +30,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl proxy rewrite mirror auth_request/)
-    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(43);
+    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(73);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -62,6 +62,8 @@ http {
         listen       127.0.0.1:8080;
         listen       127.0.0.1:8443 ssl;
         server_name  localhost;
+
+        client_body_in_file_only on;
 
         error_page 400 413 421 426 495 496 /error;
 
@@ -256,6 +258,56 @@ is(logged('/scheme'), '200|https|TLSv1.3|TLSv1.3|' . length $1,
 like(keepalive(8080)->request(request('GET', '/status')),
     qr/"TLSv1\.3":2/, 'succeeds, counted');
 verdict($t, '', 8081);
+
+# bodies
+
+foreach my $uri (qw{ /file /stream /mirror /request /named }) {
+    foreach my $body ('small', 'x' x 50_000) {
+        upstream_clear($t, 8081);
+
+        is(status(upgraded(request('POST', "$uri/1", @ask,
+            { body => $body }))), 200, "$uri");
+
+        my ($told) = grep { $_->{uri} eq "$uri/1" } upstream_log($t, 8081);
+
+        is($told->{sha256}, sha256_hex($body), "$uri, body");
+
+        next unless $uri eq '/file';
+
+        is(-s ($told->{fields}{'x-file'}[0] // ''), length $body,
+            "$uri, in a file");
+    }
+}
+
+like((log_lines($t, qr/a client request body is buffered/))[0] // '',
+    qr/\[notice\]/, 'in a file, logged');
+
+# octets behind a body that nginx reads by itself
+
+foreach ([ 'chunked', 'Transfer-Encoding: chunked',
+    "5\r\nhello\r\n0\r\n\r\n" ], [ 'length', 'Content-Length: 5', 'hello' ])
+{
+    my ($name, $header, $body) = @$_;
+
+    $c = keepalive(8080);
+    $c->send(request('POST', '/', @ask, $header));
+    ok(!$c->closed(0.2), "behind $name, waits");
+    $c->send($body . request('GET', '/smuggled'));
+    $n = $c->response() ? $c->closed() : 1;
+    ok($n, "behind $name, closed");
+}
+
+# error_page leads to no upstream in the clear
+
+verdict($t, '', 8081);
+
+is(verdict($t, keepalive(8080)->request(request('GET', '/')), 8081),
+    '426 plaintext', 'error_page of 426');
+is(verdict($t, keepalive(8080)->request("GET / HTTP/1.1\r\n"
+    . "Upgrade: TLS/1.2\r\nConnection: Upgrade\r\n\r\n"), 8081),
+    '426 plaintext', 'error_page of 400');
+is(verdict($t, keepalive(8080)->request(request('POST', '/', @ask,
+    'Content-Length: 9999999')), 8081), '426 plaintext', 'error_page of 413');
 
 # several requests on the way: before and behind
 
