@@ -488,7 +488,12 @@ ngx_dm_sec_upgrade_event(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
-    if (!ev->timedout && ngx_dm_sec_upgrade_handshake(r) == NGX_AGAIN) {
+    /* where the worker must end, nginx says so by c->close */
+
+    if (!ev->timedout
+        && !c->close
+        && ngx_dm_sec_upgrade_handshake(r) == NGX_AGAIN)
+    {
         return;
     }
 

@@ -30,13 +30,15 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl proxy rewrite mirror auth_request/)
-    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(73);
+    ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')->plan(75);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+worker_shutdown_timeout 1s;
 
 events {
 }
@@ -430,6 +432,13 @@ upgrade($c, request('GET', '/', @ask), %cert);
 $c->send(request('GET', '/'));
 ok($c->closed(3), 'ocsp hangs, request behind');
 is(verdict($t, '', 8081), '0', 'ocsp hangs, upstream not contacted');
+
+# a worker that must end
+
+$c = keepalive(8080);
+is(status($c->request(request('GET', '/', @ask))), 101, 'shutdown');
+$t->reload();
+ok($c->closed(4), 'shutdown, worker_shutdown_timeout');
 
 # what nginx -t finds
 
