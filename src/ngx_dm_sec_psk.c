@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_tls.h"
 
 #include "dm_psk.h"
 
@@ -129,7 +130,9 @@ ngx_dm_sec_psk_server(SSL *ssl, const char *identity, u_char *key,
 
 /*
  * TLS 1.3: 1, and the session is NULL where the octets are no identity but,
- * say, a ticket; 0: a failure of ours.
+ * say, a ticket, or where OpenSSL could not use a key; 0: a failure of ours.
+ * It is asked for one identity after the other until there is a session, so
+ * what was looked up in vain would be so hundreds of times in one handshake.
  */
 static int
 ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
@@ -139,6 +142,10 @@ ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
     const dm_psk_t  *psk;
 
     *session = NULL;
+
+    if (!ngx_dm_sec_tls_sha256(SSL_get_pending_cipher(ssl))) {
+        return 1;
+    }
 
     name.data = (u_char *) identity;
     name.len = len;

@@ -38,7 +38,6 @@ static ngx_int_t ngx_dm_sec_tls_check_versions(ngx_conf_t *cf,
     ngx_dm_sec_policy_t *policy, ngx_uint_t versions, ngx_uint_t auth);
 static ngx_int_t ngx_dm_sec_tls_check_psk(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
-static ngx_uint_t ngx_dm_sec_tls_sha256(const SSL_CIPHER *cipher);
 static ngx_uint_t ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_tls_certificates(ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
@@ -436,12 +435,12 @@ ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_dm_sec_tls_sha256(const SSL_CIPHER *cipher)
 {
     const EVP_MD  *md;
 
-    md = SSL_CIPHER_get_handshake_digest(cipher);
+    md = cipher ? SSL_CIPHER_get_handshake_digest(cipher) : NULL;
 
     return md && EVP_MD_get_type(md) == NID_sha256;
 }

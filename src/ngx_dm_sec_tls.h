@@ -32,6 +32,9 @@ ngx_uint_t ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf,
 /* the versions that the server offers in a handshake, DM_TLSV1 | ... */
 ngx_uint_t ngx_dm_sec_tls_server_versions(ngx_dm_sec_srv_conf_t *dscf);
 
+/* 1 if the suite's hash is SHA-256, which keys go with in TLS 1.3; else 0 */
+ngx_uint_t ngx_dm_sec_tls_sha256(const SSL_CIPHER *cipher);
+
 /*
  * Judges the request by what was really negotiated: NGX_DM_SEC_R_NONE, or
  * why the location does not allow it.

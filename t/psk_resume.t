@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(177)->todo_alerts();
+    ->plan(178)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -321,6 +321,13 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
     is(ask(8443, device($version)), '503 store_unavailable',
         "$version, a certificate");
 }
+
+# nor is anything looked up for a key that could not be used
+
+is(verdict($t, s_client(8443, '-tls1_3', '-ciphersuites',
+    'TLS_AES_256_GCM_SHA384', '-psk_identity', 'dev1', '-psk', $key,
+    { request => request('GET', '/', 'Connection: close') })->{response},
+    8081), '403 certificate_required', 'TLS 1.3, no suite for a key');
 
 rename "$d/away", "$d/store" or die "Can't rename: $!\n";
 ok(wait_for(5, sub { again($open) eq '200 upstream' }), 'the store is back');
