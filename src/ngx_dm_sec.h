@@ -181,6 +181,7 @@ typedef struct {
 
     struct ngx_dm_sec_loc_conf_s *http;             /* http{} itself */
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
+    ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
 } ngx_dm_sec_main_conf_t;
 

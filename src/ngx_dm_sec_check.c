@@ -44,11 +44,10 @@ static void ngx_dm_sec_check_status(ngx_conf_t *cf,
 ngx_int_t
 ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
-    ngx_uint_t               i, n, auth;
+    ngx_uint_t               i, n;
     ngx_dm_sec_location_t   *location;
     ngx_dm_sec_srv_conf_t  **dscfp;
 
-    auth = 0;
     dscfp = dmcf->servers.elts;
 
     for (i = 0; i < dmcf->servers.nelts; i++) {
@@ -58,11 +57,11 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
             return NGX_ERROR;
         }
 
-        auth |= dscfp[i]->auth;
+        dmcf->auth |= dscfp[i]->auth;
         dmcf->on |= dscfp[i]->on;
     }
 
-    if (ngx_dm_sec_check_needs_auth(cf, NULL, NULL, dmcf->http, auth)
+    if (ngx_dm_sec_check_needs_auth(cf, NULL, NULL, dmcf->http, dmcf->auth)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -80,9 +79,9 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         return NGX_ERROR;
     }
 
-    if (auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
-                 || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK
-                 || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
+    if (dmcf->auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
+                       || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK
+                       || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
     {
         return NGX_ERROR;
     }

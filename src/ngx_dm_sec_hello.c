@@ -44,7 +44,7 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
 #endif
 
-    ngx_dm_sec_psk_init_server(dscf);
+    ngx_dm_sec_psk_init_server(cf, dscf);
 
     if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,

@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
@@ -13,6 +14,8 @@
 #define NGX_DM_SEC_PSK_FAILED  (PSK_MAX_PSK_LEN + 1)
 
 
+static void ngx_dm_sec_psk_no_builtin(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx);
 static unsigned ngx_dm_sec_psk_server(SSL *ssl, const char *identity,
     u_char *key, unsigned max);
 static int ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity,
@@ -45,11 +48,13 @@ static SSL_SESSION *(*ngx_dm_sec_psk_next_cached)(SSL *ssl, const u_char *id,
 
 
 void
-ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
+ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
     SSL_CTX                  *ctx;
+    ngx_dm_sec_main_conf_t   *dmcf;
     ngx_http_ssl_srv_conf_t  *sscf;
 
+    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
     ctx = sscf->ssl.ctx;
 
@@ -67,12 +72,41 @@ ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
         SSL_CTX_sess_set_get_cb(ctx, ngx_dm_sec_psk_cached);
     }
 
+    if (dmcf->auth & NGX_DM_SEC_PSK) {
+        ngx_dm_sec_psk_no_builtin(cf, dscf, ctx);
+    }
+
     if (!(dscf->auth & NGX_DM_SEC_PSK)) {
         return;
     }
 
     SSL_CTX_set_psk_server_callback(ctx, ngx_dm_sec_psk_server);
     SSL_CTX_set_psk_find_session_callback(ctx, ngx_dm_sec_psk_find_session);
+}
+
+
+/* what OpenSSL has in its own cache it resumes without asking anybody */
+static void
+ngx_dm_sec_psk_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    SSL_CTX *ctx)
+{
+    long  mode;
+
+    mode = SSL_CTX_get_session_cache_mode(ctx);
+
+    if ((mode & SSL_SESS_CACHE_SERVER)
+        && !(mode & SSL_SESS_CACHE_NO_INTERNAL_STORE)
+        && SSL_CTX_sess_get_get_cb(ctx) == NULL)
+    {
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
+                            "\"ssl_session_cache builtin\" is of no use "
+                            "beside \"dm_sec_auth psk\": its sessions would "
+                            "outlive their keys, and are not resumed; write "
+                            "\"shared\"");
+    }
+
+    SSL_CTX_set_session_cache_mode(ctx,
+                                   mode | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
 }
 
 

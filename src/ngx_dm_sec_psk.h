@@ -12,7 +12,7 @@
  * no session whose key is not the account's any more; for every TLS server, as
  * soon as the module is on in one.
  */
-void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
+void ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf);
 
 /* the same for one handshake, which may have begun at another server */
 void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);

@@ -22,7 +22,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
-    ->has_daemon('openssl')->plan(47);
+    ->has_daemon('openssl')->plan(54);
 
 my $d = $t->testdir();
 
@@ -184,6 +184,23 @@ bad('both without RSA_PSK', $never,
 bad('both in a location without RSA_PSK', qr/$never.* in location "\/"/,
     server => "$optional $tls12",
     location => "$both dm_sec_ciphers PSK-AES128-GCM-SHA256;");
+
+# a cache in which a key would outlive its account's
+
+my $builtin = qr/\A\[warn\]\ dm_sec:\ "ssl_session_cache\ builtin"\ is\ of\ no
+    \ use\ beside\ "dm_sec_auth\ psk":\ .*;\ write\ "shared"\ in\ server
+    \ "localhost"\ .*\n\z/x;
+
+like(said(server => "$tls12 ssl_session_cache builtin;"), $builtin, 'builtin');
+like(said(server => "$tls12 dm_sec_auth basic; ssl_session_cache builtin:9;",
+    http => $two =~ s/basic/psk/r, location => ''), $builtin,
+    'builtin, psk in another server');
+is(said(server => "$tls12 ssl_session_cache builtin;",
+    location => 'dm_sec_auth basic;'), '', 'builtin, no psk anywhere');
+
+foreach my $cache (qw/ off none shared:a:1m /, 'builtin:9 shared:a:1m') {
+    good($cache, server => "$tls12 ssl_session_cache $cache;");
+}
 
 # what has no certificate here: one warning
 

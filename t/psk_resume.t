@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(178)->todo_alerts();
+    ->plan(246)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -84,6 +84,34 @@ http {
         }
     }
 
+    # OpenSSL's own cache in front of it, in each worker
+
+    server {
+        listen       127.0.0.1:8446 ssl;
+        server_name  localhost;
+
+        ssl_session_tickets off;
+        ssl_session_cache   builtin:100 shared:SSL:1m;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    # that alone
+
+    server {
+        listen       127.0.0.1:8447 ssl;
+        server_name  localhost;
+
+        ssl_session_tickets off;
+        ssl_session_cache   builtin;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
     # two servers on an address
 
     server {
@@ -132,6 +160,7 @@ $t->run();
 my @ways = (
     [ 8443, 'TLSv1_2', 'ticket' ], [ 8443, 'TLSv1_3', 'ticket' ],
     [ 8444, 'TLSv1_2', 'cache' ], [ 8444, 'TLSv1_3', 'cache' ],
+    [ 8446, 'TLSv1_2', 'both caches' ], [ 8446, 'TLSv1_3', 'both caches' ],
 );
 
 ###############################################################################
@@ -173,6 +202,16 @@ foreach my $port (8443, 8444) {
 
 is(ask(8443, device('TLSv1_3', '', '')), '403 certificate_required',
     'with neither');
+
+# OpenSSL's own cache alone, which nobody can look into, resumes nothing
+
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    $client = device($version, 'dev1', $key);
+
+    is(ask(8447, $client), '200 upstream', "$version, builtin");
+    $client->{key} = undef;
+    isnt(ask(8447, $client), '200 upstream', "$version, builtin again");
+}
 
 # no session crosses servers
 
