@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(246)->todo_alerts();
+    ->plan(306)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -149,8 +149,7 @@ cert($t, 'rsa', ca => 'ca', key => 'rsa:2048');
 cert($t, 'one', ca => 'ca');
 
 store($t, realm => 'example', args => [ '--map-size', '1m' ]);
-account($t, 'add', 'IMEI:1', '--name', 'one', '--psk-identity', 'dev1',
-    '--cert', "$d/one.crt", { psk => $key });
+make_one({ psk => $key });
 account($t, 'add', 'IMEI:2', '--name', 'two', '--psk-identity', 'dev2',
     { psk => $key });
 
@@ -252,6 +251,30 @@ foreach (@ways) {
     account($t, 'enable', 'IMEI:1');
     is(again($open), '200 upstream', "$name, enabled, open");
     is(ask($port, $client), '200 upstream', "$name, enabled, resumed");
+
+    # expired
+
+    account($t, 'set', 'IMEI:1', '--not-after', '2020-01-01T00:00:00Z');
+    is(again($open), '403 account_expired', "$name, expired, open");
+    is(ask($port, $client), '403 account_expired', "$name, expired, resumed");
+    account($t, 'set', 'IMEI:1', '--not-after', '');
+    is(ask($port, $client), '200 upstream', "$name, valid, resumed");
+
+    # deleted, and made anew: with another key, with none, with the same
+
+    account($t, 'del', 'IMEI:1');
+    is(again($open), '403 psk_required', "$name, deleted, open");
+    make_one({ psk => $new });
+    is(again($open), '403 psk_required', "$name, made anew, open");
+    account($t, 'del', 'IMEI:1');
+    make_one();
+    is(again($open), '403 psk_required', "$name, without a key, open");
+    is(failed_handshake($t, sub {
+        is(ask($port, $client), '0', "$name, without a key, not resumed");
+    })->{reason}, 'psk_unknown_identity', "$name, without a key, log");
+    account($t, 'set', 'IMEI:1', '--psk-identity', 'dev1', { psk => $key });
+    is(again($open), '200 upstream', "$name, the same key, open");
+    is(ask($port, $client), '200 upstream', "$name, the same key");
 
     # two identities
 
@@ -375,6 +398,14 @@ is(scalar(() = $t->read_file('error.log') =~ /$key|$new/gi), 0,
     'no key in the log');
 
 ###############################################################################
+
+# the account of dev1, with its certificate, and with a key if one is given
+sub make_one {
+    my ($o) = @_;
+
+    account($t, 'add', 'IMEI:1', '--name', 'one', '--cert', "$d/one.crt",
+        $o ? ('--psk-identity', 'dev1', $o) : ());
+}
 
 # A device that remembers its sessions: with a key, or with a certificate where
 # no identity is given.  When its key is taken away it has the sessions alone.
