@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy rewrite/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->has_daemon('gnutls-cli')->has_daemon('cc')->plan(196);
+    ->has_daemon('gnutls-cli')->has_daemon('cc')->plan(203);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -380,9 +380,22 @@ is((denied($t))[-1]{cipher}, 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
 
 # HTTP/2
 
-is(s_client(8443, '-alpn', 'h2', '-tls1_2', '-cipher', 'PSK',
-    '-psk_identity', 'dev1', '-psk', $key)->{output} =~ /ALPN protocol: (\w+)/
-    && $1, 'h2', 'HTTP/2 is negotiated with a key');
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    my %tls = (psk('dev1', $key), SSL_version => $version,
+        $version eq 'TLSv1_2' ? (SSL_cipher_list => 'PSK') : ());
+
+    is(http2('/', %tls), '200', "HTTP/2, $version");
+    is(told(), 'IMEI:1 psk dev1 ' . ($version eq 'TLSv1_2'
+        ? "TLSv1.2 $suites[1]" : 'TLSv1.3 TLS_AES_128_GCM_SHA256'),
+        "HTTP/2, $version, upstream");
+    is(http2('/group', psk('dev2', $long), SSL_version => $version,
+        $version eq 'TLSv1_2' ? (SSL_cipher_list => 'PSK') : ()), '403',
+        "HTTP/2, $version, not in the group");
+}
+
+is(http2('/', SSL_version => 'TLSv1_3'), '403', 'HTTP/2, no key');
+is(verdict($t, undef, 8081), '0 group group psk_required upstream upstream',
+    'HTTP/2, the reasons');
 
 ###############################################################################
 
@@ -704,6 +717,40 @@ sub perl {
 
     return scalar https($port, request('GET', delete $o{uri} // '/', @$lines,
         { $host ? (host => $host) : () }), %o);
+}
+
+# the status of a GET with HTTP/2, of which there is as much as that takes
+sub http2 {
+    my ($uri, %o) = @_;
+    my ($client, $block);
+
+    $client = keepalive(8443, SSL => 1, SSL_alpn_protocols => [ 'h2' ], %o);
+
+    # RFC 7541, appendix A: GET, https, path, authority
+    $client->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
+        . frame(1, 5, 1, pack 'CC CC/a* CC/a*', 0x82, 0x87, 0x44, $uri, 0x41,
+            'localhost'));
+
+    $block = $client->timed(5, sub {
+        for ( ;; ) {
+            my ($high, $low, $type) = unpack 'CnC', $client->take(9);
+            my $data = $client->take($high << 16 | $low);
+
+            return $data if $type == 1;
+        }
+    }) // '';
+
+    $client->close();
+
+    # 200 is in the table, others are not
+    return $block =~ /^\x88/ ? '200' : $block =~ /^H\x03(\d{3})/ ? $1 : '-';
+}
+
+sub frame {
+    my ($type, $flags, $stream, $data) = @_;
+
+    return substr(pack('N', length $data), 1) . pack 'CCNa*', $type, $flags,
+        $stream, $data;
 }
 
 # get(URI, options of TLS as a list or a hash, header lines)
