@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Legacy qw/ legacy legacy_client /;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -30,6 +31,7 @@ my %asked = (
     'behind-load-balancer.conf' => \&behind_load_balancer,
     'digest.conf' => \&digest_over_tls,
     'digest-migration.conf' => \&digest_migration,
+    'legacy.conf' => \&ssl3,
     'mixed.conf' => \&mixed,
     'modern-and-legacy.conf' => \&modern_and_legacy,
     'mutual-tls.conf' => \&mutual_tls,
@@ -41,7 +43,8 @@ my %asked = (
 my @files = map { s{.*/}{}r } glob '../conf-examples/*.conf';
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_realip proxy rewrite/)
-    ->has(qw/socket_ssl/)->has_daemon('openssl')->plan(5 * @files + 70);
+    ->has(qw/socket_ssl/)->has_daemon('openssl')
+    ->plan(6 * @files + (legacy() ? 79 : 68));
 
 my $d = $t->testdir();
 my $key = '112233445566778899aabbccddeeff00';
@@ -81,10 +84,20 @@ foreach my $file (@files) {
     $t->write_file_expand('nginx.conf', adapt($conf));
 
     ($exit, $output) = nginx_t($t);
+
+    if ($file eq 'legacy.conf' && !legacy()) {
+        is($exit, 1, "$file: not with this library");
+        like($output, qr/^\[emerg\] SSLv3 is not available: .*"make legacy"/,
+            "$file: it says so");
+        next;
+    }
+
     $output =~ s/^\[notice\] dm_sec: TLS 1\.0 or 1\.1 is offered .*\n//mg;
 
     is($exit, 0, "$file: nginx -t") or diag($output);
-    is(join('', $output =~ /^\[.*\n/mg), '', "$file: nothing to say");
+    is($output =~ s/^\[warn\] dm_sec: SSL 3\.0 is offered .*\n//mg || 0,
+        $file eq 'legacy.conf' ? 1 : 0, "$file: SSL 3.0 is one warning");
+    is(join('', $output =~ /^\[.*\n/mg), '', "$file: nothing else to say");
 
     $t->run();
     ok(workers($t), "$file: runs");
@@ -267,6 +280,37 @@ sub modern_and_legacy {
     unlike($r, qr/forged/, 'port 80, forged headers');
     like(keepalive(8080)->request($public =~ s/public\///r),
         qr{301 .*^Location: https://dm\.example\.com/\r$}ms, 'port 80');
+}
+
+sub ssl3 {
+    my ($r, @challenges);
+
+    foreach my $suite (qw/ RC4-SHA DES-CBC3-SHA /) {
+        $r = ssl3_get($suite, '/dmclient/');
+        @challenges = challenges($r->{response});
+        is(verdict($t, $r->{response}, 8090), '401 no_credentials',
+            "SSL 3.0, $suite, nothing");
+        is(join(' ', map { $_->{scheme} } @challenges),
+            'Digest Digest Digest', "SSL 3.0, $suite, challenges");
+
+        $r = ssl3_get($suite, '/dmclient/', digest($challenges[0],
+            user => 'one', password => 'secret', uri => '/dmclient/'));
+        is(verdict($t, $r->{response}, 8090), '200 upstream',
+            "SSL 3.0, $suite, Digest");
+        is("$r->{protocol} $r->{cipher}", "SSLv3 $suite",
+            "SSL 3.0, $suite, negotiated");
+    }
+
+    $r = ssl3_get('RC4-SHA', '/dmclient/', basic('one', 'secret'));
+    is(verdict($t, $r->{response}, 8090), '401 no_credentials',
+        'SSL 3.0, no Basic');
+}
+
+sub ssl3_get {
+    my ($suite, $uri, @lines) = @_;
+
+    return legacy_client(8433, '-ssl3', '-cipher', "$suite:\@SECLEVEL=0",
+        { request => request('GET', $uri, 'Connection: close', @lines) });
 }
 
 sub mutual_tls {
