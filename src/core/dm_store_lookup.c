@@ -9,6 +9,8 @@ static int dm_store_find(dm_store_t *store, dm_store_index_t index,
     dm_err_t *err);
 static int dm_store_resolve(dm_store_t *store, MDB_txn *txn,
     dm_store_key_t *key, dm_err_t *err);
+static int dm_store_nearest(dm_store_t *store, MDB_txn *txn,
+    const dm_store_key_t *key, MDB_val *name, MDB_val *value);
 static int dm_store_holds(dm_store_t *store, const dm_account_t *account,
     dm_store_index_t index, dm_str_t key);
 
@@ -46,7 +48,13 @@ dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
         rc = dm_account_decode(account, record, *len, store->sealer,
                                store->meta.id, err);
 
-        return rc == DM_OK ? DM_DECLINED : DM_ERROR;
+        if (rc != DM_OK) {
+            return DM_ERROR;
+        }
+
+        (void) dm_store_holds(store, account, index, key);
+
+        return DM_DECLINED;
     }
 
     if (rc != DM_OK) {
@@ -107,6 +115,14 @@ dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
                        (int) id->len, (const char *) id->data);
             rc = DM_ERROR;
         }
+
+    } else if (rc == DM_DECLINED && id->len > 0) {
+
+        /* nobody's business, but who measures the time sees no difference */
+
+        (void) dm_store_fetch(store, txn, (dm_str_t) { id->data, id->len },
+                              record, len, NULL);
+        OPENSSL_cleanse(record, *len);
     }
 
     dm_store_release(store);
@@ -146,24 +162,26 @@ dm_store_key(dm_store_key_t *out, dm_store_index_t index, dm_str_t key)
 }
 
 
-/* from the key of an index to the key of its account */
+/*
+ * From the key of an index to the key of its account.  DM_OK; DM_DECLINED:
+ * there is none, and *key is that of another account, of length 0 if there is
+ * none either; DM_ERROR.
+ */
 static int
 dm_store_resolve(dm_store_t *store, MDB_txn *txn, dm_store_key_t *key,
     dm_err_t *err)
 {
-    int      rc;
+    int      rc, found;
     MDB_val  name, value;
 
     if (key->db == DM_DB_ACCOUNT) {
         return DM_OK;
     }
 
-    name.mv_data = key->data;
-    name.mv_size = key->len;
-
-    rc = mdb_get(txn, store->dbi[key->db], &name, &value);
+    rc = dm_store_nearest(store, txn, key, &name, &value);
 
     if (rc == MDB_NOTFOUND) {
+        key->len = 0;
         return DM_DECLINED;
     }
 
@@ -171,15 +189,54 @@ dm_store_resolve(dm_store_t *store, MDB_txn *txn, dm_store_key_t *key,
         return dm_store_fail(store, rc, "an index cannot be read", err);
     }
 
-    if (value.mv_size == 0 || value.mv_size > DM_ID_MAX) {
-        return dm_store_fail(store, MDB_CORRUPTED, "an index is damaged", err);
-    }
+    found = name.mv_size == key->len
+            && memcmp(name.mv_data, key->data, key->len) == 0;
 
     key->db = DM_DB_ACCOUNT;
+
+    if (value.mv_size == 0 || value.mv_size > DM_ID_MAX) {
+        key->len = 0;
+
+        return found ? dm_store_fail(store, MDB_CORRUPTED,
+                                     "an index is damaged", err)
+                     : DM_DECLINED;
+    }
+
     key->len = value.mv_size;
     memcpy(key->data, value.mv_data, value.mv_size);
 
-    return DM_OK;
+    return found ? DM_OK : DM_DECLINED;
+}
+
+
+/*
+ * The entry of that key, or else the next, or else the first.  0,
+ * MDB_NOTFOUND: there are no entries, or what LMDB says.
+ */
+static int
+dm_store_nearest(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
+    MDB_val *name, MDB_val *value)
+{
+    int          rc;
+    MDB_cursor  *cursor;
+
+    rc = mdb_cursor_open(txn, store->dbi[key->db], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+
+    name->mv_data = (void *) key->data;
+    name->mv_size = key->len;
+
+    rc = mdb_cursor_get(cursor, name, value, MDB_SET_RANGE);
+
+    if (rc == MDB_NOTFOUND) {
+        rc = mdb_cursor_get(cursor, name, value, MDB_FIRST);
+    }
+
+    mdb_cursor_close(cursor);
+
+    return rc;
 }
 
 

@@ -286,6 +286,76 @@ test_decoy(void **state)
 }
 
 
+/*
+ * Another account's record is read in the place of one that is not there, so
+ * that both take the same time, and nothing of it is left.
+ */
+static void
+test_unknown_is_read(void **state)
+{
+    size_t         i;
+    unsigned       index, n;
+    char           group[DM_GROUPS][DM_GROUP_MAX + 1];
+    dm_store_t    *store;
+    dm_account_t   account;
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+
+    /* with none there is nothing to read */
+
+    lookup(store, DM_BY_PSK, "m");
+    check_decoy();
+    assert_int_equal(found.record[found.len], 0xaa);
+
+    /* an account that is longer than the decoy */
+
+    make_account(&account, "A", "alice");
+    account.npsks = 1;
+    account.psk[0] = (dm_psk_t) { str("n"), str("0123456789abcdef") };
+    account.ncert_keys = 1;
+    account.cert_key[0] = str(CERT);
+    account.ngroups = DM_GROUPS;
+
+    for (i = 0; i < DM_GROUPS; i++) {
+        sprintf(group[i], "%02zu%062d", i, 0);
+        account.group[i] = str(group[i]);
+    }
+
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    put(store, &account, DM_OK);
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+
+    for (index = DM_BY_NAME; index <= DM_BY_CERT; index++) {
+
+        /* before it and behind it */
+
+        for (n = 0; n < 2; n++) {
+            lookup(store, (dm_store_index_t) index,
+                   index >= DM_BY_USERHASH_MD5 && index < DM_BY_PSK
+                   ? (n ? "zzzzzzzzzzzzzzzz" : "mmmmmmmmmmmmmmmm")
+                   : (n ? "z" : "a"));
+            check_decoy();
+
+            /* a hash of this length is of one algorithm only */
+
+            if (index == DM_BY_USERHASH_SHA256
+                || index == DM_BY_USERHASH_SHA512_256)
+            {
+                continue;
+            }
+
+            for (i = found.len; i < found.len + 1500; i++) {
+                assert_int_equal(found.record[i], 0);
+            }
+        }
+    }
+
+    dm_store_close(store);
+}
+
+
 static void
 test_duplicates(void **state)
 {
@@ -652,6 +722,7 @@ main(void)
         cmocka_unit_test_setup(test_open_refused, fresh),
         cmocka_unit_test_setup(test_each_index, fresh),
         cmocka_unit_test_setup(test_decoy, fresh),
+        cmocka_unit_test_setup(test_unknown_is_read, fresh),
         cmocka_unit_test_setup(test_duplicates, fresh),
         cmocka_unit_test_setup(test_replace, fresh),
         cmocka_unit_test_setup(test_del, fresh),
