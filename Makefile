@@ -18,6 +18,8 @@
 ## make test-legacy  the tests of SSL 3.0, and those of TLS, with it
 ## make check        clang-tidy, cppcheck and the rules of style
 ## make bench-quick  what authentication costs, in CPU time of nginx
+## make bench-psk    what a handshake with a pre-shared key costs, beside
+##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
 ## make test-newer   the tests on the nginx of Debian 13
@@ -299,6 +301,14 @@ $(BUILD)/bench/%: bench/%.c | deps
 .PHONY: bench-quick
 bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
 	bench/quick $(BENCH_FLAGS) $(BUILD)/bench/load $(BUILD)/bench/devices \
+	    $(BUILD)/dm-account $(NGINX_BINARY) \
+	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+
+ACCOUNTS = 100000
+
+.PHONY: bench-psk
+bench-psk: all $(BUILD)/bench/handshakes | deps-demo
+	bench/psk $(BENCH_FLAGS) $(ACCOUNTS) $(BUILD)/bench/handshakes \
 	    $(BUILD)/dm-account $(NGINX_BINARY) \
 	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
 

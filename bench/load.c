@@ -5,12 +5,13 @@
  * more servers on 127.0.0.1, and the CPU time that the process PID spent on
  * them.  A connection is a device: it has another certificate of the file
  * CERTS, all with the private key KEY, and the number of its account as the
- * common name.  Each request takes another connection, at random.
+ * common name; it has the account's pre-shared key as well, in a suite with
+ * RSA_PSK.  Each request takes another connection, at random.
  *
- * Each round asks each server for /none/, /basic/, /digest/ and /x509/, each
- * time in another order, REQUESTS times each, and prints a line for it: the
- * round, ACCOUNTS, the path, and the time in nanoseconds.  Round 0 is there to
- * warm up.  The answer must be 200, and
+ * Each round asks each server for /none/, /basic/, /digest/, /x509/ and /psk/,
+ * each time in another order, REQUESTS times each, and prints a line for it:
+ * the round, ACCOUNTS, the path, and the time in nanoseconds.  Round 0 is there
+ * to warm up.  The answer must be 200, and
  * its body the id of the account, as bench/quick's upstream sees it, or
  * "id-nobody", which is as long.
  */
@@ -43,12 +44,14 @@ typedef enum {
     BASIC,
     DIGEST,
     X509_CERT,
+    PSK,
     PATHS
 } path_t;
 
 
 typedef struct {
     SSL       *ssl;
+    unsigned   account;
     char       id[32];          /* of the account */
     char       name[32];
     char       header[128];     /* its Basic credentials */
@@ -72,7 +75,9 @@ typedef struct {
 } server_t;
 
 
-static const char *const  paths[PATHS] = { "none", "basic", "digest", "x509" };
+static const char *const  paths[PATHS] = {
+    "none", "basic", "digest", "x509", "psk"
+};
 
 static server_t  servers[SERVERS];
 static uint32_t  seed = 2463534242;
@@ -201,6 +206,7 @@ set_account(connection_t *c, X509 *cert)
     }
 
     account = (unsigned) strtoul(name, NULL, 10);
+    c->account = account;
     (void) snprintf(c->id, sizeof(c->id), "id-%06u", account);
     (void) snprintf(c->name, sizeof(c->name), "device%06u", account);
     (void) snprintf(secret, sizeof(secret), "%s:bench:password%06u", c->name,
@@ -212,6 +218,32 @@ set_account(connection_t *c, X509 *cert)
     (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
     (void) snprintf(c->header, sizeof(c->header),
                     "Authorization: Basic %s\r\n", base64);
+}
+
+
+/* as bench/quick made it */
+static unsigned
+psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
+    unsigned char *key, unsigned max_key)
+{
+    char           text[16];
+    unsigned       len;
+    connection_t  *c;
+
+    (void) hint;
+
+    c = SSL_get_app_data(ssl);
+
+    (void) snprintf(identity, max_identity, "psk%06u", c->account);
+    (void) snprintf(text, sizeof(text), "key%06u", c->account);
+
+    if (max_key < 32
+        || EVP_Digest(text, strlen(text), key, &len, EVP_sha256(), NULL) != 1)
+    {
+        die("no", "SHA-256");
+    }
+
+    return len;
 }
 
 
@@ -263,6 +295,7 @@ open_connection(server_t *server, connection_t *c, SSL_CTX *ctx, X509 *cert)
     c->ssl = SSL_new(ctx);
 
     if (c->ssl == NULL
+        || SSL_set_app_data(c->ssl, c) != 1
         || SSL_use_certificate(c->ssl, cert) != 1
         || SSL_set_fd(c->ssl, fd) != 1
         || SSL_connect(c->ssl) != 1)
@@ -485,10 +518,13 @@ main(int argc, char **argv)
     ctx = SSL_CTX_new(TLS_client_method());
 
     if (ctx == NULL
-        || SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1)
+        || SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1
+        || SSL_CTX_set_cipher_list(ctx, "RSA-PSK-AES128-GCM-SHA256") != 1)
     {
         die("cannot read", argv[1]);
     }
+
+    SSL_CTX_set_psk_client_callback(ctx, psk);
 
     for (i = 0; i < n; i++) {
         parse_server(&servers[i], argv[4 + i]);
