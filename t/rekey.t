@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Tests for dm-account rekey while nginx serves from the store: through all of
-# its steps, refused and killed ones too, each request is answered 200.
+# its steps, refused and killed ones too, each request is answered 200, with a
+# password and with a pre-shared key, in a handshake of its own.
 
 ###############################################################################
 
@@ -23,7 +24,8 @@ select STDOUT; $| = 1;
 
 use constant ACCOUNTS => 15000;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(35)->todo_alerts();
+my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
+    ->has_daemon('openssl')->plan(35)->todo_alerts();
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
@@ -31,7 +33,10 @@ my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
 store($t, realm => 'example');
 account($t, 'add', 'me', { password => 'secret' });
 account($t, 'import', '-', { stdin => join '', map {
-    "{\"id\":\"n$_\",\"password\":\"p$_\"}\n" } 1 .. ACCOUNTS });
+    "{\"id\":\"n$_\",\"password\":\"p$_\",\"psk\":[{\"identity\":\"i$_\","
+    . "\"key\":\"@{[psk_of($_)]}\"}]}\n" } 1 .. ACCOUNTS });
+ca($t, 'ca');
+cert($t, 'ec', ca => 'ca');
 
 $t->write_file('file', 'here');
 $t->write_file_expand('nginx.conf', <<'EOF');
@@ -61,13 +66,26 @@ http {
         dm_sec_plaintext_auth on;
         dm_sec_auth           basic;
     }
+
+    server {
+        listen       127.0.0.1:8443 ssl;
+        server_name  localhost;
+
+        ssl_certificate      ec.crt;
+        ssl_certificate_key  ec.key;
+
+        root %%TESTDIR%%;
+
+        dm_sec_profile modern;
+        dm_sec_auth    psk;
+    }
 }
 
 EOF
 
 $t->run();
-$t->write_file("status-$_", '') foreach 1, 2;
-$t->run_daemon(\&serve_client, $_) foreach 1, 2;
+$t->write_file("status-$_", '') foreach 1 .. 3;
+$t->run_daemon(\&serve_client, $_) foreach 1 .. 3;
 
 ok(served(), 'served');
 
@@ -165,7 +183,7 @@ rename "$d/new.key", "$d/store.key" or die "Can't rename a key: $!\n";
 $t->stop_daemons();
 
 my %status;
-$status{$_}++ foreach map { split /\n/, $t->read_file("status-$_") } 1, 2;
+$status{$_}++ foreach map { split /\n/, $t->read_file("status-$_") } 1 .. 3;
 my $count = delete $status{200};
 
 # what a worker had in hand when it was killed is nobody's fault
@@ -173,7 +191,7 @@ my $lost = delete $status{0} || 0;
 
 cmp_ok($count, '>', 100, 'many requests meanwhile');
 is_deeply(\%status, {}, 'each was answered 200');
-cmp_ok($lost, '<=', 2 * 4, 'but for those that a killed worker had');
+cmp_ok($lost, '<=', 3 * 4, 'but for those that a killed worker had');
 
 $t->stop();
 
@@ -182,7 +200,8 @@ is(join('', grep { !/worker process \d+ exited on signal 9$/ }
 
 ###############################################################################
 
-# asks for one account after another, and notes each status
+# asks for one account after another, and notes each status; the third client
+# has keys
 
 sub serve_client {
     my ($n) = @_;
@@ -192,26 +211,35 @@ sub serve_client {
     $fh->autoflush(1);
 
     for (my $i = $n; ; $i = ($i * 7 + $n) % ACCOUNTS + 1) {
-        print $fh status($ask->(request('GET', '/file',
-            basic("n$i", "p$i")))) || 0, "\n";
+        print $fh status($n == 3
+            ? scalar https(8443, request('GET', '/file'),
+                psk("i$i", psk_of($i)))
+            : $ask->(request('GET', '/file', basic("n$i", "p$i")))) || 0,
+            "\n";
 
         select undef, undef, undef, 0.003;
     }
 }
 
-# whether both clients get their answers from now on
+# whether all clients get their answers from now on
 
 sub served {
-    my (@from) = map { length $t->read_file("status-$_") } 1, 2;
+    my (@from) = map { length $t->read_file("status-$_") } 1 .. 3;
 
     return wait_for(5, sub {
-        return 2 == grep {
+        return 3 == grep {
             my @last = split /\n/, substr $t->read_file("status-$_"),
                 $from[$_ - 1];
 
             @last > 20 && !grep { $_ ne '200' } @last[-20 .. -1];
-        } 1, 2;
+        } 1 .. 3;
     });
+}
+
+sub psk_of {
+    my ($n) = @_;
+
+    return sprintf 'a5%030x', $n;
 }
 
 sub answered {
