@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(306)->todo_alerts();
+    ->plan(318)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -201,6 +201,19 @@ foreach my $port (8443, 8444) {
 
 is(ask(8443, device('TLSv1_3', '', '')), '403 certificate_required',
     'with neither');
+
+# a key and a certificate in one session
+
+foreach my $port (8443, 8444, 8446) {
+    $client = { tls => { sessions(psk('dev1', $key), SSL_version => 'TLSv1_2',
+        SSL_cipher_list => 'RSA-PSK-AES128-GCM-SHA256',
+        SSL_cert_file => "$d/one.crt", SSL_key_file => "$d/one.key") } };
+
+    is(ask($port, $client), '200 upstream', "both, $port");
+    is(told(), 'IMEI:1 x509 dev1', "both, $port, upstream");
+    is(ask($port, $client), '200 upstream', "both, $port, resumed");
+    is(told(), 'IMEI:1 x509 dev1 resumed', "both, $port, resumed, upstream");
+}
 
 # OpenSSL's own cache alone, which nobody can look into, resumes nothing
 
