@@ -11,6 +11,8 @@ use strict;
 
 use Test::More;
 
+use IO::Select;
+
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
@@ -25,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(318)->todo_alerts();
+    ->plan(325)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -354,6 +356,33 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
     is(told(), 'IMEI:1 psk dev1 resumed', "$version, identity after that");
 }
 
+# a reload and a change of the account while hands are being shaken
+
+foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
+    my $hands = begin($version);
+    my %old = map { $_ => 1 } workers($t);
+
+    $t->reload();
+    ok(wait_for(5, sub { !grep { $old{$_} } workers($t) }),
+        "$version, reload in a handshake");
+    is(finish($hands), '200 upstream', "$version, the old worker ends it");
+}
+
+my $hands = begin('TLSv1_2');
+
+account($t, 'set', 'IMEI:1', '--drop-psk', 'dev1');
+is(failed_handshake($t, sub {
+    is(finish($hands), '0', 'dropped in a handshake');
+})->{reason}, 'psk_unknown_identity', 'dropped in a handshake, log');
+account($t, 'set', 'IMEI:1', '--psk-identity', 'dev1', { psk => $key });
+
+# in TLS 1.3 the server was done with the key when it answered
+
+$hands = begin('TLSv1_3');
+account($t, 'set', 'IMEI:1', '--drop-psk', 'dev1');
+is(finish($hands), '403 psk_required', 'TLS 1.3, dropped in a handshake');
+account($t, 'set', 'IMEI:1', '--psk-identity', 'dev1', { psk => $key });
+
 ###############################################################################
 
 # A store that fails is our failure: not an unknown identity, not a wrong key,
@@ -447,6 +476,49 @@ sub device {
     $self->{tls} = { sessions(%o) };
 
     return $self;
+}
+
+# A handshake with dev1's key that has got as far as the client's first message,
+# and the rest of it, with a request.  The server has answered that message, but
+# not so soon that the client could have gone on.
+
+sub begin {
+    my ($version) = @_;
+    my (@workers) = workers($t);
+    my ($done);
+    my ($socket) = IO::Socket::INET->new('127.0.0.1:' . port(8443))
+        or die "Can't connect: $!\n";
+
+    IO::Socket::SSL->start_SSL($socket, SSL_startHandshake => 0,
+        SSL_verify_mode => 0, SSL_ca => [], SSL_version => $version,
+        $version eq 'TLSv1_2' ? (SSL_cipher_list => 'PSK') : (),
+        psk('dev1', $key)) or die IO::Socket::SSL::errstr() . "\n";
+
+    $socket->blocking(0);
+
+    kill 'STOP', @workers;
+    $done = $socket->connect_SSL();
+    kill 'CONT', @workers;
+
+    die "the handshake is done\n" if $done;
+    IO::Select->new($socket)->can_read(5) or die "no answer\n";
+
+    return $socket;
+}
+
+sub finish {
+    my ($socket) = @_;
+    my ($response) = '';
+
+    $socket->blocking(1);
+    $socket->timeout(5);
+
+    if ($socket->connect_SSL()) {
+        $socket->print(request('GET', '/', 'Connection: close'));
+        1 while $socket->sysread($response, 4096, length $response);
+    }
+
+    return verdict($t, $response, 8081);
 }
 
 sub options {
