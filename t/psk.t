@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy rewrite/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->has_daemon('gnutls-cli')->has_daemon('cc')->plan(203);
+    ->has_daemon('gnutls-cli')->has_daemon('cc')->plan(207);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -228,6 +228,7 @@ http {
         ssl_ciphers                PSK:AES128-SHA;
         ssl_prefer_server_ciphers  on;
         ssl_conf_command           Ciphersuites TLS_AES_128_GCM_SHA256;
+        ssl_session_timeout        2h;
 
         dm_sec_profile off;
         dm_sec_auth    psk;
@@ -363,6 +364,15 @@ is(verdict($t, gnutls(8443, 'dev1', $long, $gnutls13), 8081), '0',
 
 is(asked(8448, $suites[0], 'dev1', $key), '200 upstream', 'no policy');
 is(asked(8448, 'TLSv1.3', 'dev1', $key), '200 upstream', 'no policy, 1.3');
+
+# tickets live as long as those of other sessions
+
+foreach my $version ('TLSv1.3', $suites[0]) {
+    like(openssl(8448, $version, 'dev1', $key)->{output},
+        qr/^ +TLS session ticket lifetime hint: 7200 \(seconds\)$/m,
+        "life of a ticket, $version");
+    is(verdict($t, undef, 8081), '0 upstream', 'the request for it');
+}
 
 # a client that has both gets the key's suite; an operator's list is kept
 
