@@ -293,10 +293,10 @@ check: $(BUILD)/nginx/objs/Makefile | deps-check
 
 # what authentication costs
 
-$(BUILD)/bench/%: bench/%.c | deps
+$(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
-	    -o $@ $< -lssl -lcrypto
+	    -o $@ $< bench/common.c -lssl -lcrypto
 
 .PHONY: bench-quick
 bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo

@@ -14,14 +14,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "common.h"
 
-static void
-die(const char *what, const char *which)
-{
-    (void) fprintf(stderr, "devices: %s %s\n", what, which);
-    ERR_print_errors_fp(stderr);
-    exit(1);
-}
+
+const char  bench_name[] = "devices";
 
 
 static EVP_PKEY *

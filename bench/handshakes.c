@@ -10,11 +10,8 @@
  * nanoseconds.  Round 0 is there to warm up.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +23,11 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+
+#include "common.h"
+
+
+const char  bench_name[] = "handshakes";
 
 
 #define SERVERS    4
@@ -65,43 +67,6 @@ static const way_t  ways[] = {
 #define WAYS  (sizeof(ways) / sizeof(ways[0]))
 
 static server_t  servers[SERVERS];
-static uint32_t  seed = 2463534242;
-
-
-static void
-die(const char *what, const char *which)
-{
-    (void) fprintf(stderr, "handshakes: %s %s\n", what, which);
-    ERR_print_errors_fp(stderr);
-    exit(1);
-}
-
-
-/* xorshift: the same identities in each run */
-static unsigned
-any(unsigned n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-
-    return seed % n;
-}
-
-
-static unsigned
-number(const char *text, char **end)
-{
-    unsigned long  n;
-
-    n = strtoul(text, end, 10);
-
-    if (*end == text || n == 0 || n > INT32_MAX) {
-        die("not a number:", text);
-    }
-
-    return (unsigned) n;
-}
 
 
 /* NAME:PORT:PID:IDENTITIES */
@@ -109,7 +74,6 @@ static void
 parse_server(server_t *server, const char *text)
 {
     char    *p;
-    pid_t    pid;
     size_t   len;
 
     len = strcspn(text, ":");
@@ -119,18 +83,7 @@ parse_server(server_t *server, const char *text)
     }
 
     memcpy(server->name, text, len);
-    server->port = number(text + len + 1, &p);
-
-    if (*p++ != ':') {
-        die("no pid in", text);
-    }
-
-    pid = (pid_t) number(p, &p);
-
-    if (*p++ != ':' || clock_getcpuclockid(pid, &server->clock) != 0) {
-        die("no such process:", text);
-    }
-
+    server->port = port_and_clock(text + len + 1, &p, &server->clock);
     server->identities = number(p, &p);
 }
 
@@ -158,32 +111,6 @@ psk(SSL *ssl, const char *hint, char *name, unsigned max_name,
     }
 
     return len;
-}
-
-
-static int
-open_socket(const server_t *server)
-{
-    int                 fd, on;
-    struct sockaddr_in  addr;
-
-    memset(&addr, 0, sizeof(addr));
-    addr.sin_family = AF_INET;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    addr.sin_port = htons((uint16_t) server->port);
-
-    on = 1;
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    if (fd == -1
-        || connect(fd, (struct sockaddr *) &addr, sizeof(addr)) == -1
-        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1
-        || fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
-    {
-        die("cannot connect to", server->name);
-    }
-
-    return fd;
 }
 
 
@@ -251,7 +178,12 @@ begin(connection_t *c, const server_t *server, SSL_CTX *ctx, int epoll)
 
     c->identity = any(server->identities);
     c->done = 0;
-    c->fd = open_socket(server);
+    c->fd = open_socket(server->port);
+
+    if (fcntl(c->fd, F_SETFL, O_NONBLOCK) == -1) {
+        die("no", "O_NONBLOCK");
+    }
+
     c->ssl = SSL_new(ctx);
 
     event.events = EPOLLIN;

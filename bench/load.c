@@ -16,21 +16,22 @@
  * "id-nobody", which is as long.
  */
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+
+#include "common.h"
+
+
+const char  bench_name[] = "load";
 
 
 #define CONNECTIONS  400
@@ -80,51 +81,13 @@ static const char *const  paths[PATHS] = {
 };
 
 static server_t  servers[SERVERS];
-static uint32_t  seed = 2463534242;
-
-
-static void
-die(const char *what, const char *which)
-{
-    (void) fprintf(stderr, "load: %s %s\n", what, which);
-    ERR_print_errors_fp(stderr);
-    exit(1);
-}
-
-
-/* xorshift: the same accounts in each run */
-static unsigned
-any(unsigned n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-
-    return seed % n;
-}
-
-
-static unsigned
-number(const char *text, char **end)
-{
-    unsigned long  n;
-
-    n = strtoul(text, end, 10);
-
-    if (*end == text || n == 0 || n > INT32_MAX) {
-        die("not a number:", text);
-    }
-
-    return (unsigned) n;
-}
 
 
 /* ACCOUNTS:PORT:PID:CERTS */
 static void
 parse_server(server_t *server, const char *text)
 {
-    char   *p;
-    pid_t   pid;
+    char  *p;
 
     server->accounts = number(text, &p);
 
@@ -132,44 +95,8 @@ parse_server(server_t *server, const char *text)
         die("no port in", text);
     }
 
-    server->port = number(p, &p);
-
-    if (*p++ != ':') {
-        die("no pid in", text);
-    }
-
-    pid = (pid_t) number(p, &p);
-
-    if (*p++ != ':' || clock_getcpuclockid(pid, &server->clock) != 0) {
-        die("no such process:", text);
-    }
-
+    server->port = port_and_clock(p, &p, &server->clock);
     server->certs = p;
-}
-
-
-static int
-open_socket(unsigned port)
-{
-    int                 fd, on;
-    struct sockaddr_in  addr;
-
-    memset(&addr, 0, sizeof(addr));
-    addr.sin_family = AF_INET;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    addr.sin_port = htons((uint16_t) port);
-
-    on = 1;
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    if (fd == -1
-        || connect(fd, (struct sockaddr *) &addr, sizeof(addr)) == -1
-        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
-    {
-        die("cannot connect to", "the server");
-    }
-
-    return fd;
 }
 
 
