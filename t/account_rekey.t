@@ -17,6 +17,7 @@ use Time::HiRes qw/ sleep /;
 
 use lib 'lib';
 use Test::DmAccount;
+use Test::DmSec::Process qw/ wait_for /;
 
 ###############################################################################
 
@@ -313,7 +314,7 @@ SKIP: {
 skip 'no script', 1 if system('script --version >/dev/null 2>&1') != 0;
 
 done('rekey --prepare', '', 'prepare');
-like(scalar(`script -qec "$bin rekey" /dev/null </dev/null`),
+like(slowly('rekey'),
     qr/\r\d+ %, \d+ accounts, \d+ accounts\/s\e\[K.*\r\e\[Ksealed 30020 of /s,
     'progress on a terminal');
 done('rekey --finish', '', 'finish');
@@ -373,6 +374,31 @@ sub background {
     }
 
     return $pid;
+}
+
+# what dm-account says on a terminal, of something that takes its time: on a
+# fast machine too
+
+sub slowly {
+    my ($verb) = @_;
+
+    # script stands still when its own child does
+
+    open my $script, '-|', "script -qec '$bin $verb & echo \$! >$d/pid; wait' "
+        . '/dev/null </dev/null' or die "script: $!\n";
+
+    wait_for(5, sub { -s "$d/pid" }) or die "no dm-account\n";
+    chomp(my $pid = content("$d/pid"));
+
+    for (1 .. 4) {
+        kill('STOP', $pid);
+        sleep(0.1);
+        kill('CONT', $pid);
+        sleep(0.005);
+    }
+
+    local $/;
+    return scalar <$script>;
 }
 
 # dm-account export into a pipe that nobody reads from: it has the store open
