@@ -3,6 +3,8 @@
 ##                   TESTS="t/a.t ...": these only
 ## make test-attack  the attacks on Digest at their full size, some minutes;
 ##                   with 4 workers unless WORKERS=n
+## make test-large   a million accounts imported, backed up and restored, also
+##                   while nginx serves, and a flood of made-up names
 ## make demo         a demo on 127.0.0.1; says what to try
 ## make demo-check   runs what the demo printed and looks at the results
 ## make demo-stop    ends the demo
@@ -200,14 +202,16 @@ ifdef WORKERS
 GLOBALS += worker_processes $(WORKERS);
 endif
 
+TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
+    TEST_NGINX_GLOBALS='$(GLOBALS)' \
+    TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
+    TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe'
+
 TESTS = t $(UNIT_TESTS)
 
 .PHONY: test
 test: all $(UNIT_TESTS) | deps-test
-	TEST_NGINX_BINARY='$(NGINX_BINARY)' TEST_NGINX_GLOBALS='$(GLOBALS)' \
-	TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
-	TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
+	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
 
 # make test has them in a reduced size
 
@@ -217,6 +221,15 @@ ATTACKS = $(addprefix t/digest_,attack.t evict.t killed.t race.t reload.t)
 test-attack:
 	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
 	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
+
+# 4 GB below $TMPDIR, which they give back
+
+.PHONY: test-large
+test-large: all | deps-test
+	$(TEST_ENV) t/large/import_million
+	$(TEST_ENV) t/large/serve_million
+	$(TEST_ENV) t/large/flood_names
+
 
 # SSL 3.0, and that TLS is with that library as it is without
 
