@@ -24,8 +24,8 @@ use Test::DmSec::Verdict qw/ verdict /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy socket_ssl/)
-    ->has_daemon('openssl')->has_daemon('curl')->plan(106);
+my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 access mirror proxy/)
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->has_daemon('curl')->plan(128);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -96,6 +96,28 @@ http {
             proxy_pass http://127.0.0.1:8081;
         }
 
+        location /mirror {
+            mirror /mirrored;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location = /mirrored {
+            internal;
+            proxy_pass http://127.0.0.1:8083;
+        }
+
+        location /any {
+            satisfy any;
+            deny all;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /any/allowed {
+            satisfy any;
+            allow all;
+            proxy_pass http://127.0.0.1:8081;
+        }
+
         # of its body not all has come
         location /broken {
             error_page 400 413 = @named;
@@ -149,6 +171,7 @@ store($t, realm => 'dm.example', args => [ '--map-size', '1m' ]);
 account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'secret' });
 
 upstream($t, 8081);
+upstream($t, 8083);
 $t->run();
 
 my ($r, $c);
@@ -194,6 +217,35 @@ foreach my $size (1, 100, 50000) {
 
 $r = post('/', $large, slowly => 1);
 is(verdict($t, $r, 8081), '200 upstream', 'in pieces, with pauses');
+
+# a client that waits to be told to send it
+
+$r = http(request('POST', '/', answer('/', $large), 'Connection: close',
+    'Expect: 100-continue', 'Content-Length: ' . length $large),
+    body => $large, sleep => 0.2);
+like($r, qr!^HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 !, 'Expect');
+is(verdict($t, undef, 8081), '0 upstream', 'Expect: upstream');
+is(received(), sha256_hex($large), 'Expect: unchanged');
+
+# beside what else asks for the body, or lets in
+
+$r = post('/mirror', $large);
+is(verdict($t, $r, 8081), '200 upstream', 'mirror');
+is(received(), sha256_hex($large), 'mirror: unchanged');
+ok(wait_for(5, sub { upstream_count($t, 8083) }), 'mirror: sent twice');
+is(received(8083), sha256_hex($large), 'mirror: unchanged there, too');
+
+$r = post('/any', $large);
+is(verdict($t, $r, 8081), '200 upstream', 'satisfy any');
+is(received(), sha256_hex($large), 'satisfy any: unchanged');
+$r = post('/any', 'other', hashed => 'body');
+is(verdict($t, $r, 8081), '401 bad_credentials', 'satisfy any, another body');
+$r = post('/any/allowed', 'other', hashed => 'body');
+is(verdict($t, $r, 8081), '200 bad_credentials upstream',
+    'satisfy any, another body, allowed');
+is((upstream_log($t, 8081))[-1]{head} =~ /DM-Client-ID/i, '',
+    'but as nobody');
+account($t, 'unlock', 'IMEI:1');
 
 # auth where both are accepted, and only there
 
@@ -303,6 +355,20 @@ foreach my $body ('body', $large) {
 
     is(h2(answer('/', $body)), '200 2', 'HTTP/2');
     is(received(), sha256_hex($body), 'HTTP/2: unchanged');
+
+    # of no length that would be known before
+    is(h2(answer('/', $body), stdin => $body), '200 2',
+        'HTTP/2, no length');
+    is(received(), sha256_hex($body), 'HTTP/2, no length: unchanged');
+
+    my $count = upstream_count($t, 8081);
+
+    is(h2(answer('/', "$body.")), '401 2', 'HTTP/2, another body');
+    is(h2(answer('/', "$body."), stdin => $body), '401 2',
+        'HTTP/2, another body, no length');
+    is(upstream_count($t, 8081), $count, 'HTTP/2, another body: no upstream');
+
+    account($t, 'unlock', 'IMEI:1');
 }
 
 ###############################################################################
@@ -373,16 +439,19 @@ sub send_once {
 
 # the hash of the body that the upstream got last
 sub received {
-    return (upstream_log($t, 8081))[-1]{sha256};
+    return (upstream_log($t, $_[0] // 8081))[-1]{sha256};
 }
 
+# where the length is not known before, it is read from a pipe
 sub h2 {
-    my ($line) = @_;
+    my ($line, @pipe) = @_;
+    my (@send) = @pipe ? (qw/ -X POST -T - /)
+        : ('--data-binary', '@' . $t->testdir() . '/body');
 
     return (run_command([ 'curl', '-s', '-k', '--http2', '--max-time', 5,
-        '-H', $line, '--data-binary', '@' . $t->testdir() . '/body',
-        '-o', '/dev/null', '-w', '%{http_code} %{http_version}',
-        'https://127.0.0.1:' . port(8443) . '/' ]))[1];
+        '-H', $line, @send, '-o', '/dev/null',
+        '-w', '%{http_code} %{http_version}',
+        'https://127.0.0.1:' . port(8443) . '/' ], @pipe))[1];
 }
 
 ###############################################################################
