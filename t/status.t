@@ -132,9 +132,9 @@ is_deeply(page('?locked'), [], 'no locks in force');
 is(scalar(grep { exists $s->{denied}{$_} } qw/ misdirected plaintext
     early_data tls_protocol tls_cipher devid_missing devid_malformed
     store_unavailable overloaded malformed locked certificate_required
-    certificate_invalid certificate_revoked certificate_unbound
-    no_credentials bad_credentials account_mismatch account_disabled
-    account_expired group devid_mismatch /), 22, 'reasons');
+    certificate_invalid certificate_revoked certificate_unbound psk_required
+    no_credentials bad_credentials stale_nonce replay account_mismatch
+    account_disabled account_expired group devid_mismatch /), 25, 'reasons');
 
 # failed handshakes: a line and a counter each
 
