@@ -505,7 +505,9 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
-    if (!ctx->attempt->known || !ngx_dm_sec_nonce_bound(dmcf, &digest->nonce))
+    /* in this order: a name that is unknown takes as long */
+
+    if (!ngx_dm_sec_nonce_bound(dmcf, &digest->nonce) || !ctx->attempt->known)
     {
         return NGX_BUSY;
     }
