@@ -215,7 +215,8 @@ test: all $(UNIT_TESTS) | deps-test
 
 # make test has them in a reduced size
 
-ATTACKS = $(addprefix t/digest_,attack.t evict.t killed.t race.t reload.t)
+ATTACKS = $(addprefix t/digest_,attack.t disturbed.t evict.t \
+    killed.t race.t reload.t)
 
 .PHONY: test-attack
 test-attack:

@@ -28,6 +28,8 @@ our @EXPORT_OK = qw/ burst together /;
 #   depth        requests on a connection that wait for an answer, at most;
 #                8 unless given
 #   timeout      for all of it, in seconds, 60 unless given
+#   lost         lost(REQUEST) is called for each that had no answer when its
+#                connection was closed, and the connection is made anew
 #
 # NEXT may return an array, [ request, anything ]: EACH gets it as it is.
 sub burst {
@@ -39,12 +41,8 @@ sub burst {
     $start = time();
 
     foreach (1 .. $o{connections} || 64) {
-        my $fh = IO::Socket::INET->new(Proto => 'tcp',
-            PeerAddr => '127.0.0.1:' . port($port))
-            or die "Can't connect: $!\n";
+        my $fh = dial($port);
 
-        setsockopt($fh, IPPROTO_TCP, TCP_NODELAY, 1)
-            or die "Can't set TCP_NODELAY: $!\n";
         $connection{$fh} = { fh => $fh, buffer => '', sent => [] };
     }
 
@@ -58,12 +56,42 @@ sub burst {
             or die "no answer in time\n";
 
         foreach my $c (@connection{@ready}) {
-            take($c, $each);
+            if (!take($c, $each)) {
+                my @lost = splice @{ $c->{sent} };
+
+                die 'closed with ' . @lost . " requests not answered\n"
+                    unless $o{lost};
+
+                $select->remove($c->{fh});
+                delete $connection{ $c->{fh} };
+
+                @$c{qw/ fh buffer /} = (dial($port), '');
+
+                $select->add($c->{fh});
+                $connection{ $c->{fh} } = $c;
+
+                $o{lost}->($_) foreach @lost;
+            }
+
             top_up($c, $next, $o{depth} || 8);
         }
     }
 
     return time() - $start;
+}
+
+
+sub dial {
+    my ($port) = @_;
+
+    my $fh = IO::Socket::INET->new(Proto => 'tcp',
+        PeerAddr => '127.0.0.1:' . port($port))
+        or die "Can't connect: $!\n";
+
+    setsockopt($fh, IPPROTO_TCP, TCP_NODELAY, 1)
+        or die "Can't set TCP_NODELAY: $!\n";
+
+    return $fh;
 }
 
 
@@ -78,21 +106,22 @@ sub top_up {
         $raw .= ref $request ? $request->[0] : $request;
     }
 
-    # it is less than a socket takes, so this does not wait for its reader
-    $raw eq '' || (syswrite($c->{fh}, $raw) // 0) == length $raw
+    # it is less than a socket takes, so this does not wait for its reader; of
+    # one that is closed its reader hears
+    $raw eq '' || (syswrite($c->{fh}, $raw) // length $raw) == length $raw
         or die "Can't send: $!\n";
 
     return;
 }
 
 
-# all the responses that are complete
+# all the responses that are complete; false where it is closed
 sub take {
     my ($c, $each) = @_;
     my ($start, $end) = (0);
 
     sysread $c->{fh}, $c->{buffer}, 262144, length $c->{buffer}
-        or die 'closed with ' . @{ $c->{sent} } . " requests not answered\n";
+        or return;
 
     while (($end = index $c->{buffer}, "\r\n\r\n", $start) > 0) {
         my $head = substr $c->{buffer}, $start, $end + 4 - $start;
@@ -108,15 +137,17 @@ sub take {
 
     substr $c->{buffer}, 0, $start, '';
 
-    return;
+    return 1;
 }
 
 
 # together($t, PORT, requests): the responses in the same order, undef where
 # there is none.  Each request has a connection; all are there before a worker
-# looks at the first, and then all workers are at them.
+# looks at the first, and then all workers are at them.  A sub at the end is
+# called as soon as they are.
 sub together {
     my ($t, $port, @requests) = @_;
+    my ($then) = ref $requests[-1] ? pop @requests : sub { };
     my (@clients, @workers, @responses);
 
     @clients = map { keepalive($port) } @requests;
@@ -125,6 +156,7 @@ sub together {
     kill 'STOP', @workers;
     $clients[$_]->send($requests[$_]) foreach 0 .. $#requests;
     kill 'CONT', @workers;
+    $then->();
 
     @responses = map { $_->response() } @clients;
     $_->close() foreach @clients;
