@@ -43,6 +43,10 @@ static dm_suite_t  dm_suites[DM_SUITE_TABLE];
 static size_t      dm_nsuites;
 static unsigned    dm_available;
 
+/* loaded once, until the process ends */
+static OSSL_PROVIDER  *dm_default;
+static OSSL_PROVIDER  *dm_legacy;
+
 
 static const dm_version_t  dm_versions[DM_VERSIONS] = {
     { DM_SSLV3,   SSL3_VERSION,   "SSLv3" },
@@ -175,9 +179,13 @@ dm_suite_load_legacy(dm_err_t *err)
 
     /* once a provider is loaded by name, "default" does not come by itself */
 
-    if (OSSL_PROVIDER_load(NULL, "default") == NULL
-        || OSSL_PROVIDER_load(NULL, "legacy") == NULL)
-    {
+    if (dm_default == NULL) {
+        dm_default = OSSL_PROVIDER_load(NULL, "default");
+    }
+
+    dm_legacy = OSSL_PROVIDER_load(NULL, "legacy");
+
+    if (dm_default == NULL || dm_legacy == NULL) {
         dm_err_set(err, "OpenSSL's provider \"legacy\", which has RC4, cannot "
                    "be loaded: set OPENSSL_MODULES to the directory of its "
                    "legacy.so");
