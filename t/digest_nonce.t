@@ -195,6 +195,7 @@ ok(reload_wait($t), 'reload');
 is(try($c, 1), '401 replay', 'replayed after it');
 is(try($c, 2), '200 upstream', 'and goes on');
 
+wait_for(5, sub { page()->{denied}{replay} == 10 });
 is(page()->{denied}{replay}, 10, 'replays are counted');
 
 # not in a zone of another size: it has another secret

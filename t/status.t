@@ -10,6 +10,7 @@ use strict;
 use Test::More;
 
 use JSON::PP qw/ decode_json /;
+use List::Util qw/ sum /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
@@ -114,7 +115,12 @@ https(8443, request('GET', '/'));
 https(8443, request('GET', '/', 'Authorization: Basic !'));
 http_get('/');
 
-$s = page();
+# a request is counted when it was answered
+
+wait_for(5, sub {
+    $s = page();
+    sum($s->{verified}{basic}, values %{$s->{denied}}) == 8;
+});
 
 is($s->{verified}{basic}, 3, 'verified');
 is($s->{denied}{bad_credentials}, 2, 'bad_credentials');
