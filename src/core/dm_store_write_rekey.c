@@ -14,7 +14,8 @@
 
 
 /* of a line of /proc/locks that are looked at */
-#define DM_UNAWARE_WORDS  7
+#define DM_UNAWARE_WORDS   7
+#define DM_UNAWARE_BUFFER  65536
 
 
 static int dm_reseal_records(dm_store_t *store, MDB_cursor *cursor,
@@ -302,6 +303,10 @@ dm_unaware_name(dm_store_t *store, off_t from, off_t to,
         return;
     }
 
+    /* a page at once: between two reads the kernel's list may change */
+
+    (void) setvbuf(locks, NULL, _IOFBF, DM_UNAWARE_BUFFER);
+
     line = NULL;
     size = 0;
 
@@ -355,6 +360,14 @@ dm_unaware_parse(char *line, ino_t ino, off_t *start)
 static void
 dm_unaware_add(dm_store_pids_t *pids, pid_t pid)
 {
+    unsigned  i;
+
+    for (i = 0; i < pids->n && i < DM_STORE_PIDS; i++) {
+        if (pids->pid[i] == pid) {
+            return;
+        }
+    }
+
     if (pids->n < DM_STORE_PIDS) {
         pids->pid[pids->n] = pid;
     }
