@@ -10,6 +10,7 @@
 #include "dm_account_input.h"
 #include "dm_account_json.h"
 #include "dm_account_secret.h"
+#include "dm_account_xml.h"
 
 
 #define DM_PROVISION_MO        "urn:oma:mo:oma-dm-dmacc:1.2"
@@ -74,7 +75,6 @@ static void dm_provision_print_tnds(const dm_provision_t *pro);
 static void dm_provision_open(const char *name, const char *type);
 static void dm_provision_leaf(const char *name, const char *format,
     const char *type, const char *value);
-static void dm_provision_escape(const char *value);
 
 
 static const struct option  dm_provision_opts[] = {
@@ -660,35 +660,7 @@ dm_provision_leaf(const char *name, const char *format, const char *type,
            "<Type><MIME>%s</MIME></Type></RTProperties>\n<Value>", name,
            format, type);
 
-    dm_provision_escape(value);
+    dm_xml_put(value);
 
     printf("</Value>\n</Node>\n");
-}
-
-
-static void
-dm_provision_escape(const char *value)
-{
-    const char  *p;
-
-    for (p = value; *p != '\0'; p++) {
-
-        switch (*p) {
-
-        case '&':
-            (void) fputs("&amp;", stdout);
-            break;
-
-        case '<':
-            (void) fputs("&lt;", stdout);
-            break;
-
-        case '>':
-            (void) fputs("&gt;", stdout);
-            break;
-
-        default:
-            (void) putchar(*p);
-        }
-    }
 }

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_account_json.h"
+#include "dm_account_xml.h"
 #include "dm_probe_report.h"
 
 
@@ -17,7 +18,6 @@ static json_t *dm_report_rows(const dm_score_t *score, dm_row_e first,
 static json_t *dm_report_tests(const dm_score_t *score, dm_row_e row);
 static json_t *dm_report_counted(const dm_score_t *score);
 static void dm_report_case(const dm_score_t *score, dm_row_e row);
-static void dm_report_xml(const char *text);
 static const char *dm_report_status_name(dm_row_e row);
 
 
@@ -244,7 +244,7 @@ dm_report_junit(const dm_probe_t *probe, const dm_score_t *score)
     printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
            "<testsuites>\n"
            "<testsuite name=\"dm-probe ");
-    dm_report_xml(probe->server.url);
+    dm_xml_put(probe->server.url);
     printf("\" tests=\"%u\" failures=\"%u\" errors=\"0\" skipped=\"%u\">\n",
            (unsigned) DM_NROWS, failures, skipped);
 
@@ -273,7 +273,7 @@ dm_report_case(const dm_score_t *score, dm_row_e row)
         kind = dm_score_counts(score, row) ? "failure" : "skipped";
 
         printf("<%s message=\"%s: ", kind, dm_score_result(verdict->result));
-        dm_report_xml(verdict->why);
+        dm_xml_put(verdict->why);
         printf("\"/>\n");
     }
 
@@ -284,45 +284,12 @@ dm_report_case(const dm_score_t *score, dm_row_e row)
 
         if (test->row == row) {
             printf("%s ", dm_score_result(test->result));
-            dm_report_xml(test->name);
+            dm_xml_put(test->name);
             printf(": ");
-            dm_report_xml(test->why);
+            dm_xml_put(test->why);
             printf(" %s %s\n", test->protocol, test->suite);
         }
     }
 
     printf("</system-out>\n</testcase>\n");
-}
-
-
-static void
-dm_report_xml(const char *text)
-{
-    unsigned char  ch;
-
-    for ( /* void */ ; *text != '\0'; text++) {
-        ch = (unsigned char) *text;
-
-        switch (ch) {
-
-        case '&':
-            (void) fputs("&amp;", stdout);
-            break;
-
-        case '<':
-            (void) fputs("&lt;", stdout);
-            break;
-
-        case '>':
-            (void) fputs("&gt;", stdout);
-            break;
-
-        case '"':
-            (void) fputs("&quot;", stdout);
-            break;
-
-        default:
-            (void) putchar(ch < 0x20 || ch > 0x7e ? '?' : ch);
-        }
-    }
 }

@@ -1,0 +1,15 @@
+/* Text within XML */
+
+#ifndef DM_ACCOUNT_XML_H
+#define DM_ACCOUNT_XML_H
+
+
+/*
+ * Writes text to stdout as it stands between tags or in quotes.  Where it is
+ * no UTF-8 without control characters, as what a stranger said may be, each
+ * octet that is not printable ASCII is a "?".
+ */
+void dm_xml_put(const char *text);
+
+
+#endif /* DM_ACCOUNT_XML_H */
