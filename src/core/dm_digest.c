@@ -207,15 +207,17 @@ size_t
 dm_digest_hex(dm_algorithm_t alg, const unsigned char *hash,
     unsigned char *out)
 {
-    size_t             i;
+    size_t             i, size;
     static const char  digits[] = "0123456789abcdef";
 
-    for (i = 0; i < dm_digest_size(alg); i++) {
+    size = dm_digest_size(alg);
+
+    for (i = 0; i < size; i++) {
         *out++ = (unsigned char) digits[hash[i] >> 4];
         *out++ = (unsigned char) digits[hash[i] & 0xf];
     }
 
-    return 2 * i;
+    return 2 * size;
 }
 
 

@@ -366,7 +366,11 @@ dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
 
     for (i = 0; i < DM_P_MAX; i++) {
 
-        if (!dm_str_ieq(params->name, dm_digest_params[i])) {
+        /* most are told apart by their length, without a call */
+
+        if (params->name.len != dm_digest_params[i].len
+            || !dm_str_ieq(params->name, dm_digest_params[i]))
+        {
             continue;
         }
 
