@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 use constant ACCOUNTS => 15000;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(35)->todo_alerts();
+    ->has_daemon('openssl')->plan(36)->todo_alerts();
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
@@ -110,6 +110,7 @@ my ($head, $rest) = split /(?<=localhost\r\n)/,
     request('GET', '/file', basic('me', 'secret')), 2;
 
 ok($slow->send($head), 'half of a request');
+ok(wait_for(5, sub { is_read($slow) }), 'which a worker has read');
 $t->reload();
 my @last;
 ok(wait_for(5, sub {
@@ -250,6 +251,22 @@ sub answered {
 }
 
 # the processes for which rekey is refused, in order; none where it is done
+
+# whether nginx has accepted a connection and read what was sent
+sub is_read {
+    my ($client) = @_;
+    my ($port) = sprintf '%04X', $client->{socket}->sockport();
+
+    open my $fh, '<', '/proc/net/tcp' or die "Can't open /proc/net/tcp: $!\n";
+
+    while (<$fh>) {
+        my ($remote, $queues, $inode) = (split ' ')[2, 4, 9];
+
+        return $inode && $queues =~ /:0+$/ if $remote =~ /:$port$/;
+    }
+
+    return 0;
+}
 
 sub refused {
     my (undef, undef, $err) = dm_account($t, 'rekey');
