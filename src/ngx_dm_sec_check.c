@@ -14,6 +14,7 @@
 #include "ngx_dm_sec_zone.h"
 
 
+static ngx_int_t ngx_dm_sec_check_addresses(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_check_off(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf);
@@ -75,7 +76,7 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_hello_check_addresses(cf) != NGX_OK) {
+    if (ngx_dm_sec_check_addresses(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -110,6 +111,42 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
                       "dm_sec: %uL accounts have no SHA-256: Digest is "
                       "challenged with MD5 first; \"dm-account list --lacks "
                       "SHA-256\" names them", dmcf->lacks_sha256);
+    }
+
+    return NGX_OK;
+}
+
+
+/* who listens where, and how */
+static ngx_int_t
+ngx_dm_sec_check_addresses(ngx_conf_t *cf)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  p, a;
+    ngx_http_conf_addr_t       *addr;
+    ngx_http_conf_port_t       *port;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return NGX_OK;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            rc = addr[a].opt.ssl ? ngx_dm_sec_hello_check_address(cf, &addr[a])
+                 : ngx_dm_sec_upgrade_check_address(cf, &addr[a]);
+
+            if (rc != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
     }
 
     return NGX_OK;

@@ -4,13 +4,10 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_psk.h"
-#include "ngx_dm_sec_upgrade.h"
 
 #include "dm_hello.h"
 
 
-static ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
-    ngx_http_conf_addr_t *addr);
 #if (NGX_DM_SEC_STOCK_HELLO)
 static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_srv_conf_t *other);
@@ -57,41 +54,6 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 
 
 ngx_int_t
-ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf)
-{
-    ngx_int_t                   rc;
-    ngx_uint_t                  p, a;
-    ngx_http_conf_addr_t       *addr;
-    ngx_http_conf_port_t       *port;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    if (cmcf->ports == NULL) {
-        return NGX_OK;
-    }
-
-    port = cmcf->ports->elts;
-
-    for (p = 0; p < cmcf->ports->nelts; p++) {
-        addr = port[p].addrs.elts;
-
-        for (a = 0; a < port[p].addrs.nelts; a++) {
-
-            rc = addr[a].opt.ssl ? ngx_dm_sec_hello_check_address(cf, &addr[a])
-                 : ngx_dm_sec_upgrade_check_address(cf, &addr[a]);
-
-            if (rc != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 {
     ngx_uint_t                   s, hidden;

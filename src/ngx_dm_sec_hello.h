@@ -8,10 +8,11 @@
 
 
 /*
- * Finds the servers that listen with TLS, and what servers on one address
- * mean for each other.  NGX_OK or NGX_ERROR, logged.
+ * Finds the servers of an address with "ssl" that listen with TLS, and what
+ * they mean for each other.  NGX_OK or NGX_ERROR, logged.
  */
-ngx_int_t ngx_dm_sec_hello_check_addresses(ngx_conf_t *cf);
+ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
+    ngx_http_conf_addr_t *addr);
 
 #if (NGX_DM_SEC_STOCK_HELLO)
 
