@@ -256,6 +256,7 @@ sanitize: | deps-sanitize
 # parsers of octets that others wrote; each for so many seconds
 
 FUZZ_SECONDS = 10
+export FUZZ_SEED
 FUZZERS      = $(patsubst t/%.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
 
 FUZZ_CFLAGS = -g -O1 -fno-omit-frame-pointer \
