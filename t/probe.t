@@ -29,7 +29,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(112);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(115);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -106,6 +106,12 @@ http {
             add_header WWW-Authenticate
                 'Digest realm="a", nonce="b", qop="auth", algorithm=SHA-3'
                 always;
+            return 401;
+        }
+
+        location /qop {
+            add_header WWW-Authenticate
+                'Digest realm="a", nonce="b", qop="auth-conf"' always;
             return 401;
         }
     }
@@ -366,6 +372,12 @@ $r = report(1, 'unknown algorithm', @ca, @user, 'https://localhost:'
 is(test($r, 'DM-SEC-S-009-M', 'SHA-3 auth')->{result}, 'SKIP',
     'unknown algorithm: not tried');
 is(row($r, 'DM-SEC-S-009-M')->{result}, 'FAIL', 'unknown algorithm: fails');
+
+$r = report(1, 'unknown qop', @ca, @user, 'https://localhost:' . port(8444)
+    . '/qop');
+is(test($r, 'DM-SEC-S-009-M', 'MD5')->{result}, 'SKIP',
+    'unknown qop: not tried');
+is(row($r, 'DM-SEC-S-009-M')->{result}, 'FAIL', 'unknown qop: fails');
 
 $start = time();
 $r = report(1, 'flood', @ca, @user, '--limit', 1, 'https://localhost:'

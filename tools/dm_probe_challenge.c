@@ -223,3 +223,26 @@ dm_challenge_lists(const char *list, const char *word)
 
     return 0;
 }
+
+
+int
+dm_challenge_qop(const dm_challenge_t *challenge, const char **qop)
+{
+    *qop = NULL;
+
+    if (challenge->qop[0] == '\0') {
+        return DM_OK;
+    }
+
+    if (dm_challenge_lists(challenge->qop, "auth")) {
+        *qop = "auth";
+        return DM_OK;
+    }
+
+    if (dm_challenge_lists(challenge->qop, "auth-int")) {
+        *qop = "auth-int";
+        return DM_OK;
+    }
+
+    return DM_DECLINED;
+}

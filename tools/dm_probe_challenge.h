@@ -31,5 +31,11 @@ int dm_challenge_next(const char **value, dm_challenge_t *challenge);
 /* whether a comma-separated list ("auth,auth-int") holds the word: 1 or 0 */
 int dm_challenge_lists(const char *list, const char *word);
 
+/*
+ * The qop to answer with: "auth" where it is offered, else "auth-int", or NULL
+ * where the challenge names none.  DM_OK; DM_DECLINED: only unknown ones.
+ */
+int dm_challenge_qop(const dm_challenge_t *challenge, const char **qop);
+
 
 #endif /* DM_PROBE_CHALLENGE_H */

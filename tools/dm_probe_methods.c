@@ -132,12 +132,22 @@ dm_methods_digest(dm_run_t *run)
 {
     unsigned         n;
     dm_test_t       *test;
+    const char      *qop;
     dm_challenge_t   challenge;
 
     for (n = 0;
          dm_run_challenge(&run->survey, "Digest", n, &challenge) == DM_OK;
          n++)
     {
+        if (dm_challenge_qop(&challenge, &qop) != DM_OK) {
+            test = dm_score_add(run->score, DM_S_DIGEST, DM_TELLS,
+                                &run->survey, "%s",
+                                challenge.algorithm[0] == '\0'
+                                    ? "MD5" : challenge.algorithm);
+            dm_score_set(test, DM_SKIP, "no qop that dm-probe knows");
+            continue;
+        }
+
         if (challenge.qop[0] == '\0') {
             dm_methods_digest_qop(run, challenge.algorithm, NULL);
         }
@@ -224,12 +234,10 @@ dm_methods_digest_wrong(dm_run_t *run)
          dm_run_challenge(&run->survey, "Digest", n, &challenge) == DM_OK;
          n++)
     {
-        qop = dm_challenge_lists(challenge.qop, "auth") ? "auth" : "auth-int";
-        qop = challenge.qop[0] == '\0' ? NULL : qop;
-
-        if (dm_methods_digest_answer(run, challenge.algorithm, qop, &wrong,
-                                     value, &reply)
-            != DM_OK)
+        if (dm_challenge_qop(&challenge, &qop) != DM_OK
+            || dm_methods_digest_answer(run, challenge.algorithm, qop, &wrong,
+                                        value, &reply)
+               != DM_OK)
         {
             continue;
         }

@@ -223,16 +223,9 @@ dm_run_send_digest(dm_run_t *run, const dm_offer_t *offer, dm_reply_t *reply)
     for (n = 0; dm_run_challenge(reply, "Digest", n, &challenge) == DM_OK;
          n++)
     {
-        qop = "auth";
-
-        if (challenge.qop[0] == '\0') {
-            qop = NULL;
-
-        } else if (!dm_challenge_lists(challenge.qop, "auth")) {
-            qop = "auth-int";
-        }
-
-        if (dm_auth_digest(&login, &challenge, qop, value) == DM_OK) {
+        if (dm_challenge_qop(&challenge, &qop) == DM_OK
+            && dm_auth_digest(&login, &challenge, qop, value) == DM_OK)
+        {
             dm_run_send_value(run, offer, value, reply);
             return;
         }
