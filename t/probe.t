@@ -29,7 +29,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(115);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(117);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -82,6 +82,12 @@ http {
         location /tls12 {
             dm_sec_protocols TLSv1.2;
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        # texts of a server that are meant for a terminal
+        location /escape {
+            dm_sec_auth off;
+            proxy_pass http://127.0.0.1:8084;
         }
 
         location /moved {
@@ -167,6 +173,12 @@ upstream($t, 8082, respond => sub {
 upstream($t, 8083, respond => sub {
     sleep(0.3);
     return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+});
+
+upstream($t, 8084, respond => sub {
+    return "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+        . "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\", "
+        . "algorithm=\"a\e[2J\x9b2J\xc2\x9bz\"\r\n\r\n";
 });
 
 # listens, and never says a word
@@ -378,6 +390,11 @@ $r = report(1, 'unknown qop', @ca, @user, 'https://localhost:' . port(8444)
 is(test($r, 'DM-SEC-S-009-M', 'MD5')->{result}, 'SKIP',
     'unknown qop: not tried');
 is(row($r, 'DM-SEC-S-009-M')->{result}, 'FAIL', 'unknown qop: fails');
+
+($exit, $out) = probe(@ca, @user, '--verbose', "$url/escape");
+like($out, qr/a.\[2J.*z: an algorithm that dm-probe does not know/,
+    'escape: its challenge');
+unlike($out, qr/[^ -~\n]/, 'escape: nothing for a terminal');
 
 $start = time();
 $r = report(1, 'flood', @ca, @user, '--limit', 1, 'https://localhost:'

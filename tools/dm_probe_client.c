@@ -1,6 +1,5 @@
 /* One request on a connection of its own: package 1 of a DM session */
 
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -518,7 +517,7 @@ dm_client_judge(dm_client_t *client, CURLcode rc, const char *message,
     }
 
     for (p = reply->why; *p != '\0'; p++) {
-        if (iscntrl((unsigned char) *p)) {
+        if (*p < 0x20 || *p > 0x7e) {
             *p = '?';
         }
     }

@@ -6,6 +6,7 @@
 #include "dm_probe_score.h"
 
 
+static void dm_score_clean(char *text);
 static void dm_score_judge_row(dm_score_t *score, dm_row_e row);
 static void dm_score_explain(const dm_score_t *score, dm_row_e row,
     dm_verdict_t *verdict, const dm_test_t *first, unsigned more);
@@ -71,6 +72,8 @@ dm_score_add(dm_score_t *score, dm_row_e row, dm_role_t role,
     (void) vsnprintf(test->name, sizeof(test->name), fmt, args);
     va_end(args);
 
+    dm_score_clean(test->name);
+
     if (reply != NULL) {
         test->status = reply->status;
     }
@@ -94,6 +97,22 @@ dm_score_set(dm_test_t *test, dm_result_t result, const char *fmt, ...)
     va_start(args, fmt);
     (void) vsnprintf(test->why, sizeof(test->why), fmt, args);
     va_end(args);
+
+    dm_score_clean(test->why);
+}
+
+
+/* some of it is the server's, and must not speak to the terminal */
+static void
+dm_score_clean(char *text)
+{
+    char  *p;
+
+    for (p = text; *p != '\0'; p++) {
+        if (*p < 0x20 || *p > 0x7e) {
+            *p = '?';
+        }
+    }
 }
 
 

@@ -114,7 +114,8 @@ typedef struct {
 
 /*
  * A test of the row; reply NULL where there was none.  The result and its
- * reason are the caller's: DM_FAIL until it says otherwise.
+ * reason are the caller's: DM_FAIL until it says otherwise.  Of both texts
+ * what is not printable ASCII becomes "?".
  */
 dm_test_t *dm_score_add(dm_score_t *score, dm_row_e row, dm_role_t role,
     const dm_reply_t *reply, const char *fmt, ...)
