@@ -14,6 +14,7 @@ use Test::More;
 use IO::Socket::INET;
 use JSON::PP qw/ decode_json encode_json /;
 use MIME::Base64 qw/ decode_base64 /;
+use Socket qw/ MSG_PEEK /;
 use Time::HiRes qw/ sleep time /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -29,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(117);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(124);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -88,6 +89,11 @@ http {
         location /escape {
             dm_sec_auth off;
             proxy_pass http://127.0.0.1:8084;
+        }
+
+        location /failed {
+            dm_sec_auth off;
+            return 502;
         }
 
         location /moved {
@@ -193,6 +199,9 @@ close $closed;
 
 $t->run_daemon(\&flood, port(8445));
 $t->waitforsocket('127.0.0.1:' . port(8445));
+
+$t->run_daemon(\&silent_to_ssl2, port(8446));
+$t->waitforsocket('127.0.0.1:' . port(8446));
 
 $t->run();
 
@@ -371,6 +380,17 @@ $r = report(1, 'moved', @all, "$url/moved");
 like(row($r, 'DM-SEC-S-004-M')->{reason}, qr/answered 307/,
     'moved: redirects are not followed');
 is(row($r, 'not-anybody')->{result}, 'PASS', 'moved: nobody is let in');
+
+$r = report(1, 'failed', @all, "$url/failed");
+is(row($r, 'not-anybody')->{result}, 'SKIP', 'failed: 502 is no refusal');
+ok((grep { $_ eq 'not-anybody' } @{ $r->{counted} }), 'failed: it counts');
+
+$r = report(1, 'silent to SSL 2.0', @ca, @user, '--timeout', 1,
+    'https://localhost:' . port(8446) . '/');
+is(row($r, 'not-null')->{result}, 'PASS', 'silent to SSL 2.0: not to others');
+is(row($r, 'not-ssl2')->{result}, 'SKIP', 'silent to SSL 2.0: not shown');
+ok((grep { $_ eq 'not-ssl2' } @{ $r->{counted} }),
+    'silent to SSL 2.0: it counts');
 
 # servers that are hostile
 
@@ -574,6 +594,38 @@ sub flood {
                 1 .. 30),
             map({ "WWW-Authenticate: Digest realm=\"$_\"\r\n" } 1 .. 30),
             "Connection: close\r\n\r\n", "\0" x 2000000);
+        close $client;
+    }
+}
+
+
+# leaves a ClientHello of SSL 2.0 without an answer, and refuses requests
+sub silent_to_ssl2 {
+    my ($port) = @_;
+    my @kept;
+
+    require IO::Socket::SSL;
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+        Listen => 8, ReuseAddr => 1) or die "Can't listen: $!\n";
+
+    while (my $client = $listener->accept()) {
+        $client->recv(my $first, 1, MSG_PEEK);
+
+        if ($first eq "\x80") {
+            push @kept, $client;
+            next;
+        }
+
+        IO::Socket::SSL->start_SSL($client, SSL_server => 1,
+            SSL_cert_file => "$d/ec.crt", SSL_key_file => "$d/ec.key")
+            or next;
+
+        $client->sysread(my $request, 65536);
+        $client->print("HTTP/1.1 401 Unauthorized\r\n"
+            . "Content-Length: 0\r\nConnection: close\r\n\r\n");
         close $client;
     }
 }

@@ -17,6 +17,7 @@ static void dm_run_login(const dm_run_t *run, dm_login_t *login);
 static void dm_run_send_digest(dm_run_t *run, const dm_offer_t *offer,
     dm_reply_t *reply);
 static int dm_run_is_let_in(const dm_reply_t *reply);
+static int dm_run_is_refusal(const dm_reply_t *reply);
 static int dm_run_is_open(const dm_run_t *run, dm_method_t method);
 
 
@@ -101,13 +102,30 @@ dm_run_survey(dm_run_t *run, dm_err_t *err)
 static void
 dm_run_anybody(dm_run_t *run)
 {
-    dm_test_t  *test;
+    dm_test_t         *test;
+    const dm_reply_t  *reply;
 
-    test = dm_score_add(run->score, DM_NOT_ANYBODY, DM_DECIDES, &run->survey,
+    reply = &run->survey;
+
+    test = dm_score_add(run->score, DM_NOT_ANYBODY, DM_DECIDES, reply,
                         "a request without credentials");
 
-    dm_score_set(test, dm_run_is_let_in(&run->survey) ? DM_FAIL : DM_PASS,
-                 "%s", run->survey.why);
+    if (dm_run_is_let_in(reply)) {
+        dm_score_set(test, DM_FAIL, "%s", reply->why);
+        return;
+    }
+
+    /* a redirect lets nobody in; what broke may have stood behind an open
+       door */
+
+    if ((reply->outcome == DM_REPLY_ANSWERED && reply->status < 400)
+        || dm_run_is_refusal(reply))
+    {
+        dm_score_set(test, DM_PASS, "%s", reply->why);
+        return;
+    }
+
+    dm_score_set(test, DM_SKIP, "not shown: %s", reply->why);
 }
 
 
@@ -313,13 +331,7 @@ dm_run_is_open(const dm_run_t *run, dm_method_t method)
 int
 dm_run_refused(dm_test_t *test, const dm_reply_t *reply)
 {
-    /* TLS 1.3 refuses a certificate after the client's handshake */
-
-    if (reply->outcome == DM_REPLY_HANDSHAKE
-        || (reply->outcome == DM_REPLY_BROKEN && reply->seen.alert != -1)
-        || (reply->outcome == DM_REPLY_ANSWERED
-            && reply->status >= 400 && reply->status < 500))
-    {
+    if (dm_run_is_refusal(reply)) {
         dm_score_set(test, DM_PASS, "refused: %s", reply->why);
         return 1;
     }
@@ -327,4 +339,26 @@ dm_run_refused(dm_test_t *test, const dm_reply_t *reply)
     dm_score_set(test, DM_FAIL, "not refused: %s", reply->why);
 
     return 0;
+}
+
+
+static int
+dm_run_is_refusal(const dm_reply_t *reply)
+{
+    switch (reply->outcome) {
+
+    case DM_REPLY_ANSWERED:
+        return reply->status >= 400 && reply->status < 500;
+
+    case DM_REPLY_HANDSHAKE:
+        return 1;
+
+    case DM_REPLY_BROKEN:
+
+        /* TLS 1.3 refuses a certificate after the client's handshake */
+        return reply->seen.alert != -1 && reply->status == 0;
+
+    default:
+        return 0;
+    }
 }

@@ -265,7 +265,7 @@ dm_score_counts(const dm_score_t *score, dm_row_e row)
                    && score->verdict[needed_by].result == DM_PASS);
 
     case DM_SKIP:
-        return dm_rows[row].status == 'M' && !verdict->excused;
+        return dm_rows[row].status != 'O' && !verdict->excused;
 
     default:
         return 0;

@@ -140,7 +140,8 @@ void dm_score_judge(dm_score_t *score);
 /*
  * Whether the row makes the exit status 1: it failed, and is mandatory, must
  * not work, or is required by an optional row that works; or it is mandatory
- * and there was nothing to try it with.
+ * and there was nothing to try it with; or a try of what must not work showed
+ * nothing.
  */
 int dm_score_counts(const dm_score_t *score, dm_row_e row);
 
