@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(124);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(130);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -137,6 +137,11 @@ http {
 
         location / {
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /failed {
+            dm_sec_auth off;
+            return 502;
         }
     }
 }
@@ -446,6 +451,22 @@ is(decode_json((probe('--json', @user, "$url/dm"))[2])->{error} =~ /trusted/,
     1, 'an error of the server as JSON');
 
 ###############################################################################
+
+# in clear
+
+$r = report(1, 'plain, no such host', @all, '--plain-url',
+    'http://nowhere.invalid/', "$url/dm");
+is_deeply($r->{counted}, [ 'not-plain-basic' ],
+    'plain, no such host: it was not tried');
+
+$r = report(0, 'plain, closed', @all, '--plain-url',
+    "http://127.0.0.1:$closed_port/", "$url/dm");
+is(row($r, 'not-plain-basic')->{result}, 'PASS', 'plain, closed: a refusal');
+
+$r = report(1, 'plain, failed', @all, '--plain-url', 'http://localhost:'
+    . port(8080) . '/failed', "$url/dm");
+is_deeply($r->{counted}, [ 'not-plain-basic' ],
+    'plain, failed: 502 is no refusal');
 
 # secrets: in clear a name and a password of nobody
 

@@ -1,5 +1,6 @@
 /* One request on a connection of its own: package 1 of a DM session */
 
+#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -18,6 +19,7 @@ typedef struct {
     const dm_offer_t  *offer;
     dm_reply_t        *reply;
     int                ours;
+    long               error;       /* errno, of the connection */
 } dm_client_t;
 
 
@@ -246,6 +248,7 @@ dm_client_send(const dm_probe_t *probe, const dm_offer_t *offer,
     client.offer = offer;
     client.reply = reply;
     client.ours = 0;
+    client.error = 0;
 
     curl = curl_easy_init();
     headers = dm_client_headers(probe, authorization);
@@ -268,6 +271,7 @@ dm_client_send(const dm_probe_t *probe, const dm_offer_t *offer,
         (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE,
                                  &reply->status);
         (void) curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verify);
+        (void) curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &client.error);
     }
 
     dm_client_judge(&client, rc, message, verify);
@@ -536,8 +540,11 @@ dm_client_outcome(const dm_client_t *client, CURLcode rc)
     case CURLE_OK:
         return DM_REPLY_ANSWERED;
 
-    case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
+        return client->error == ECONNREFUSED ? DM_REPLY_CLOSED
+                                             : DM_REPLY_UNREACHABLE;
+
+    case CURLE_COULDNT_RESOLVE_HOST:
         return DM_REPLY_UNREACHABLE;
 
     case CURLE_OPERATION_TIMEDOUT:

@@ -23,7 +23,8 @@ typedef enum {
     DM_REPLY_ANSWERED = 0,
     DM_REPLY_HANDSHAKE,         /* the handshake failed */
     DM_REPLY_UNTRUSTED,         /* so did the check of the certificate */
-    DM_REPLY_UNREACHABLE,       /* no connection */
+    DM_REPLY_CLOSED,            /* nobody listens there */
+    DM_REPLY_UNREACHABLE,       /* no connection for another reason */
     DM_REPLY_TIMEOUT,
     DM_REPLY_BROKEN,            /* no answer after the handshake */
     DM_REPLY_OURS               /* the probe's library cannot do it */

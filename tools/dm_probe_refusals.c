@@ -141,13 +141,13 @@ dm_refusals_plain_asked(dm_test_t *test, const dm_reply_t *reply)
 {
     dm_challenge_t  challenge;
 
-    if (reply->outcome == DM_REPLY_UNREACHABLE) {
+    if (reply->outcome == DM_REPLY_CLOSED) {
         dm_score_set(test, DM_PASS, "refused: no connection");
         return 0;
     }
 
-    if (reply->outcome != DM_REPLY_ANSWERED) {
-        dm_score_set(test, DM_FAIL, "%s", reply->why);
+    if (reply->outcome != DM_REPLY_ANSWERED || reply->status >= 500) {
+        dm_score_set(test, DM_FAIL, "not shown: %s", reply->why);
         return 0;
     }
 
@@ -193,7 +193,8 @@ dm_refusals_plain_sent(dm_run_t *run, long status)
     test = dm_score_add(run->score, DM_NOT_PLAIN_BASIC, DM_DECIDES, &reply,
                         "with credentials of nobody");
 
-    if (reply.outcome == DM_REPLY_ANSWERED && reply.status >= 300
+    if (reply.outcome == DM_REPLY_ANSWERED
+        && reply.status >= 300 && reply.status < 500
         && (reply.status != 401 || status == 401))
     {
         dm_score_set(test, DM_PASS, "%s", reply.why);
