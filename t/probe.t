@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(130);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(133);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -107,11 +107,15 @@ http {
         listen       127.0.0.1:8444 ssl;
         server_name  localhost;
 
-        ssl_protocols TLSv1.2;
+        ssl_protocols TLSv1.2 TLSv1.3;
 
         location /open {
             add_header WWW-Authenticate 'Digest realm="a' always;
             return 401;
+        }
+
+        location /keyless {
+            return 200;
         }
 
         location /unknown {
@@ -430,6 +434,13 @@ $start = time();
 $r = report(1, 'slow', @all, '--limit', 1, "$url/slow");
 cmp_ok(time() - $start, '<', 5, 'slow: the limit of all together');
 like(row($r, 'DM-SEC-S-007-O')->{reason}, qr/--limit/, 'slow: and its name');
+
+$r = report(1, 'keyless', @ca, @psk, 'https://localhost:' . port(8444)
+    . '/keyless');
+is(test($r, 'DM-SEC-S-005-O', 'TLSv1.3')->{result}, 'FAIL',
+    'keyless: a certificate instead of the key');
+is(test($r, 'DM-SEC-S-005-O', 'TLSv1.3')->{http}, 0,
+    'keyless: nothing is sent then');
 
 # and those that cannot be tried at all
 

@@ -57,7 +57,8 @@ int dm_client_address(dm_address_t *address, const char *url,
  * Sends package 1 with these credentials to the server, and reads the answer.
  * authorization is the value of that header, or NULL; offer NULL: in clear,
  * to the plain address.  The server's certificate is verified, unless a
- * pre-shared key is offered, which vouches for both sides.
+ * pre-shared key is offered, which vouches for both sides; in TLS 1.3 a
+ * certificate means that the key was not taken, and nothing is sent.
  */
 void dm_client_send(const dm_probe_t *probe, const dm_offer_t *offer,
     const char *authorization, dm_reply_t *reply);

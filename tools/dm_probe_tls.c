@@ -25,6 +25,7 @@ static int dm_tls_ciphers(SSL_CTX *ctx, const dm_offer_t *offer);
 static int dm_tls_certificate(SSL_CTX *ctx, const dm_offer_t *offer);
 static unsigned dm_tls_psk(SSL *ssl, const char *hint, char *identity,
     unsigned max_identity, unsigned char *key, unsigned max_key);
+static int dm_tls_no_certificate(int ok, X509_STORE_CTX *store);
 static void dm_tls_info(const SSL *ssl, int where, int value);
 
 
@@ -58,6 +59,12 @@ dm_tls_offer(SSL_CTX *ctx, const dm_offer_t *offer, dm_seen_t *seen)
 
     if (offer->psk != NULL) {
         SSL_CTX_set_psk_client_callback(ctx, dm_tls_psk);
+    }
+
+    /* TLS 1.3 has no suites for a key: a server may go on without it */
+
+    if (offer->psk != NULL && offer->version == DM_TLSV1_3) {
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, dm_tls_no_certificate);
     }
 
     return DM_OK;
@@ -170,6 +177,17 @@ dm_tls_psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
     memcpy(key, psk->key.data, psk->key.len);
 
     return (unsigned) psk->key.len;
+}
+
+
+static int
+dm_tls_no_certificate(int ok, X509_STORE_CTX *store)
+{
+    (void) ok;
+
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+
+    return 0;
 }
 
 
