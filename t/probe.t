@@ -13,7 +13,7 @@ use Test::More;
 
 use IO::Socket::INET;
 use JSON::PP qw/ decode_json encode_json /;
-use MIME::Base64 qw/ decode_base64 /;
+use MIME::Base64 qw/ decode_base64 encode_base64 /;
 use Socket qw/ MSG_PEEK /;
 use Time::HiRes qw/ sleep time /;
 
@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(133);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(136);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -83,6 +83,12 @@ http {
         location /tls12 {
             dm_sec_protocols TLSv1.2;
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        # the right password, and too many requests for everything else
+        location /limited {
+            dm_sec_auth off;
+            proxy_pass http://127.0.0.1:8085;
         }
 
         # texts of a server that are meant for a terminal
@@ -194,6 +200,16 @@ upstream($t, 8084, respond => sub {
     return "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
         . "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\", "
         . "algorithm=\"a\e[2J\x9b2J\xc2\x9bz\"\r\n\r\n";
+});
+
+upstream($t, 8085, respond => sub {
+    my ($request) = @_;
+    my $sent = ($request->{fields}{authorization} || [ '' ])->[0];
+    my $right = 'Basic ' . encode_base64("device1:$password", '');
+
+    return 'HTTP/1.1 ' . ($sent eq $right ? '200 OK'
+        : $sent eq '' ? '401 Unauthorized' : '429 Too Many Requests')
+        . "\r\nContent-Length: 0\r\n\r\n";
 });
 
 # listens, and never says a word
@@ -393,6 +409,12 @@ is(row($r, 'not-anybody')->{result}, 'PASS', 'moved: nobody is let in');
 $r = report(1, 'failed', @all, "$url/failed");
 is(row($r, 'not-anybody')->{result}, 'SKIP', 'failed: 502 is no refusal');
 ok((grep { $_ eq 'not-anybody' } @{ $r->{counted} }), 'failed: it counts');
+
+$r = report(1, 'limited', @ca, @user, "$url/limited");
+is(test($r, 'DM-SEC-S-008-M', 'the right password')->{result}, 'PASS',
+    'limited: the right password');
+is(row($r, 'DM-SEC-S-008-M')->{result}, 'FAIL',
+    'limited: 429 does not say that a password is wrong');
 
 $r = report(1, 'silent to SSL 2.0', @ca, @user, '--timeout', 1,
     'https://localhost:' . port(8446) . '/');

@@ -122,7 +122,7 @@ dm_methods_basic_wrong(dm_run_t *run)
 
     test = dm_score_add(run->score, DM_S_BASIC, DM_DECIDES, &reply,
                         "a wrong password");
-    (void) dm_run_refused(test, &reply);
+    (void) dm_run_denied(test, &reply);
 }
 
 
@@ -244,7 +244,7 @@ dm_methods_digest_wrong(dm_run_t *run)
 
         test = dm_score_add(run->score, DM_S_DIGEST, DM_DECIDES, &reply,
                             "a wrong password");
-        (void) dm_run_refused(test, &reply);
+        (void) dm_run_denied(test, &reply);
 
         return;
     }
@@ -319,7 +319,7 @@ dm_methods_replay(dm_run_t *run, const char *value)
 
     test = dm_score_add(run->score, DM_NOT_REPLAY, DM_DECIDES, &reply,
                         "the same Authorization again");
-    (void) dm_run_refused(test, &reply);
+    (void) dm_run_denied(test, &reply);
 }
 
 

@@ -342,13 +342,28 @@ dm_run_refused(dm_test_t *test, const dm_reply_t *reply)
 }
 
 
+int
+dm_run_denied(dm_test_t *test, const dm_reply_t *reply)
+{
+    if (reply->outcome == DM_REPLY_ANSWERED) {
+        return dm_run_refused(test, reply);
+    }
+
+    dm_score_set(test, DM_FAIL, "not shown: %s", reply->why);
+
+    return 0;
+}
+
+
+/* 408 and 429 are about the time, and not about who asks */
 static int
 dm_run_is_refusal(const dm_reply_t *reply)
 {
     switch (reply->outcome) {
 
     case DM_REPLY_ANSWERED:
-        return reply->status >= 400 && reply->status < 500;
+        return reply->status >= 400 && reply->status < 500
+               && reply->status != 408 && reply->status != 429;
 
     case DM_REPLY_HANDSHAKE:
         return 1;

@@ -68,8 +68,11 @@ int dm_run_challenge(const dm_reply_t *reply, const char *scheme, unsigned n,
 int dm_run_served(const dm_run_t *run, dm_test_t *test,
     const dm_offer_t *offer, dm_method_t method, const dm_reply_t *reply);
 
-/* passes where it was refused: 1, else 0 */
+/* passes where it was refused, in the handshake or by HTTP: 1, else 0 */
 int dm_run_refused(dm_test_t *test, const dm_reply_t *reply);
+
+/* the same for an Authorization header, which only an answer refuses */
+int dm_run_denied(dm_test_t *test, const dm_reply_t *reply);
 
 
 /*
