@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(136);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(145);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -108,6 +108,29 @@ http {
         }
     }
 
+    # another certificate for each version
+    map $ssl_protocol $shown {
+        TLSv1    named;
+        TLSv1.1  foreign;
+        TLSv1.3  expired;
+        default  ec;
+    }
+
+    server {
+        listen       127.0.0.1:8447 ssl;
+        server_name  localhost;
+
+        dm_sec_profile modern dm20;
+        dm_sec_auth    basic;
+
+        ssl_certificate      %%TESTDIR%%/$shown.crt;
+        ssl_certificate_key  %%TESTDIR%%/$shown.key;
+
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
     # challenges that nobody can answer
     server {
         listen       127.0.0.1:8444 ssl;
@@ -163,6 +186,10 @@ ca($t, 'other');
 cert($t, 'rsa', ca => 'ca', key => 'rsa:2048', san => [ 'DNS:localhost' ]);
 cert($t, 'ec', ca => 'ca', san => [ 'DNS:localhost' ]);
 cert($t, 'client', ca => 'ca', eku => 'clientAuth');
+cert($t, 'named', ca => 'ca', san => [ 'DNS:other.example' ]);
+cert($t, 'foreign', ca => 'other', san => [ 'DNS:localhost' ]);
+cert($t, 'expired', ca => 'ca', san => [ 'DNS:localhost' ],
+    not_after => time() - 60);
 cert($t, 'stranger', ca => 'ca', eku => 'clientAuth');
 
 my $password = 'hunter2 "\\ \'';
@@ -463,6 +490,30 @@ is(test($r, 'DM-SEC-S-005-O', 'TLSv1.3')->{result}, 'FAIL',
     'keyless: a certificate instead of the key');
 is(test($r, 'DM-SEC-S-005-O', 'TLSv1.3')->{http}, 0,
     'keyless: nothing is sent then');
+
+# each version by itself: the certificate is verified, or nothing is sent
+
+upstream_clear($t, 8081);
+
+$r = report(1, 'certificates', @ca, @user, 'https://localhost:' . port(8447)
+    . '/dm');
+is(test($r, 'DM-SEC-S-007-O', 'TLSv1.2')->{result}, 'PASS',
+    'certificates: the right one');
+
+foreach ([ 'DM-SEC-S-001-O', 'TLSv1', 'subject name' ],
+    [ 'DM-SEC-S-004-M', 'TLSv1.1', 'issuer' ],
+    [ 'DM-SEC-S-007-O', 'TLSv1.3', 'expired' ])
+{
+    my ($id, $version, $why) = @$_;
+    my $try = test($r, $id, $version);
+
+    is("$try->{result} $try->{http}", 'FAIL 0', "certificates: $version");
+    like($try->{reason}, qr/certificate is not trusted: .*$why/,
+        "certificates: $version, why");
+}
+
+is_deeply([ grep { $_ ne 'TLSv1.2' } map { $_->{fields}{'dm-tls-protocol'}[0] }
+    upstream_log($t, 8081) ], [], 'certificates: what was sent');
 
 # and those that cannot be tried at all
 
