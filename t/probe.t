@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(145);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(147);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -255,6 +255,9 @@ $t->waitforsocket('127.0.0.1:' . port(8445));
 $t->run_daemon(\&silent_to_ssl2, port(8446));
 $t->waitforsocket('127.0.0.1:' . port(8446));
 
+$t->run_daemon(\&silent_to_ssl2, port(8448), 1);
+$t->waitforsocket('127.0.0.1:' . port(8448));
+
 $t->run();
 
 my @ca = ('--cacert', "$d/ca.crt");
@@ -449,6 +452,11 @@ is(row($r, 'not-null')->{result}, 'PASS', 'silent to SSL 2.0: not to others');
 is(row($r, 'not-ssl2')->{result}, 'SKIP', 'silent to SSL 2.0: not shown');
 ok((grep { $_ eq 'not-ssl2' } @{ $r->{counted} }),
     'silent to SSL 2.0: it counts');
+
+$r = report(1, 'closes', @ca, @user, 'https://localhost:' . port(8448) . '/');
+is_deeply([ grep { /^not/ } @{ $r->{counted} } ],
+    [ 'not-ssl2', 'not-null', 'not-export', 'not-anonymous' ],
+    'closes: to whom it closes each connection, it refuses nothing');
 
 # servers that are hostile
 
@@ -704,10 +712,11 @@ sub flood {
 }
 
 
-# leaves a ClientHello of SSL 2.0 without an answer, and refuses requests
+# refuses requests, and leaves a ClientHello of SSL 2.0 without an answer, or
+# closes that and each later connection
 sub silent_to_ssl2 {
-    my ($port) = @_;
-    my @kept;
+    my ($port, $closes) = @_;
+    my ($closed, @kept);
 
     require IO::Socket::SSL;
 
@@ -717,7 +726,14 @@ sub silent_to_ssl2 {
         Listen => 8, ReuseAddr => 1) or die "Can't listen: $!\n";
 
     while (my $client = $listener->accept()) {
+        next if $closed;
+
         $client->recv(my $first, 1, MSG_PEEK);
+
+        if ($first eq "\x80" && $closes) {
+            $closed = 1;
+            next;
+        }
 
         if ($first eq "\x80") {
             push @kept, $client;

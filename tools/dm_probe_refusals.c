@@ -15,6 +15,7 @@ static void dm_refusals_suites(dm_run_t *run, dm_row_e row,
     const uint16_t *suites, unsigned last);
 static void dm_refusals_hello(dm_run_t *run, dm_row_e row, const char *name,
     const unsigned char *hello, size_t len);
+static void dm_refusals_control(dm_run_t *run);
 static void dm_refusals_plain(dm_run_t *run);
 static int dm_refusals_plain_asked(dm_test_t *test, const dm_reply_t *reply);
 static void dm_refusals_plain_sent(dm_run_t *run, long status);
@@ -32,6 +33,7 @@ dm_refusals_run(dm_run_t *run)
     dm_refusals_suites(run, DM_NOT_NULL, dm_raw_null, 0x0304);
     dm_refusals_suites(run, DM_NOT_EXPORT, dm_raw_export, 0x0303);
     dm_refusals_suites(run, DM_NOT_ANONYMOUS, dm_raw_anonymous, 0x0303);
+    dm_refusals_control(run);
 
     if (run->probe->plain.url[0] != '\0') {
         dm_refusals_plain(run);
@@ -110,6 +112,36 @@ dm_refusals_hello(dm_run_t *run, dm_row_e row, const char *name,
 
     default:
         dm_score_set(test, DM_PASS, "refused: what came is no ServerHello");
+    }
+}
+
+
+/* who closes to everybody by now refused nothing */
+static void
+dm_refusals_control(dm_run_t *run)
+{
+    dm_row_e     row;
+    dm_test_t   *test;
+    dm_offer_t   offer;
+    dm_reply_t   reply;
+
+    if (!run->survey.seen.done) {
+        return;
+    }
+
+    memset(&offer, 0, sizeof(dm_offer_t));
+
+    dm_run_send_value(run, &offer, NULL, &reply);
+
+    if (reply.seen.done) {
+        return;
+    }
+
+    for (row = DM_NOT_SSL2; row <= DM_NOT_ANONYMOUS; row++) {
+        test = dm_score_add(run->score, row, DM_DECIDES, &reply,
+                            "what was taken before");
+        dm_score_set(test, DM_SKIP, "not shown: it is refused too, %s",
+                     reply.why);
     }
 }
 
