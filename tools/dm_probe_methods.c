@@ -212,6 +212,8 @@ dm_methods_digest_qop(dm_run_t *run, const char *algorithm, const char *qop)
     if (replay && run->works[DM_METHOD_DIGEST]) {
         dm_methods_replay(run, value);
     }
+
+    OPENSSL_cleanse(value, sizeof(value));
 }
 
 

@@ -245,6 +245,7 @@ dm_run_send_digest(dm_run_t *run, const dm_offer_t *offer, dm_reply_t *reply)
             && dm_auth_digest(&login, &challenge, qop, value) == DM_OK)
         {
             dm_run_send_value(run, offer, value, reply);
+            OPENSSL_cleanse(value, sizeof(value));
             return;
         }
     }
