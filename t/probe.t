@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(147);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(149);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -83,6 +83,11 @@ http {
         location /tls12 {
             dm_sec_protocols TLSv1.2;
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        # an answer that tells two methods
+        location /twice {
+            proxy_pass http://127.0.0.1:8086;
         }
 
         # the right password, and too many requests for everything else
@@ -237,6 +242,14 @@ upstream($t, 8085, respond => sub {
     return 'HTTP/1.1 ' . ($sent eq $right ? '200 OK'
         : $sent eq '' ? '401 Unauthorized' : '429 Too Many Requests')
         . "\r\nContent-Length: 0\r\n\r\n";
+});
+
+upstream($t, 8086, respond => sub {
+    my ($request) = @_;
+    my $body = "$request->{head}\nDM-Auth-Method: other\n";
+
+    return "HTTP/1.1 200 OK\r\nContent-Length: " . length($body)
+        . "\r\n\r\n$body";
 });
 
 # listens, and never says a word
@@ -395,6 +408,10 @@ is_deeply([ ids($r, 'SKIP') ], [ (map { "DM-SEC-S-$_-O" } qw/ 002 003 /),
 $r = report(1, 'mute, --echo', @all, '--echo', "$url/mute");
 is_deeply($r->{counted}, [ map { "DM-SEC-C-$_-M" } qw/ 004 008 009 011 / ],
     'mute: what was said to be told, and is not, counts');
+
+$r = report(1, 'told twice', @all, '--echo', "$url/twice");
+is_deeply($r->{counted}, [ map { "DM-SEC-C-$_-M" } qw/ 009 011 / ],
+    'told twice: two values show nothing');
 
 $r = report(1, 'psk only', @ca, '--account', "$d/psk-url.json");
 is($r->{url}, "$url/dm", 'psk only: the URL is SrvURI');

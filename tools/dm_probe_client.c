@@ -569,9 +569,11 @@ int
 dm_client_echo(const dm_reply_t *reply, const char *name, char *out,
     size_t size)
 {
+    int          found;
     size_t       len, n;
     const char  *p, *end, *last;
 
+    found = 0;
     n = strlen(name);
     last = reply->body + reply->len;
 
@@ -590,15 +592,16 @@ dm_client_echo(const dm_reply_t *reply, const char *name, char *out,
         len = (size_t) (end - p);
         len -= (len > 0 && p[len - 1] == '\r');
 
-        if (len == 0 || len >= size) {
+        if (len == 0 || len >= size || memchr(p, '\0', len) != NULL
+            || (found && (strlen(out) != len || memcmp(out, p, len) != 0)))
+        {
             return 0;
         }
 
         memcpy(out, p, len);
         out[len] = '\0';
-
-        return 1;
+        found = 1;
     }
 
-    return 0;
+    return found;
 }

@@ -65,7 +65,8 @@ void dm_client_send(const dm_probe_t *probe, const dm_offer_t *offer,
 
 /*
  * The value of a header of the request that reached the server, where the
- * answer's body repeats the request's head.  1 if it is there, else 0.
+ * answer's body repeats the request's head.  1 if it is there, else 0, also
+ * where there are two values.
  */
 int dm_client_echo(const dm_reply_t *reply, const char *name, char *out,
     size_t size);

@@ -25,7 +25,8 @@ dm_witness_add(dm_run_t *run, dm_row_e row, const char *name,
     test = dm_score_add(run->score, row, DM_DECIDES, reply, "%s", name);
 
     if (!dm_client_echo(reply, header, received, sizeof(received))) {
-        dm_score_set(test, DM_SKIP, "the answer repeats no %s", header);
+        dm_score_set(test, DM_SKIP, "the answer repeats no %s, or two",
+                     header);
         return;
     }
 
