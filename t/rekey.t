@@ -110,7 +110,7 @@ my ($head, $rest) = split /(?<=localhost\r\n)/,
     request('GET', '/file', basic('me', 'secret')), 2;
 
 ok($slow->send($head), 'half of a request');
-ok(wait_for(5, sub { is_read($slow) }), 'which a worker has read');
+ok(wait_for(5, sub { is_read($slow, 8080) }), 'which a worker has read');
 $t->reload();
 my @last;
 ok(wait_for(5, sub {
@@ -250,23 +250,26 @@ sub answered {
         basic($name, $password))));
 }
 
-# the processes for which rekey is refused, in order; none where it is done
-
-# whether nginx has accepted a connection and read what was sent
+# whether nginx has accepted a connection to that port and read what was sent;
+# another one may have the client's port too, and be closing for a minute
 sub is_read {
-    my ($client) = @_;
-    my ($port) = sprintf '%04X', $client->{socket}->sockport();
+    my ($client, $to) = @_;
+    my ($server, $peer) = map { sprintf ':%04X', $_ }
+        port($to), $client->{socket}->sockport();
 
     open my $fh, '<', '/proc/net/tcp' or die "Can't open /proc/net/tcp: $!\n";
 
     while (<$fh>) {
-        my ($remote, $queues, $inode) = (split ' ')[2, 4, 9];
+        my ($local, $remote, $queues, $inode) = (split ' ')[1, 2, 4, 9];
 
-        return $inode && $queues =~ /:0+$/ if $remote =~ /:$port$/;
+        return $inode && $queues =~ /:0+$/
+            if $local =~ /$server$/ && $remote =~ /$peer$/;
     }
 
     return 0;
 }
+
+# the processes for which rekey is refused, in order; none where it is done
 
 sub refused {
     my (undef, undef, $err) = dm_account($t, 'rekey');
