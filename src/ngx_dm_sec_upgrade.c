@@ -682,6 +682,12 @@ ngx_dm_sec_upgrade_missing(ngx_http_request_t *r)
     ngx_dm_sec_srv_conf_t    *dscf;
     ngx_http_ssl_srv_conf_t  *sscf;
 
+    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
+
+    if (dscf->upgrade == NGX_DM_SEC_UPGRADE_OFF) {
+        return 0;
+    }
+
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
     /* a certificate that nginx insists on says nothing of it either */
@@ -690,8 +696,6 @@ ngx_dm_sec_upgrade_missing(ngx_http_request_t *r)
         sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
         return sscf->verify == 1;
     }
-
-    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
 
     return dscf->upgrade == NGX_DM_SEC_UPGRADE_REQUIRED
            && r->connection->ssl == NULL;
