@@ -7,8 +7,7 @@
 
 #include "ngx_dm_sec.h"
 #include "ngx_dm_sec_access.h"
-#include "ngx_dm_sec_answer.h"
-#include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_chain.h"
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
@@ -27,6 +26,8 @@ static ngx_int_t ngx_dm_sec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
+static ngx_int_t ngx_dm_sec_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_dm_sec_init_process(ngx_cycle_t *cycle);
 static void *ngx_dm_sec_create_main_conf(ngx_conf_t *cf);
 static char *ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_dm_sec_create_srv_conf(ngx_conf_t *cf);
@@ -299,8 +300,8 @@ ngx_module_t  ngx_dm_sec_module = {
     ngx_dm_sec_commands,                   /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_dm_sec_star_init_module,           /* init module */
-    ngx_dm_sec_store_init_process,         /* init process */
+    ngx_dm_sec_init_module,                /* init module */
+    ngx_dm_sec_init_process,               /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_dm_sec_store_exit_process,         /* exit process */
@@ -362,10 +363,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    ngx_dm_sec_answer_init();
-    ngx_dm_sec_body_init();
-
-    return ngx_dm_sec_identity_init(cf);
+    return ngx_dm_sec_identity_init(cf, dmcf);
 }
 
 
@@ -393,6 +391,25 @@ ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
     *h = handler;
 
     return NGX_OK;
+}
+
+
+/* what is of the process, and not of a configuration: that is accepted now */
+static ngx_int_t
+ngx_dm_sec_init_module(ngx_cycle_t *cycle)
+{
+    ngx_dm_sec_chain_init_module(cycle);
+
+    return ngx_dm_sec_star_init_module(cycle);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_init_process(ngx_cycle_t *cycle)
+{
+    ngx_dm_sec_chain_init_process(cycle);
+
+    return ngx_dm_sec_store_init_process(cycle);
 }
 
 

@@ -156,6 +156,17 @@ typedef struct {
 } ngx_dm_sec_lockout_t;
 
 
+/* what nginx's chains of filters begin with */
+typedef struct {
+    ngx_http_output_header_filter_pt  header;
+    ngx_http_output_body_filter_pt    body;
+    ngx_http_request_body_filter_pt   request_body;
+#if (NGX_DM_SEC_EARLY_HINTS)
+    ngx_http_output_header_filter_pt  early_hints;
+#endif
+} ngx_dm_sec_chain_t;
+
+
 typedef struct {
     ngx_str_t                     store;
     ngx_str_t                     key_file;
@@ -183,6 +194,9 @@ typedef struct {
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
     ngx_uint_t                    auth;             /* methods, anywhere */
     ngx_uint_t                    on;
+
+    ngx_dm_sec_chain_t            stock;    /* behind the module's filters */
+    ngx_http_get_variable_pt      remote_user;      /* nginx's own */
 } ngx_dm_sec_main_conf_t;
 
 
@@ -288,6 +302,7 @@ typedef struct {
     unsigned                      basic_done:1;
     unsigned                      digest_read:1;
     unsigned                      body_whole:1;     /* it is all read */
+    unsigned                      body_hashed:1;    /* to its last octet */
     unsigned                      in_clear:1;       /* TLS began behind it */
     unsigned                      denied:1;         /* once, then for ever */
     unsigned                      let_in:1;         /* by "satisfy any" */

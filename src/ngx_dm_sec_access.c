@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_chain.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hello.h"
@@ -49,6 +50,8 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
     ngx_int_t             rc;
     ngx_dm_sec_ctx_t     *ctx;
     ngx_dm_sec_reason_e   reason;
+
+    ngx_dm_sec_chain_check(r);
 
     if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -107,6 +110,8 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
     if (r != r->main) {
         return NGX_DECLINED;
     }
+
+    ngx_dm_sec_chain_check(r);
 
     if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -77,6 +77,8 @@ ngx_dm_sec_body_hash_kept(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
         }
     }
 
+    ctx->body_hashed = 1;
+
     return NGX_OK;
 }
 
@@ -157,6 +159,8 @@ ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         if (EVP_DigestUpdate(ctx->body_hash, b->pos, b->last - b->pos) != 1) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+
+        ctx->body_hashed |= b->last_buf;
     }
 
     return ngx_dm_sec_next_body_filter(r, in);
@@ -164,10 +168,20 @@ ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 ngx_int_t
-ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash)
+ngx_dm_sec_body_finish(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    u_char *hash)
 {
     if (!ctx->body_whole) {
         return NGX_DECLINED;
+    }
+
+    /* what did not come by the filter is not taken for an empty body */
+
+    if (!ctx->body_hashed && r->request_body->bufs) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "dm_sec: the request's body did not pass the filter "
+                      "that hashes it");
+        return NGX_ERROR;
     }
 
     return EVP_DigestFinal_ex(ctx->body_hash, hash, NULL) == 1 ? NGX_OK

@@ -7,7 +7,7 @@
 #include "ngx_dm_sec.h"
 
 
-/* puts the filter that hashes in front of nginx's */
+/* puts the filter that hashes in front of those that are there */
 void ngx_dm_sec_body_init(void);
 
 /*
@@ -28,7 +28,8 @@ ngx_int_t ngx_dm_sec_body_read(ngx_http_request_t *r);
  * The hash of the body that was read, into hash.  NGX_OK; NGX_DECLINED: it did
  * not come whole, and an error_page led here; NGX_ERROR.
  */
-ngx_int_t ngx_dm_sec_body_finish(ngx_dm_sec_ctx_t *ctx, u_char *hash);
+ngx_int_t ngx_dm_sec_body_finish(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    u_char *hash);
 
 
 #endif /* NGX_DM_SEC_BODY_H */

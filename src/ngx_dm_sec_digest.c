@@ -526,7 +526,7 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t  rc;
 
     if (ctx->body_hash) {
-        rc = ngx_dm_sec_body_finish(ctx, hash);
+        rc = ngx_dm_sec_body_finish(r, ctx, hash);
 
         if (rc == NGX_DECLINED) {
             ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -540,7 +540,7 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     rc = ngx_dm_sec_body_start(r, ctx, dm_digest_md(digest->answer.alg));
 
     if (rc == NGX_OK && ctx->body_whole) {
-        return ngx_dm_sec_body_finish(ctx, hash);
+        return ngx_dm_sec_body_finish(r, ctx, hash);
     }
 
     if (rc == NGX_DECLINED) {

@@ -122,10 +122,6 @@ static ngx_http_variable_t  ngx_dm_sec_variables[] = {
 };
 
 
-/* nginx's own $remote_user, for locations without authentication here */
-static ngx_http_get_variable_pt  ngx_dm_sec_stock_remote_user;
-
-
 ngx_int_t
 ngx_dm_sec_identity_scrub(ngx_http_request_t *r)
 {
@@ -553,7 +549,7 @@ ngx_dm_sec_identity_add_variables(ngx_conf_t *cf)
 
 /* nginx's own shows whatever name the client sent with Basic */
 ngx_int_t
-ngx_dm_sec_identity_init(ngx_conf_t *cf)
+ngx_dm_sec_identity_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
     ngx_uint_t                  i;
     ngx_hash_key_t             *key;
@@ -572,7 +568,7 @@ ngx_dm_sec_identity_init(ngx_conf_t *cf)
         {
             v = key[i].value;
 
-            ngx_dm_sec_stock_remote_user = v->get_handler;
+            dmcf->remote_user = v->get_handler;
             v->get_handler = ngx_dm_sec_variable_remote_user;
 
             /* one that was read before the access phase knew nothing */
@@ -699,16 +695,21 @@ static ngx_int_t
 ngx_dm_sec_variable_remote_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_dm_sec_ctx_t       *ctx;
-    ngx_dm_sec_loc_conf_t  *dlcf;
+    ngx_dm_sec_ctx_t        *ctx;
+    ngx_dm_sec_loc_conf_t   *dlcf;
+    ngx_dm_sec_main_conf_t  *dmcf;
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
+    /* a location without authentication has nginx's own */
+
     if (dlcf->auth == 0 && (ctx == NULL
                             || (ctx->account == NULL && !ctx->denied)))
     {
-        return ngx_dm_sec_stock_remote_user(r, v, data);
+        dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+        return dmcf->remote_user(r, v, data);
     }
 
     return ngx_dm_sec_variable(r, v, NGX_DM_SEC_V_ACCOUNT_NAME);

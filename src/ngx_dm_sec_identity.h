@@ -29,7 +29,8 @@ ngx_uint_t ngx_dm_sec_folds_to(ngx_str_t *key, ngx_str_t *name);
 
 /* adds the variables, and takes over $remote_user; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_dm_sec_identity_add_variables(ngx_conf_t *cf);
-ngx_int_t ngx_dm_sec_identity_init(ngx_conf_t *cf);
+ngx_int_t ngx_dm_sec_identity_init(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
 
 /* "x509", or "-" for none */
 void ngx_dm_sec_method_name(ngx_uint_t method, ngx_str_t *name);
