@@ -1,6 +1,7 @@
 ## make              the module, dm-account and dm-probe, under build/
 ## make test         all tests; WORKERS=n: with n worker processes;
-##                   TESTS="t/a.t ...": these only
+##                   TESTS="t/a.t ...": these only; TEST_NGINX=DIR: on the
+##                   original Test::Nginx, of which DIR is the lib/
 ## make test-attack  the attacks on Digest at their full size, some minutes;
 ##                   with 4 workers unless WORKERS=n
 ## make test-large   a million accounts imported, backed up and restored, also
@@ -206,6 +207,15 @@ TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
     TEST_NGINX_GLOBALS='$(GLOBALS)' \
     TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
     TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe'
+
+# A test's own "use lib" goes before -I, but what perl has loaded before the
+# test begins is not loaded again.
+ifdef TEST_NGINX
+TEST_ENV += TEST_NGINX='$(abspath $(TEST_NGINX))' \
+    TEST_NGINX_BINARY='$(CURDIR)/tools/original-nginx' \
+    NGINX_BINARY='$(NGINX_BINARY)' \
+    HARNESS_PERL_SWITCHES='-I$(abspath $(TEST_NGINX)) -mTest::Nginx'
+endif
 
 TESTS = t $(UNIT_TESTS)
 

@@ -885,6 +885,8 @@ is(tls('/', 'forged', '', 8447), '403 certificate_invalid',
 is(result(scalar keepalive(8447)->request(request('GET', '/'))),
     '403 plaintext', 'such a page without TLS');
 
+undef $t;
+
 ###############################################################################
 
 sub add {

@@ -296,6 +296,8 @@ good('another server', http => "server { listen 127.0.0.1:8080;
 good('not on', listen => '127.0.0.1:8080', server => "location /a { $proxy }",
     location => 'dm_sec_realm r; dm_sec_pass_authorization on;');
 
+undef $t;
+
 ###############################################################################
 
 # what nginx -t says against a server with TLS, a store, and a location with

@@ -572,6 +572,8 @@ like(curl('/', 'old:secret', '--digest'), qr/^DM-Client-ID: IMEI:7\r$/m,
     'curl, an account that has MD5 alone');
 is(status(curl('/', 'alice:wrong', '--digest')), 401, 'curl, wrong password');
 
+undef $t;
+
 ###############################################################################
 
 sub get {

@@ -177,6 +177,8 @@ is(go_on($session), 'stale', 'forward: expired');
 is(go_on(fresh()), 200, 'forward: a device logs in');
 is(replays(), '', 'forward: no replay is accepted');
 
+undef $t;
+
 ###############################################################################
 
 # nginx, and nothing else, with a clock that the file "clock" sets

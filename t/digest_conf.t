@@ -170,6 +170,8 @@ like($error, qr/in server "" in .*conf_error\.conf:\d+$/m, 'and where');
 account($t, 'del', "IMEI:$_") foreach 7 .. 9;
 is(error(server => $on), '', 'nothing when they are gone');
 
+undef $t;
+
 ###############################################################################
 
 sub error {

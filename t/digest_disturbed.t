@@ -217,6 +217,8 @@ is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/,
 is(join("\n", log_lines($t, qr/\[(?:error|crit|emerg)\](?!.* dm_sec:\ (?:denied
     |\d+\ more\ lines))/x, 0)), '', 'nothing else is logged');
 
+undef $t;
+
 ###############################################################################
 
 # burst(), with a reload after a third of so many responses and a killed worker

@@ -371,6 +371,8 @@ foreach my $body ('body', $large) {
     account($t, 'unlock', 'IMEI:1');
 }
 
+undef $t;
+
 ###############################################################################
 
 sub challenge {

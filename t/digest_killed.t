@@ -159,6 +159,8 @@ diag(sprintf '%d workers killed, %d of them in the lock; %d replays: %s',
     $tries, $locked, $replays, join(', ', map { "$_ x $again{$_}" }
         sort keys %again)) if FULL;
 
+undef $t;
+
 ###############################################################################
 
 sub page {

@@ -208,6 +208,8 @@ is(try($c, 3), '401 stale_nonce', 'of a new count neither');
 is((challenges($r))[0]{stale}, 'true', 'the device is told to go on');
 is(try((challenges($r))[0], 1), '200 upstream', 'and does');
 
+undef $t;
+
 ###############################################################################
 
 sub challenge {

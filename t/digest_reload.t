@@ -138,6 +138,8 @@ is_deeply([ upstream_repeated($t, 8081) ], [], 'no count came there twice');
 is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
     '', 'no other alerts');
 
+undef $t;
+
 ###############################################################################
 
 # Does something some times, waits until all devices are served, and returns

@@ -590,6 +590,8 @@ ok(reload_wait($t), 'reload');
 is_deeply(plain('/', 'X: 1', @forged, $alice, 'dm_client_id: 1', 'Y: 2'),
     [ 'X: 1', @forged, $alice, 'dm_client_id: 1', 'Y: 2' ], 'not on');
 
+undef $t;
+
 ###############################################################################
 
 sub forged {

@@ -531,6 +531,8 @@ foreach my $directives ('dm_sec_profile dm20-ssl3;', 'dm_sec_protocols SSLv3;',
 is(said_without_provider('dm_sec_profile modern;'), '',
     'no provider is needed otherwise');
 
+undef $t;
+
 ###############################################################################
 
 # ssl3(URI, SUITE, arguments and header lines): the verdict on a request, the

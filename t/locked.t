@@ -166,6 +166,8 @@ like(conf_error($t, http => 'ssl_certificate server.crt;'
     qr/emerg.*(?:"ssl on" is not supported|unknown directive "ssl")/,
     'ssl on');
 
+undef $t;
+
 ###############################################################################
 
 sub try {

@@ -408,6 +408,8 @@ is(index($log . $level . $t->read_file('access.log'), 'Sesam'), -1,
 my ($key) = $t->read_file('store.key') =~ /([0-9a-f]{64})/i;
 is(index(lc $log, lc $key), -1, 'nor the key of the store');
 
+undef $t;
+
 ###############################################################################
 
 sub add {

@@ -472,6 +472,8 @@ is(scalar(@r), 6, 'some more');
 isnt((sort map { $_->{code} } @r)[0], 401, 'cancelled');
 is((h2([ '/', basic('slow', 'pw') ]))[0]{code}, 200, 'after cancelled ones');
 
+undef $t;
+
 ###############################################################################
 
 sub response {

@@ -462,6 +462,8 @@ like(conf(location => 'if ($uri) { dm_sec_plaintext_auth on; }'),
     qr/^\[emerg\] "dm_sec_plaintext_auth" directive is not allowed here/,
     'in if');
 
+undef $t;
+
 ###############################################################################
 
 sub plain {

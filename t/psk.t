@@ -654,6 +654,8 @@ $line = failed_handshake($t, sub {
 is($line->{reason}, 'tls_cipher', 'so the log says');
 is($line->{identity}, undef, 'nobody was named');
 
+undef $t;
+
 ###############################################################################
 
 # a request in a suite, or in TLS 1.3, with openssl s_client

@@ -211,6 +211,8 @@ like(said(certs => 'ec', server => 'dm_sec_protocols TLSv1.2;'
         \ TLS_RSA_PSK_WITH_AES_128_CBC_SHA256\ in\ server\ .*\n\z/x,
     'an ECDSA certificate alone');
 
+undef $t;
+
 ###############################################################################
 
 # What nginx -t says against a server with TLS, a store, and a location that

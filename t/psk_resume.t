@@ -439,6 +439,8 @@ ok(wait_for(5, sub { again($open) eq '200 upstream' }), 'the store is back');
 is(scalar(() = $t->read_file('error.log') =~ /$key|$new/gi), 0,
     'no key in the log');
 
+undef $t;
+
 ###############################################################################
 
 # the account of dev1, with its certificate, and with a key if one is given

@@ -108,6 +108,8 @@ my $answered = delete $me{200};
 cmp_ok($answered, '>', 50, 'many requests meanwhile');
 is_deeply(\%me, {}, 'none of them was lost or refused');
 
+undef $t;
+
 ###############################################################################
 
 # asks again and again, one worker after the other, and notes each status

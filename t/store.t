@@ -381,6 +381,8 @@ $t->stop();
 is(join('', grep { !/worker process \d+ exited on signal (?:7|9)$/ }
     log_lines($t, qr/\[alert\]/, 0)), '', 'no other alerts');
 
+undef $t;
+
 ###############################################################################
 
 # a change, and another store: the same for whoever runs the workers

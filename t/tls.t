@@ -407,6 +407,8 @@ is((tls(8449, 'TLSv1_1', 'ALL'))[0], undef, 'own list TLS 1.1');
 
 is(denied($t, 0), 0, 'no request was refused');
 
+undef $t;
+
 ###############################################################################
 
 # a request with whatever the client may do: (response, info)

@@ -433,6 +433,8 @@ cmp_ok(@all, '>', 48, 'many suites');
 is(conf(server => "dm_sec_protocols TLSv1.2 TLSv1.3; dm_sec_ciphers @all;"),
     '', 'many suites in one directive');
 
+undef $t;
+
 ###############################################################################
 
 # what nginx -t says; there are both certificates unless certs is given

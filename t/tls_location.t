@@ -520,6 +520,8 @@ ok(reload_wait($t), 'reload');
 is(get('/tls12', 'TLSv1_1'), '403 tls_protocol', 'refused after a reload');
 is(get('/tls12', 'TLSv1_2'), '200 - 8081', 'allowed after a reload');
 
+undef $t;
+
 ###############################################################################
 
 # a client of one version that may do whatever level 0 may

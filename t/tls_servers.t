@@ -469,6 +469,8 @@ is(get('open.example.com', port => 8446, %open), '400 -',
     'session from before another CA');
 ok(!$info->{reused}, 'not resumed with another CA');
 
+undef $t;
+
 ###############################################################################
 
 sub configure {

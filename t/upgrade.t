@@ -592,6 +592,8 @@ like(conf_error($t, %http, server => 'dm_sec_upgrade yes;'),
 like(conf_error($t, %http, location => 'dm_sec_upgrade on;'),
     qr/emerg.*not allowed here/, 'in a location');
 
+undef $t;
+
 ###############################################################################
 
 # the response to a GET in the clear

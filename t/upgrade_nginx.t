@@ -451,6 +451,8 @@ like(conf_error($t, %http, server => 'ssl_reject_handshake on;'
 is(conf_error($t, http => "$http{http} dm_sec_upgrade on;",
     server => 'ssl_reject_handshake on;'), '', 'nginx -t, reject, inherited');
 
+undef $t;
+
 
 ###############################################################################
 

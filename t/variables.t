@@ -444,6 +444,8 @@ ok(reload_wait($t), 'reload');
 is(tls('/', '', $alice, { port => 8444 }),
     qq/200 off - $denied $stock "alice"/, 'not on');
 
+undef $t;
+
 ###############################################################################
 
 sub send_to {

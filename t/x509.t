@@ -500,6 +500,8 @@ is(who($brief->request(request('GET', '/basic', basic('me', 'secret')))),
 is(log_lines($t, qr/SSL_do_handshake\(\) failed|certificate has expired/, 0),
     0, 'each handshake succeeded');
 
+undef $t;
+
 ###############################################################################
 
 sub client {

@@ -419,6 +419,8 @@ $t->write_file('all.crl', $t->read_file('inter2.crl'));
 ok(reload_wait($t), 'reload without a CRL of the root');
 refused_by_nginx(8443, 'good', 'no CRL');
 
+undef $t;
+
 ###############################################################################
 
 sub client {
