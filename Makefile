@@ -25,7 +25,9 @@
 ##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
-## make test-newer   the tests on the nginx of Debian 13
+## make matrix       the tests, and dm-probe, on a Debian 13, on the newest
+##                   OpenSSL 3, and on nginx as its authors released it; root,
+##                   debootstrap; MATRIX="debian-13 ...": these only
 ## make install      installs below DESTDIR
 ## make install-legacy
 ##                   the same for what "make legacy" built
@@ -343,9 +345,9 @@ test-source-build: | deps lists
 	tools/test-source-build
 
 
-.PHONY: test-newer
-test-newer: | deps-sanitize
-	+@tools/test-newer
+.PHONY: matrix
+matrix: all | deps-test deps-sanitize deps-legacy
+	+@tools/matrix $(MATRIX)
 
 
 .PHONY: demo demo-check demo-stop demo-fresh

@@ -300,7 +300,7 @@ test_subject_rfc2253(void **state)
     add_utf8(name, "C", "DE");
     add_utf8(name, "O", " #a,b+c\"d\\e<f>g;h ");
     add_utf8(name, "OU", "#x=y");
-    add_utf8(name, "CN", "IMEI:493005100592800");
+    add_utf8(name, "CN", "IMEI:493005100592800 AZaz~");
     assert_int_equal(X509_NAME_add_entry_by_txt(name, "serialNumber",
                                                 MBSTRING_UTF8,
                                                 (unsigned char *) "7", -1, -1,
@@ -309,7 +309,8 @@ test_subject_rfc2253(void **state)
 
     cert = cert_finish(cert, rsa);
 
-    assert_subject(cert, "CN=IMEI:493005100592800+serialNumber=7,OU=\\#x=y,"
+    assert_subject(cert, "CN=IMEI:493005100592800 AZaz~+serialNumber=7,"
+                   "OU=\\#x=y,"
                    "O=\\ #a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h\\ ,C=DE");
 
     X509_free(cert);
@@ -594,13 +595,17 @@ test_san(void **state)
     add_san(names, GEN_IPADD, "\x7f\0\0\1", 4);
     add_san(names, GEN_URI, "urn:uuid:F81D4FAE", 17);
     add_san(names, GEN_DNS, "*.example.org", 13);
+    add_san(names, GEN_URI, "urn:a~ Z", 8);
+    add_san(names, GEN_DNS, "AZ~@[`{", 7);
 
     cert = cert_with_names(names);
 
     assert_key(cert, DM_CERT_SAN, 0, "san:DNS:device-1.example.org");
     assert_key(cert, DM_CERT_SAN, 1, "san:URI:urn:uuid:F81D4FAE");
     assert_key(cert, DM_CERT_SAN, 2, "san:DNS:*.example.org");
-    assert_no_key(cert, DM_CERT_SAN, 3, DM_DECLINED);
+    assert_key(cert, DM_CERT_SAN, 3, "san:URI:urn:a~ Z");
+    assert_key(cert, DM_CERT_SAN, 4, "san:DNS:az~@[`{");
+    assert_no_key(cert, DM_CERT_SAN, 5, DM_DECLINED);
     assert_no_key(cert, DM_CERT_SAN, 4000000000u, DM_DECLINED);
 
     X509_free(cert);
@@ -760,13 +765,14 @@ test_canonical(void **state)
         { "issuer-serial:", NULL },
 
         { "SAN:dns:Device.Example.ORG", "san:DNS:device.example.org" },
-        { "san:uri:URN:IMEI:1", "san:URI:URN:IMEI:1" },
+        { "san:uri:URN:IMEI:1~ Z", "san:URI:URN:IMEI:1~ Z" },
+        { "SAN:DNS:AZ~@[`{", "san:DNS:az~@[`{" },
         { "san:DNS:", NULL },
         { "san:URI:", NULL },
         { "san:email:a@b", NULL },
 
         { "subject:CN=a", "subject:CN=a" },
-        { "SUBJECT:CN=A b,OU=", "subject:CN=A b,OU=" },
+        { "SUBJECT:CN=A bZ~,OU=,zAZ=", "subject:CN=A bZ~,OU=,zAZ=" },
         { "subject:CN=J\\C3\\BCrg", "subject:CN=J\xc3\xbcrg" },
         { "subject:CN=J\\c3\\bcrg", "subject:CN=J\xc3\xbcrg" },
         { "subject:CN=a\\\\C3\\C3\\BC", "subject:CN=a\\\\C3\xc3\xbc" },

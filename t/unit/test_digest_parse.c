@@ -107,6 +107,33 @@ test_rfc7616(void **state)
 }
 
 
+/* each octet that a response can have, with digits of either case */
+static void
+test_response_octets(void **state)
+{
+    int       n;
+    char      value[512];
+    unsigned  i, octet;
+
+    (void) state;
+
+    for (octet = 0; octet < 256; octet++) {
+        n = sprintf(value, "Digest username=u, realm=r, nonce=n, uri=\"/\", "
+                    "qop=auth, nc=00000001, cnonce=c, response=");
+
+        for (i = 0; i < 16; i++) {
+            n += sprintf(value + n, octet & 1 ? "%02x" : "%02X", octet);
+        }
+
+        assert_int_equal(parse(value), DM_OK);
+
+        for (i = 0; i < 16; i++) {
+            assert_int_equal(answer.response[i], octet);
+        }
+    }
+}
+
+
 static void
 test_forms(void **state)
 {
@@ -412,6 +439,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_rfc7616),
+        cmocka_unit_test(test_response_octets),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_missing_and_twice),

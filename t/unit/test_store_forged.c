@@ -74,6 +74,59 @@ test_forged(void **state)
 }
 
 
+/* an index of hashes, whose entry leads to an account of another key */
+static void
+forge_hash(const char *database, int tag, dm_algorithm_t alg, dm_str_t key,
+    const char *id)
+{
+    size_t         n;
+    unsigned char  name[1 + DM_HASH_MAX];
+
+    n = (tag < 0) ? 0 : 1;
+    name[0] = (unsigned char) tag;
+
+    assert_int_equal(dm_digest_join(alg, &key, 1, name + n), DM_OK);
+    forge(database, (dm_str_t) { name, n + dm_digest_size(alg) }, str(id));
+}
+
+
+static void
+expect_not_held(dm_store_t *store, int rc)
+{
+    assert_int_equal(rc, DM_ERROR);
+    assert_non_null(strstr(found.err.text, "does not hold the key"));
+    dm_store_close(store);
+}
+
+
+/* who can write the file must not bind his key to another's account */
+static void
+test_hashed_keys(void **state)
+{
+    unsigned     alg;
+    dm_store_t  *store;
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+    dm_store_close(store);
+
+    forge_hash("cert", -1, DM_SHA256, str("san:DNS:mallory.example"), "A");
+    store = open_store(DM_STORE_READ);
+    expect_not_held(store, lookup(store, DM_BY_CERT,
+                                  "san:DNS:mallory.example"));
+
+    for (alg = 0; alg < DM_NALGORITHMS; alg++) {
+        forge_hash("userhash", (int) alg, (dm_algorithm_t) alg,
+                   str("mallory:" REALM), "A");
+        store = open_store(DM_STORE_READ);
+        expect_not_held(store, lookup_hash(store, (dm_algorithm_t) alg,
+                                           "mallory"));
+    }
+}
+
+
 static void
 test_record_of_another_store(void **state)
 {
@@ -100,6 +153,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup(test_forged, fresh),
+        cmocka_unit_test_setup(test_hashed_keys, fresh),
         cmocka_unit_test_setup(test_record_of_another_store, fresh)
     };
 
