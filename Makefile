@@ -31,9 +31,11 @@
 ## make install      installs below DESTDIR
 ## make install-legacy
 ##                   the same for what "make legacy" built
+## make deps         installs the Debian packages of all of these with apt-get
 ## make clean        removes build/
 ##
-## Missing Debian packages are named and installed with apt-get.
+## "make demo" and "make test" install the packages that they need and that
+## are missing, with apt-get; the others name them and stop.
 
 SHELL       = /bin/bash
 .SHELLFLAGS = -eu -o pipefail -c
@@ -98,37 +100,35 @@ help:
 	@sed -n 's/^##\( \|$$\)//p' Makefile
 
 
-# each does nothing, and quickly, where all packages are there
+# Each does nothing, and quickly, where all packages are there.  Only three
+# goals install; what they or others run is told by the environment.
 
-.PHONY: deps deps-demo deps-test deps-sanitize deps-check deps-legacy
+export DEPS_CHECK := $(if $(DEPS_CHECK)$(if \
+    $(filter deps demo test,$(MAKECMDGOALS)),,yes),--check)
+
+JOBS = build demo test sanitize check legacy test-legacy fresh
+
+.PHONY: deps $(JOBS:%=deps-%)
 
 deps:
-	@tools/deps build
+	@tools/deps $(JOBS)
 
-deps-demo: deps
-	@tools/deps demo
+$(JOBS:%=deps-%): deps-%:
+	@tools/deps $(DEPS_CHECK) $*
 
-deps-test: deps
-	@tools/deps test
+$(filter-out deps-build,$(JOBS:%=deps-%)): deps-build
 
-deps-sanitize: deps-test
-	@tools/deps sanitize
-
-deps-check: deps
-	@tools/deps check
-
-deps-legacy: deps
-	@tools/deps legacy
+deps-sanitize deps-test-legacy: deps-test
 
 
 # the core, the tools and the unit tests
 
-$(BUILD)/src/core/%.o: src/core/%.c | deps
+$(BUILD)/src/core/%.o: src/core/%.c | deps-build
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
 	    -c -o $@ $<
 
-$(BUILD)/tools/%.o: tools/%.c | deps
+$(BUILD)/tools/%.o: tools/%.c | deps-build
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Wconversion -MMD -MP \
 	    -Isrc/core -c -o $@ $<
@@ -166,8 +166,15 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libdmcore.a | deps-test
 
 # the module: nginx's own build in a copy of nginx-dev
 
+# which names the absolute paths of this tree's files: a copy of this tree, with
+# its build/, must not build from them
+.PHONY: moved
+$(BUILD)/top: moved
+	@mkdir -p $(@D)
+	@[ "$$(cat $@ 2> /dev/null)" = '$(CURDIR)' ] || echo '$(CURDIR)' > $@
+
 $(BUILD)/nginx/objs/Makefile: config Makefile $(NGINX_DEV_STAMP) $(NGINX_DEPS) \
-    | deps lists
+    $(BUILD)/top | deps-build lists
 	rm -rf $(BUILD)/nginx
 	mkdir -p $(BUILD)
 	cp -r $(NGINX_DEV) $(BUILD)/nginx
@@ -254,8 +261,7 @@ legacy: | deps-legacy
 	@tools/legacy-openssl
 
 .PHONY: test-legacy
-test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test
-	@tools/deps test-legacy
+test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test-legacy
 	CMOCKA_MESSAGE_OUTPUT=TAP tools/legacy-env prove $(BUILD)/unit/test_suite
 	+TEST_DM_LEGACY='$(CURDIR)/build/legacy' \
 	$(MAKE) --no-print-directory test TESTS='$(LEGACY_TESTS)' \
@@ -320,7 +326,7 @@ check: $(BUILD)/nginx/objs/Makefile | deps-check
 
 # what authentication costs
 
-$(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps
+$(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps-build
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
 	    -o $@ $< bench/common.c -lssl -lcrypto
@@ -341,12 +347,12 @@ bench-psk: all $(BUILD)/bench/handshakes | deps-demo
 
 
 .PHONY: test-source-build
-test-source-build: | deps lists
+test-source-build: | deps-build lists
 	tools/test-source-build
 
 
 .PHONY: matrix
-matrix: all | deps-test deps-sanitize deps-legacy
+matrix: all | deps-test deps-sanitize deps-legacy deps-fresh
 	+@tools/matrix $(MATRIX)
 
 
@@ -361,7 +367,7 @@ demo-check:
 demo-stop:
 	@demo/stop
 
-demo-fresh:
+demo-fresh: | deps-fresh
 	@demo/fresh
 
 
