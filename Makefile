@@ -228,9 +228,12 @@ endif
 
 TESTS = t $(UNIT_TESTS)
 
+# what is skipped within a file, which passes, is shown
+PROVE = prove -j2 --timer --directives
+
 .PHONY: test
 test: all $(UNIT_TESTS) | deps-test
-	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 $(TESTS)
+	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
 
 # make test has them in a reduced size
 
@@ -262,7 +265,7 @@ legacy: | deps-legacy
 
 .PHONY: test-legacy
 test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test-legacy
-	CMOCKA_MESSAGE_OUTPUT=TAP tools/legacy-env prove $(BUILD)/unit/test_suite
+	CMOCKA_MESSAGE_OUTPUT=TAP tools/legacy-env $(PROVE) $(BUILD)/unit/test_suite
 	+TEST_DM_LEGACY='$(CURDIR)/build/legacy' \
 	$(MAKE) --no-print-directory test TESTS='$(LEGACY_TESTS)' \
 	    NGINX_BINARY='$(CURDIR)/tools/legacy-nginx'

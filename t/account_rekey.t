@@ -387,7 +387,7 @@ sub slowly {
     open my $script, '-|', "script -qec '$bin $verb & echo \$! >$d/pid; wait' "
         . '/dev/null </dev/null' or die "script: $!\n";
 
-    wait_for(5, sub { -s "$d/pid" }) or die "no dm-account\n";
+    wait_for(30, sub { -s "$d/pid" }) or die "no dm-account\n";
     chomp(my $pid = content("$d/pid"));
 
     for (1 .. 4) {

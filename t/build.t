@@ -23,7 +23,7 @@ use Test::DmSec::Process qw/ must run_command slurp /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-plan(tests => 22);
+plan(tests => 25);
 
 my $d = File::Temp::tempdir('nginx-test-XXXXXXXXXX', TMPDIR => 1,
     CLEANUP => 1);
@@ -100,6 +100,18 @@ ok(!-e "$d/copy/build/nginx/mark", 'from the beginning');
 
 rename "$d/first", "$d/moved" or die "Can't rename: $!\n";
 is(module('moved'), "$d/moved", 'so does one that was moved');
+
+# .ci/run fails on what is skipped without a reason
+
+foreach ([ 1, 'ok 3 # skip no reason' ],
+    [ 1, '[10:00:00] t/other.t .. skipped: no reason' ],
+    [ 0, "ok 3 # skip one worker\nok 4 - skipped in its name" ])
+{
+    my ($exit, $output) = @$_;
+
+    is((run_command([ '../.ci/check-skips' ], stdin => "$output\n"))[0], $exit,
+        $output =~ s/\n/, /r);
+}
 
 ###############################################################################
 

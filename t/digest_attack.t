@@ -235,7 +235,7 @@ sub counted {
     my ($n, @reasons) = @_;
     my ($denied);
 
-    wait_for(5, sub {
+    wait_for(30, sub {
         $denied = page()->{denied};
         $denied->{$_} -= $before->{denied}{$_} foreach keys %$denied;
         sum(@{$denied}{@reasons}) >= $n;

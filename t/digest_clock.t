@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst /;
+use Test::DmSec::Clock;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
@@ -33,12 +34,10 @@ use constant {
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my ($faketime) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/);
+my $clock = Test::DmSec::Clock->new($t);
 
-plan(skip_all => 'no libfaketime') unless $faketime;
-
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(34);
-my $d = $t->testdir();
+$t->plan(34);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -46,7 +45,6 @@ $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 daemon off;
 
-# nginx clears the rest, and the library looks into them each time
 env FAKETIME_TIMESTAMP_FILE;
 env FAKETIME_NO_CACHE;
 env FAKETIME_DONT_FAKE_MONOTONIC;
@@ -99,7 +97,7 @@ my @accepted;
 
 # the wall clock alone: a nonce goes on, whatever it says
 
-run_faked(FAKETIME_DONT_FAKE_MONOTONIC => 1);
+$clock->run($t, FAKETIME_DONT_FAKE_MONOTONIC => 1);
 
 my $session = fresh();
 my $start = date();
@@ -107,7 +105,7 @@ my $start = date();
 is(go_on($session), 200, 'wall clock: logs in');
 
 foreach my $hours (3, -3) {
-    clock($hours * HOUR);
+    $clock->set($hours * HOUR);
 
     is(int((date() - $start) / HOUR + 0.5 * ($hours <=> 0)), $hours,
         "wall clock: $hours hours");
@@ -125,19 +123,19 @@ $t->stop();
 # the monotonic clock too: what expired once stays so
 
 @accepted = ();
-run_faked();
+$clock->run($t);
 
 $session = fresh();
 is(go_on($session), 200, 'logs in');
 
-clock(LIFETIME + 1);
+$clock->set(LIFETIME + 1);
 is(go_on($session), 'stale', 'expired');
 
 my $later = fresh();
 is(go_on($later), 200, 'logs in again');
 
 foreach my $seconds (0, -3 * HOUR) {
-    clock($seconds);
+    $clock->set($seconds);
 
     is(go_on($session), 'stale', "back by $seconds: it is not known again");
     is(go_on($later), 200, "back by $seconds: what was alive goes on");
@@ -147,7 +145,7 @@ foreach my $seconds (0, -3 * HOUR) {
 
 # nonces that were evicted before the clock steps back
 
-clock(HOUR);
+$clock->set(HOUR);
 is(fill(NONCES), 0, 'as many logins as there is no room for');
 
 my $evicted = page()->{cells_evicted}{nonces};
@@ -156,7 +154,7 @@ my $warned = warned();
 cmp_ok($evicted, '>', 0, 'some were evicted');
 cmp_ok($warned, '>', 0, 'and that is said');
 
-clock(-HOUR);
+$clock->set(-HOUR);
 is(replays(), '', 'back: no replay is accepted of what was evicted');
 is(go_on(fresh()), 200, 'back: logs in');
 
@@ -172,7 +170,7 @@ is(go_on($session), 200, 'back: a device logs in');
 
 # as if they were
 
-clock(3 * HOUR);
+$clock->set(3 * HOUR);
 is(go_on($session), 'stale', 'forward: expired');
 is(go_on(fresh()), 200, 'forward: a device logs in');
 is(replays(), '', 'forward: no replay is accepted');
@@ -180,24 +178,6 @@ is(replays(), '', 'forward: no replay is accepted');
 undef $t;
 
 ###############################################################################
-
-# nginx, and nothing else, with a clock that the file "clock" sets
-sub run_faked {
-    my (%env) = @_;
-    local %ENV = (%ENV, %env, LD_PRELOAD => $faketime,
-        FAKETIME_TIMESTAMP_FILE => "$d/clock", FAKETIME_NO_CACHE => 1);
-
-    clock(0);
-    $t->run();
-}
-
-# seconds by which it is ahead
-sub clock {
-    my ($seconds) = @_;
-
-    $t->write_file('clock.new', sprintf "%+d\n", $seconds);
-    rename "$d/clock.new", "$d/clock" or die "Can't set the clock: $!\n";
-}
 
 # what nginx takes the time for
 sub date {

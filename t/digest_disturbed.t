@@ -259,7 +259,7 @@ sub replay {
 sub settle {
     my ($count);
 
-    wait_for(10, sub {
+    wait_for(30, sub {
         my @workers = workers($t);
         my $same = $count && "@workers" eq $count;
 

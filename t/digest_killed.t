@@ -262,7 +262,7 @@ sub try {
     kill 'CONT', @{ $gdb->{others} };
 
     $count{no_successor}++
-        if !wait_for(5, sub { !grep { $_ == $gdb->{pid} } workers($t) });
+        if !wait_for(30, sub { !grep { $_ == $gdb->{pid} } workers($t) });
 
     push @lost, $raw, $raw;
 

@@ -11,27 +11,36 @@ use strict;
 use Test::More;
 
 use JSON::PP qw/ decode_json /;
-use Time::HiRes qw/ sleep time /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Clock;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
 
+use constant MINUTE => 60;
+
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(57);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/);
+my $clock = Test::DmSec::Clock->new($t);
+
+$t->plan(57);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
 
 events {
 }
@@ -45,9 +54,9 @@ http {
     dm_sec_store_key      %%TESTDIR%%/store.key;
     dm_sec_plaintext_auth on;
     dm_sec_log_limit      100000/s;
-    dm_sec_lockout        attempts=2 window=1m duration=1m;
+    dm_sec_lockout        attempts=2 window=1d duration=1d;
 
-    dm_sec_digest_nonce_lifetime 8s;
+    dm_sec_digest_nonce_lifetime 80m;
 
     server {
         listen       127.0.0.1:8080;
@@ -79,7 +88,7 @@ account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'secret' });
 account($t, 'add', 'IMEI:2', '--name', 'bob', { password => 'secret' });
 
 upstream($t, 8081);
-$t->run();
+$clock->run($t);
 
 my ($c, $r);
 
@@ -134,7 +143,7 @@ $c = challenge();
 is(try($c, 1), '200 upstream', 'a new nonce');
 unlike(header($r, 'Authentication-Info'), qr/nextnonce/, 'stays for a while');
 
-sleep 6.4;
+$clock->pass(64 * MINUTE);
 my $used = used();
 is(try($c, 2), '200 upstream', 'it ages');
 like(header($r, 'Authentication-Info'), qr/, nextnonce="([^"]{64})"$/,
@@ -160,7 +169,7 @@ is(try(\%next, 1), '401 replay', 'once');
 is(try($c, 3), '200 upstream', 'with the old one, too');
 account($t, 'unlock', 'IMEI:1');
 
-sleep 1.7;
+$clock->pass(17 * MINUTE);
 is(try($c, 4), '401 stale_nonce', 'the old one has expired');
 is((challenges($r))[0]{stale}, 'true', 'stale');
 is(try($c, 2), '401 stale_nonce', 'its old counts are stale, not replayed');
@@ -172,7 +181,7 @@ is(try(\%next, 2), '200 upstream', 'the next one lives');
 # a nonce that nobody used in its time
 
 $c = challenge();
-sleep 8.1;
+$clock->pass(81 * MINUTE);
 is(try($c, 1), '401 stale_nonce', 'expired before its first use');
 is(used(), 0, 'all of them are gone');
 
@@ -181,7 +190,7 @@ is(used(), 0, 'all of them are gone');
 $c = challenge('/int');
 is(try($c, 1, uri => '/int', qop => 'auth-int'), '200 upstream', 'auth-int');
 is(header($r, 'Authentication-Info'), undef, 'no info');
-sleep 6.4;
+$clock->pass(64 * MINUTE);
 is(try($c, 2, uri => '/int', qop => 'auth-int'), '200 upstream',
     'auth-int, it ages');
 like(header($r, 'Authentication-Info'), qr/^nextnonce="[^"]{64}"$/,
@@ -195,7 +204,7 @@ ok(reload_wait($t), 'reload');
 is(try($c, 1), '401 replay', 'replayed after it');
 is(try($c, 2), '200 upstream', 'and goes on');
 
-wait_for(5, sub { page()->{denied}{replay} == 10 });
+wait_for(30, sub { page()->{denied}{replay} == 10 });
 is(page()->{denied}{replay}, 10, 'replays are counted');
 
 # not in a zone of another size: it has another secret

@@ -87,7 +87,7 @@ $seen = phase('killed in a reload', sub {
     ($pid) = workers($t) if $round % 2;
     kill 'KILL', $pid;
 
-    wait_for(10, sub { !kill 0, $pid });
+    wait_for(30, sub { !kill 0, $pid });
 });
 delete $seen->{lost};
 is_deeply([ keys %$seen ], [ 200 ], 'killed in a reload: none is refused');
@@ -101,7 +101,7 @@ $seen = phase('killed with another size', sub {
     sleep(rand 0.05);
     kill 'KILL', $pid;
 
-    wait_for(10, sub { !kill 0, $pid });
+    wait_for(30, sub { !kill 0, $pid });
 });
 delete @{$seen}{qw/ lost stale /};
 is_deeply([ keys %$seen ], [ 200 ], 'killed with another size: else nothing');
@@ -112,7 +112,7 @@ is_deeply([ keys %$seen ], [ 200 ], 'killed with another size: else nothing');
 # which nobody knows.
 
 $t->write_file('stop', '');
-ok(wait_for(10, sub { DEVICES == grep { (lines($_))[-1] eq 'ended' }
+ok(wait_for(30, sub { DEVICES == grep { (lines($_))[-1] eq 'ended' }
     0 .. DEVICES - 1 }), 'the devices end');
 $t->stop_daemons();
 upstream($t, 8081);
@@ -156,7 +156,7 @@ sub phase {
     }
 
     is($done, ROUNDS, "$name: done");
-    ok(wait_for(10, sub { all_served() }), "$name: all devices are served");
+    ok(wait_for(30, sub { all_served() }), "$name: all devices are served");
 
     foreach my $n (0 .. DEVICES - 1) {
         my @lines = lines($n);

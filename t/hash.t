@@ -13,13 +13,14 @@ use Test::More;
 use Digest::SHA qw/ sha1 sha1_base64 /;
 use JSON::PP qw/ decode_json /;
 use MIME::Base64 qw/ encode_base64 /;
-use Time::HiRes qw/ time /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Clock;
+use Test::DmSec::Gate;
 
 ###############################################################################
 
@@ -27,13 +28,21 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
-    ->has_daemon('openssl')->plan(46);
+    ->has_daemon('openssl');
+my $clock = Test::DmSec::Clock->new($t);
+my $gate = Test::DmSec::Gate->new($t);
+
+$t->plan(49);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
 
 events {
 }
@@ -48,8 +57,8 @@ http {
     dm_sec_plaintext_auth on;
 
     dm_sec_hash_threads   1 queue=64;
-    dm_sec_password_cache 2s;
-    dm_sec_lockout        attempts=5 duration=1m;
+    dm_sec_password_cache 1h;
+    dm_sec_lockout        attempts=5 window=1d duration=1d;
     dm_sec_log_limit      off;
 
     server {
@@ -77,7 +86,10 @@ account($t, 'add', 'IMEI:1', '--name', 'slow', '--slow-hash',
 account($t, 'add', 'IMEI:2', '--name', 'fast', { password => 'right' });
 
 upstream($t, 8081);
-$t->run();
+{
+    local %ENV = (%ENV, $clock->env());
+    $gate->run($t);
+}
 
 ###############################################################################
 
@@ -100,7 +112,8 @@ is(upstream_count($t, 8081), 0, 'upstream not contacted');
 
 is(passwords(), 1, 'one password remembered');
 
-ok(wait_for(5, sub { passwords() == 0 }), 'and forgotten');
+$clock->pass(3601);
+ok(wait_for(30, sub { passwords() == 0 }), 'and forgotten');
 is(status(ask('slow', 'right')), 200, 'verified again');
 is(passwords(), 1, 'and remembered again');
 
@@ -161,23 +174,22 @@ account($t, 'add', "IMEI:10$_", '--name', "new$_", '--slow-hash',
     { password => 'right' }) for 1 .. 8;
 
 @clients = map { keepalive(8080) } 1 .. 64;
+$gate->shut();
 
 for my $i (0 .. 63) {
     $clients[$i]->send(request('GET', '/',
         basic('new' . ($i % 8 + 1), $i < 8 ? 'right' : "wrong$i")));
 }
 
-my $start = time();
 is(status(ask('fast', 'right')), 200, 'an authenticated client is answered');
-my $fast = time() - $start;
+ok($gate->waiting(1), 'and does not wait for the others');
+$gate->open();
 
 my %count;
 $count{status($_->response())}++ for @clients;
-my $all = time() - $start;
 
 $_->close() for @clients;
 
-cmp_ok($fast, '<', $all / 4, 'and does not wait for the others');
 is($count{200}, 8, 'the right ones are let in');
 cmp_ok($count{401} || 0, '>=', 20, 'wrong ones are refused');
 is(($count{401} || 0) + ($count{429} || 0) + ($count{503} || 0), 56,
@@ -196,7 +208,10 @@ ok(reload_wait($t), 'reloaded with a queue of one');
 my $workers = scalar workers($t);
 
 @clients = map { keepalive(8080) } 1 .. 16 * $workers;
+$gate->shut();
 $_->send(request('GET', '/', basic('new1', 'again'))) for @clients;
+ok(log_lines($t, qr/reason=overloaded/), 'while the first is computed');
+$gate->open();
 
 %count = ();
 
@@ -217,20 +232,31 @@ is((grep { $_->{reason} eq 'overloaded' } denied($t))[0]{status}, 503,
 # a client that goes away while its password is hashed
 
 @clients = map { keepalive(8080) } 1 .. 2;
+$gate->shut();
 $_->send(request('GET', '/', basic('new2', 'again'))) for @clients;
+ok($gate->waiting(1), 'a hash is computed');
 $_->close() for @clients;
+$gate->open();
 
 is(status(ask('fast', 'right')), 200, 'clients that went away');
-ok(wait_for(5, sub { status(ask('new2', 'again')) == 200 }), 'and the queue');
+ok(wait_for(30, sub { status(ask('new2', 'again')) == 200 }), 'and the queue');
 
 # a reload while hashes are computed
 
 account($t, 'set', 'IMEI:103', '--slow-hash', { password => 'again' });
 
+$gate->shut();
 $client = keepalive(8080);
 $client->send(request('GET', '/', 'Connection: close',
     basic('new3', 'again')));
-ok(reload_wait($t), 'reloaded while a hash is computed');
+ok($gate->waiting(1), 'a hash is computed');
+
+my $ending = qr/gracefully shutting down/;
+my $ended = log_lines($t, $ending, 0);
+
+$t->reload();
+ok(log_lines($t, $ending, $ended + 1) > $ended, 'reloaded meanwhile');
+$gate->open();
 is(status($client->response()), 200, 'its client is answered');
 
 $t->stop();

@@ -569,7 +569,7 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
 # subrequests see the identity of their request
 
 plain('/mirror', $alice, @forged);
-wait_for(5, sub { upstream_count($t, 8087) });
+wait_for(30, sub { upstream_count($t, 8087) });
 is_deeply(lines((upstream_log($t, 8087))[-1]{head}), \@alice, 'mirror');
 
 plain('/auth_request', $alice, @forged);

@@ -24,7 +24,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
-    ->has_daemon('gdb')->plan(15)->todo_alerts();
+    ->has_daemon('gdb')->plan(16)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -83,7 +83,7 @@ foreach my $where (qw/ dm_table_find dm_table_take dm_table_put /) {
 
     my $pid = die_in($where, "mallory $where");
 
-    ok(wait_for(5, sub { !grep { $_ == $pid } workers($t) } ),
+    ok(wait_for(30, sub { !grep { $_ == $pid } workers($t) } ),
         "$where: the worker that died has a successor");
     is(try('alice', 'right'), 200, "$where: a device logs in");
     is(try('slow', 'right'), 200, "$where: by a remembered password too");
@@ -96,6 +96,14 @@ cmp_ok(scalar(() = $t->read_file('error.log') =~ /zone "dm_sec" was locked/g),
 
 is(try('alice', 'wrong'), 401, "wrong password $_") for 1 .. 2;
 is(try('alice', 'right'), 200, 'three are not five');
+
+$t->stop();
+
+is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:worker\ process\ \d+\ exited
+    \ on\ signal\ 9$|zone\ "dm_sec"\ was\ locked\ by\ \d+$))/x, 0)), '',
+    'no other alerts');
+
+undef $t;
 
 ###############################################################################
 

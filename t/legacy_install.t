@@ -118,7 +118,7 @@ is(negotiated(), 'SSLv3 RC4-SHA', 'SSL 3.0');
 my $worker = (workers($t))[0];
 
 is((nginx(1, '-s', 'reload'))[0], 0, 'reload');
-ok(wait_for(5, sub { !kill 0, $worker }), 'other workers');
+ok(wait_for(30, sub { !kill 0, $worker }), 'other workers');
 is(negotiated(), 'SSLv3 RC4-SHA', 'SSL 3.0 after a reload');
 
 # and the next binary gets it from the old one
@@ -126,17 +126,17 @@ is(negotiated(), 'SSLv3 RC4-SHA', 'SSL 3.0 after a reload');
 my $master = master($t);
 
 kill 'USR2', $master;
-ok(wait_for(5, sub { -s "$d/nginx.pid.oldbin" && -s "$d/nginx.pid" }),
+ok(wait_for(30, sub { -s "$d/nginx.pid.oldbin" && -s "$d/nginx.pid" }),
     'upgrade of the binary');
 kill 'QUIT', $master;
-ok(wait_for(5, sub { !kill 0, $master }), 'the old one is gone');
+ok(wait_for(30, sub { !kill 0, $master }), 'the old one is gone');
 is(negotiated(), 'SSLv3 RC4-SHA', 'SSL 3.0 after the upgrade');
 like(slurp('/proc/' . master($t) . '/maps'),
     qr{ \Q$d/root/usr/lib/dm-sec/libssl.so.3\E$}m, 'its library');
 
 $master = master($t);
 is((nginx(1, '-s', 'quit'))[0], 0, 'quit');
-wait_for(5, sub { !kill 0, $master }) or die "nginx goes on\n";
+wait_for(30, sub { !kill 0, $master }) or die "nginx goes on\n";
 
 ###############################################################################
 

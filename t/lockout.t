@@ -142,7 +142,7 @@ is(try('carol', 'right', '10.0.0.1'), 200, 'nor IPv4');
 
 # the end of a lock
 
-ok(wait_for(8, sub { try('alice', 'right', '10.0.0.1') == 200 }),
+ok(wait_for(30, sub { try('alice', 'right', '10.0.0.1') == 200 }),
     'the lock ends');
 
 # the limit of an address, with all names together

@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Gate;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -250,7 +251,9 @@ upstream($t, 8081);
 upstream($t, 8082, respond => \&who);
 upstream($t, 8083);
 upstream($t, 8084);
-$t->run();
+
+my $gate = Test::DmSec::Gate->new($t);
+$gate->run($t);
 
 my $alice = basic('alice', 'pw');
 my $bob = basic('bob', 'pw');
@@ -368,7 +371,7 @@ is(cached('/cache/stale/a'), '401 no_credentials -', 'stale, denied');
 like(cached('/cache/stale/a', $bob, @forged),
     qr/^200 (?:upstream )?STALE IMEI:1$/, 'stale answer');
 
-ok(wait_for(5, sub { upstream_count($t, 8082) > $count }),
+ok(wait_for(30, sub { upstream_count($t, 8082) > $count }),
     'background update');
 is_deeply(identity(8082), \@bob, 'its identity');
 unlike((upstream_log($t, 8082))[-1]{head}, qr/^Authorization:/mi,
@@ -377,7 +380,7 @@ unlike((upstream_log($t, 8082))[-1]{head}, qr/^Authorization:/mi,
 # an update in its turn shows whose answer the last one was
 
 like(cached('/cache/stale/a', $alice), qr/STALE IMEI:2$/, 'updated');
-ok(wait_for(5, sub { upstream_count($t, 8082) == $count + 2 }),
+ok(wait_for(30, sub { upstream_count($t, 8082) == $count + 2 }),
     'and once for each request');
 verdict($t, '', @ports);
 
@@ -466,10 +469,18 @@ is(verdict($t, '', @ports), '0 bad_credentials upstream upstream',
 is_deeply([ sort map { identity(8081, $_)->[0] } -2, -1 ],
     [ 'DM-Client-ID: IMEI:1', 'DM-Client-ID: IMEI:4' ], 'who they are');
 
-@r = h2('-Z', '-m', '0.1', map { [ '/', basic('slow', "y$_") ] } 1 .. 6);
+$gate->shut();
 
-is(scalar(@r), 6, 'some more');
-isnt((sort map { $_->{code} } @r)[0], 401, 'cancelled');
+my $pid = open my $curl, '-|', 'sh', '-c', 'exec "$@" 2> /dev/null', 'sh',
+    h2_command('-Z', map { [ '/', basic('slow', "y$_") ] } 1 .. 6)
+    or die "Can't run curl: $!\n";
+
+ok($gate->waiting(1), 'some more');
+kill 'TERM', $pid;
+is(<$curl>, undef, 'cancelled');
+close $curl;
+$gate->open();
+
 is((h2([ '/', basic('slow', 'pw') ]))[0]{code}, 200, 'after cancelled ones');
 
 undef $t;
@@ -536,8 +547,16 @@ sub address {
 # Requests over HTTP/2 by curl, [ URI, header lines ] each, after options of
 # curl's: { code, version, connects, head } each.
 sub h2 {
+    my ($out) = (run_command([ h2_command(@_) ]))[1];
+
+    return map { /^(.*)^(\d+) (\S+) (\d+)\n/ms
+        ? { head => $1, code => $2, version => $3, connects => $4 } : () }
+        split /(?<=\d \d\n)/, $out;
+}
+
+sub h2_command {
     my (@options) = grep { !ref } @_;
-    my (@args, $out);
+    my (@args);
 
     foreach my $r (grep { ref } @_) {
         my ($uri, @lines) = @$r;
@@ -549,11 +568,7 @@ sub h2 {
                 . $uri;
     }
 
-    (undef, $out) = run_command([ 'curl', @args ]);
-
-    return map { /^(.*)^(\d+) (\S+) (\d+)\n/ms
-        ? { head => $1, code => $2, version => $3, connects => $4 } : () }
-        split /(?<=\d \d\n)/, $out;
+    return ('curl', @args);
 }
 
 ###############################################################################

@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
-    ->plan(325)->todo_alerts();
+    ->plan(326)->todo_alerts();
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -363,7 +363,7 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
     my %old = map { $_ => 1 } workers($t);
 
     $t->reload();
-    ok(wait_for(5, sub { !grep { $old{$_} } workers($t) }),
+    ok(wait_for(30, sub { !grep { $old{$_} } workers($t) }),
         "$version, reload in a handshake");
     is(finish($hands), '200 upstream', "$version, the old worker ends it");
 }
@@ -398,7 +398,7 @@ my $open = keepalive(8443, SSL => 1, options($client));
 is(again($open), '200 upstream', 'open while the store is there');
 
 rename "$d/store", "$d/away" or die "Can't rename: $!\n";
-ok(wait_for(5, sub { again($open) ne '200 upstream' }), 'the store is gone');
+ok(wait_for(30, sub { again($open) ne '200 upstream' }), 'the store is gone');
 is(again($open), '503 store_unavailable', 'open');
 
 is(grep({ !log_lines($t, qr/\[crit\] $_#.* tried again/) } workers($t)), 0,
@@ -434,10 +434,15 @@ is(verdict($t, s_client(8443, '-tls1_3', '-ciphersuites',
     8081), '403 certificate_required', 'TLS 1.3, no suite for a key');
 
 rename "$d/away", "$d/store" or die "Can't rename: $!\n";
-ok(wait_for(5, sub { again($open) eq '200 upstream' }), 'the store is back');
+ok(wait_for(30, sub { again($open) eq '200 upstream' }), 'the store is back');
 
 is(scalar(() = $t->read_file('error.log') =~ /$key|$new/gi), 0,
     'no key in the log');
+
+$t->stop();
+
+is(join("\n", log_lines($t, qr/\[alert\](?!.* worker\ process\ \d+\ exited
+    \ on\ signal\ 9$)/x, 0)), '', 'no other alerts');
 
 undef $t;
 

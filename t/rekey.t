@@ -110,10 +110,10 @@ my ($head, $rest) = split /(?<=localhost\r\n)/,
     request('GET', '/file', basic('me', 'secret')), 2;
 
 ok($slow->send($head), 'half of a request');
-ok(wait_for(5, sub { is_read($slow, 8080) }), 'which a worker has read');
+ok(wait_for(30, sub { is_read($slow, 8080) }), 'which a worker has read');
 $t->reload();
 my @last;
-ok(wait_for(5, sub {
+ok(wait_for(30, sub {
     @last = refused();
 
     # before the reload took effect there is one as well
@@ -123,14 +123,14 @@ is((accounts_left())[0], 'k1', 'refused: nothing is sealed with the new key');
 
 is(status($slow->request($rest)), 200, 'its request is answered');
 $slow->close();
-ok(wait_for(10, sub { !kill 0, $last[0] }), 'and it is gone');
+ok(wait_for(30, sub { !kill 0, $last[0] }), 'and it is gone');
 
 # killed in the middle
 
 my $pid = rekey();
 my ($left, $writer);
 
-wait_for(10, sub {
+wait_for(30, sub {
     $left = accounts_left();
     return $left eq 'none' || $left ne 'k1' && $left < ACCOUNTS;
 });
@@ -199,6 +199,8 @@ $t->stop();
 is(join('', grep { !/worker process \d+ exited on signal 9$/ }
     log_lines($t, qr/\[alert\]/, 0)), '', 'no other alerts');
 
+undef $t;
+
 ###############################################################################
 
 # asks for one account after another, and notes each status; the third client
@@ -227,7 +229,7 @@ sub serve_client {
 sub served {
     my (@from) = map { length $t->read_file("status-$_") } 1 .. 3;
 
-    return wait_for(5, sub {
+    return wait_for(30, sub {
         return 3 == grep {
             my @last = split /\n/, substr $t->read_file("status-$_"),
                 $from[$_ - 1];

@@ -94,7 +94,7 @@ is(status(keepalive(8080)->request(request('GET', '/file',
 # the store that was there is kept under the second in which it went
 
 my $now = time();
-wait_for(2, sub { time() > $now });
+wait_for(30, sub { time() > $now });
 
 like(account($t, 'restore', "$d/backup"), qr/^restored 2 /, 'restore again');
 ok(soon('other', 200), 'the account is enabled again');
@@ -139,7 +139,7 @@ sub serve_client {
 sub soon {
     my ($user, $status) = @_;
 
-    return wait_for(5, sub {
+    return wait_for(30, sub {
         my @last = split /\n/, $t->read_file("status-$user");
 
         return @last > 20

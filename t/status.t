@@ -117,7 +117,7 @@ http_get('/');
 
 # a request is counted when it was answered
 
-wait_for(5, sub {
+wait_for(30, sub {
     $s = page();
     sum($s->{verified}{basic}, values %{$s->{denied}}) == 8;
 });
@@ -198,12 +198,12 @@ is(page()->{verified}{basic}, 3, 'counters after a reload');
 
 # dm_sec_log_limit: so many lines a second, then one that counts the rest
 
-wait_for(2, sub { 0 });
+wait_for(30, sub { 0 });
 
 my $before = grep { $_->{reason} eq 'plaintext' } denied($t);
 http_get('/') for 1 .. 20;
 
-ok(wait_for(3, sub { $t->read_file('error.log') =~ /were left out/ }),
+ok(wait_for(30, sub { $t->read_file('error.log') =~ /were left out/ }),
     'some lines are left out');
 
 my $after = grep { $_->{reason} eq 'plaintext' } denied($t);

@@ -569,7 +569,7 @@ verdict($t, '', 8081);
 $c = keepalive(8080);
 is(status($c->request(request('GET', '/reload', @ask))), 101, 'reload');
 $t->reload();
-wait_for(5, sub { log_lines($t, qr/gracefully shutting down/, 0) });
+wait_for(30, sub { log_lines($t, qr/gracefully shutting down/, 0) });
 ok($c->start_tls(), 'reload, handshake');
 is(verdict($t, $c->response(), 8081), '200 upstream', 'reload, answer');
 
@@ -641,7 +641,7 @@ sub told {
 
 
 sub slurp_log {
-    wait_for(5, sub { -s "$d/dm.log" });
+    wait_for(30, sub { -s "$d/dm.log" });
 
     return $t->read_file('dm.log');
 }

@@ -480,7 +480,7 @@ sub logged {
     my ($uri) = @_;
     my ($line);
 
-    wait_for(5, sub {
+    wait_for(30, sub {
         ($line) = $t->read_file('dm.log') =~ m{^GET $uri HTTP/1.1\|(.*)$}m;
     });
 

@@ -482,7 +482,7 @@ sub logged {
     my ($number) = @_;
     my ($uri) = $number eq '-' ? '-' : "\\S*[?]n=$number";
 
-    return @{ wait_for(5, sub {
+    return @{ wait_for(30, sub {
         my @lines = $t->read_file('all.log') =~ /^$uri (.*)\n/mg;
         return @lines ? \@lines : undef;
     }) || [] };

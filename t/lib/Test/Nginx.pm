@@ -42,9 +42,9 @@ our @EXPORT_OK = qw/ http_start http_end http_content /;
 our $NGINX = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
 
 use constant {
-    HTTP_TIMEOUT => 8,
-    START_TIMEOUT => 5,
-    STOP_TIMEOUT => 5,
+    HTTP_TIMEOUT => 30,
+    START_TIMEOUT => 30,
+    STOP_TIMEOUT => 30,
     POLL => 0.01,
 };
 
