@@ -74,6 +74,20 @@ void
 ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, ngx_int_t rc)
 {
+    if (rc == NGX_DECLINED) {
+
+        switch (ngx_dm_sec_lockout_fail(r, ctx->attempt, &ctx->retry_after)) {
+
+        case NGX_DECLINED:
+            rc = NGX_BUSY;
+            break;
+
+        case NGX_ERROR:
+            rc = NGX_ERROR;
+            break;
+        }
+    }
+
     switch (rc) {
 
     case NGX_OK:
@@ -87,7 +101,6 @@ ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     case NGX_DECLINED:
         cred->outcome = NGX_DM_SEC_WRONG;
         cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
-        ngx_dm_sec_lockout_fail(r, ctx->attempt);
         break;
 
     case NGX_BUSY:

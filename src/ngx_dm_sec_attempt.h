@@ -37,8 +37,9 @@ void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 /*
  * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,
- * NGX_DECLINED wrong, and then it is counted; NGX_BUSY locked where
- * ctx->retry_after is set, else overloaded; NGX_ERROR internal.
+ * NGX_DECLINED wrong, and then it is counted, or locked where it may not count
+ * any more; NGX_BUSY locked where ctx->retry_after is set, else overloaded;
+ * NGX_ERROR internal.
  */
 void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, ngx_int_t rc);

@@ -29,6 +29,8 @@ static ngx_int_t ngx_dm_sec_lockout_counters(ngx_http_request_t *r,
     ngx_dm_sec_counter_t *counter, ngx_uint_t *n);
 static void ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure);
+static ngx_uint_t ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
+    ngx_dm_sec_counter_t *counter, ngx_uint_t n);
 static ngx_uint_t ngx_dm_sec_lockout_count(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter);
 static dm_cell_t *ngx_dm_sec_lockout_new(ngx_dm_sec_main_conf_t *dmcf,
@@ -158,9 +160,7 @@ ngx_int_t
 ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
     ngx_uint_t *retry)
 {
-    dm_cell_t               *cell;
-    ngx_uint_t               i, n;
-    ngx_msec_t               left;
+    ngx_uint_t               n;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_counter_t     counter[2];
     ngx_dm_sec_main_conf_t  *dmcf;
@@ -182,9 +182,24 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         return NGX_ERROR;
     }
 
-    left = 0;
-
     ngx_dm_sec_zone_lock(dmcf);
+    *retry = ngx_dm_sec_lockout_left(sh, counter, n);
+    ngx_dm_sec_zone_unlock(dmcf);
+
+    return *retry ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* under the lock; the seconds for which one of them is still locked */
+static ngx_uint_t
+ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
+    ngx_dm_sec_counter_t *counter, ngx_uint_t n)
+{
+    dm_cell_t   *cell;
+    ngx_msec_t   left;
+    ngx_uint_t   i;
+
+    left = 0;
 
     for (i = 0; i < n; i++) {
         cell = dm_table_find(sh->failures, &counter[i].slot,
@@ -195,22 +210,19 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         }
     }
 
-    ngx_dm_sec_zone_unlock(dmcf);
-
-    if (left == 0) {
-        return NGX_OK;
-    }
-
-    *retry = (left + 999) / 1000;
-
-    return NGX_DECLINED;
+    return (left + 999) / 1000;
 }
 
 
-void
-ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt)
+/*
+ * What was on its way when the lock came is answered as if it came after it,
+ * so that no more is told to be wrong than the lock allows.
+ */
+ngx_int_t
+ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
+    ngx_uint_t *retry)
 {
-    ngx_uint_t               i, n, overflow;
+    ngx_uint_t               i, n, left, overflow;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_counter_t     counter[2];
     ngx_dm_sec_main_conf_t  *dmcf;
@@ -218,16 +230,21 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt)
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
 
-    if (dmcf->lockout.attempts == 0
-        || ngx_dm_sec_lockout_counters(r, dmcf, attempt, counter, &n)
-           != NGX_OK)
+    if (dmcf->lockout.attempts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_dm_sec_lockout_counters(r, dmcf, attempt, counter, &n)
+        != NGX_OK)
     {
-        return;
+        return NGX_ERROR;
     }
 
     overflow = 0;
 
     ngx_dm_sec_zone_lock(dmcf);
+
+    left = ngx_dm_sec_lockout_left(sh, counter, n);
 
     for (i = 0; i < n; i++) {
         overflow += ngx_dm_sec_lockout_count(dmcf, sh, &counter[i]);
@@ -238,6 +255,14 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt)
     if (overflow) {
         ngx_dm_sec_lockout_overflow(r, sh);
     }
+
+    if (left == 0) {
+        return NGX_OK;
+    }
+
+    *retry = left;
+
+    return NGX_DECLINED;
 }
 
 

@@ -20,9 +20,13 @@ void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
 ngx_int_t ngx_dm_sec_lockout_check(ngx_http_request_t *r,
     ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
 
-/* counts wrong credentials */
-void ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
-    ngx_dm_sec_attempt_t *attempt);
+/*
+ * Counts wrong credentials.  NGX_OK: they count, and the client may learn that
+ * they are wrong; NGX_DECLINED: a lock came while they were looked at, as
+ * above; NGX_ERROR.
+ */
+ngx_int_t ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
+    ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
 
 
 /* a failure counter, as it lies in a cell; all of it is for the status page */
