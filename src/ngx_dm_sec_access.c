@@ -171,6 +171,24 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
 }
 
 
+void
+ngx_dm_sec_access_gone(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t     *ctx;
+    ngx_dm_sec_reason_e   reason;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    reason = ngx_dm_sec_decide(r, ngx_http_get_module_loc_conf(r,
+                                                       ngx_dm_sec_module),
+                               ctx);
+
+    if (reason != NGX_DM_SEC_R_NONE && reason != NGX_DM_SEC_R_PENDING) {
+        (void) ngx_dm_sec_deny(r, ctx, reason);
+    }
+}
+
+
 /*
  * Also of a subrequest: one of auth_request is made before its request comes
  * here, and its list of headers is its own from here on.

@@ -16,7 +16,8 @@ static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_account_t *account, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
-static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
+    ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_basic_match(dm_account_t *account,
     dm_basic_t *basic, dm_algorithm_t alg);
 static dm_algorithm_t ngx_dm_sec_basic_strongest(dm_account_t *account);
@@ -132,7 +133,7 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 
 
 /* what was underway when the lock came is answered as if it came after it */
-static void
+static ngx_int_t
 ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
 {
     ngx_dm_sec_ctx_t  *ctx;
@@ -154,6 +155,8 @@ ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
     ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);
+
+    return rc;
 }
 
 

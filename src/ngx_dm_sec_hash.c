@@ -1,6 +1,7 @@
 /* Slow password hashes: in the thread pool, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_zone.h"
 
@@ -46,7 +47,9 @@ static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_dm_sec_hash_compare(ngx_pool_t *pool,
     ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_event(ngx_event_t *ev);
-static void ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job);
+static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
+static void ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job);
 
 
 /* of this worker */
@@ -351,7 +354,8 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
             continue;
         }
 
-        ngx_dm_sec_hash_end(job);
+        ngx_dm_sec_hash_conclude(job);
+        ngx_dm_sec_hash_resume(job);
     }
 }
 
@@ -410,44 +414,39 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
 {
     ngx_dm_sec_hash_t *job = ev->data;
 
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = job->dmcf;
+
     if (--ngx_dm_sec_hashes.running == 0) {
         ngx_del_timer(&ngx_dm_sec_hashes.hold);
     }
 
-    if (job->rc == NGX_OK) {
-        ngx_dm_sec_hash_remember(job);
-    }
+    /* it is counted before the next one asks whether it may begin */
 
-    ngx_dm_sec_hash_next(job->dmcf);
-    ngx_dm_sec_hash_end(job);
+    ngx_dm_sec_hash_conclude(job);
+    ngx_dm_sec_hash_next(dmcf);
+    ngx_dm_sec_hash_resume(job);
 }
 
 
+/*
+ * Of every verification that was begun, whoever has gone meanwhile: else a
+ * client that does not wait for its answer could guess without end.
+ */
 static void
-ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job)
+ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t  *c;
 
     static ngx_str_t  reason = ngx_string("hash");
 
-    r = job->r;
-    c = r->connection;
+    c = job->r->connection;
 
     ngx_dm_sec_hash_wipe(job->password);
     ngx_dm_sec_hash_wipe(job->hash);
 
-    ngx_http_set_log_request(c->log, r);
-
-    r->main->blocked--;
-    r->aio = 0;
-
-    if (c->error) {
-        /* its client has gone: nobody is to be refused for it */
-        ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
-        ngx_http_run_posted_requests(c);
-        return;
-    }
+    ngx_http_set_log_request(c->log, job->r);
 
     if (job->rc == NGX_ERROR
         && ngx_dm_sec_log_may(job->dmcf->log_limit, NGX_LOG_ERR, &reason))
@@ -457,8 +456,49 @@ ngx_dm_sec_hash_end(ngx_dm_sec_hash_t *job)
                       "always the same account, set its password anew");
     }
 
-    job->done(r, job->rc);
+    if (job->done(job->r, job->rc) == NGX_OK && !ngx_dm_sec_hash_is_gone(c)) {
+        ngx_dm_sec_hash_remember(job);
+    }
+}
 
-    r->write_event_handler(r);
+
+/* also where nginx would still send it an answer, as to one half closed */
+static ngx_uint_t
+ngx_dm_sec_hash_is_gone(ngx_connection_t *c)
+{
+    return c->error
+           || c->close
+           || c->read->eof
+           || c->read->pending_eof
+           || c->read->error
+           || c->write->error;
+}
+
+
+static void
+ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = job->r;
+    c = r->connection;
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    if (!c->error) {
+        r->write_event_handler(r);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
+
+    /* of what was not computed there is nothing to say */
+
+    if (job->rc != NGX_BUSY) {
+        ngx_dm_sec_access_gone(r);
+    }
+
+    ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     ngx_http_run_posted_requests(c);
 }

@@ -8,11 +8,12 @@
 
 
 /*
- * Called when a verification has ended, before the request goes on: NGX_OK
- * the password is right, NGX_DECLINED it is not, NGX_BUSY it was not computed
- * any more, NGX_ERROR internal.
+ * Called when a verification has ended, before the request goes on or, where
+ * its client has gone, ends: NGX_OK the password is right, NGX_DECLINED it is
+ * not, NGX_BUSY it was not computed any more, NGX_ERROR internal.  Returns
+ * NGX_OK where the password may be remembered.
  */
-typedef void (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r, ngx_int_t rc);
+typedef ngx_int_t (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r, ngx_int_t rc);
 
 /* Asked before a hash that had to wait is computed: NGX_OK if it still may. */
 typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r);

@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::HTTP2;
 use Test::DmSec::Process qw/ must /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -731,38 +732,16 @@ sub perl {
         { $host ? (host => $host) : () }), %o);
 }
 
-# the status of a GET with HTTP/2, of which there is as much as that takes
+# the status of a GET with HTTP/2
 sub http2 {
     my ($uri, %o) = @_;
-    my ($client, $block);
+    my ($client, $status);
 
-    $client = keepalive(8443, SSL => 1, SSL_alpn_protocols => [ 'h2' ], %o);
-
-    # RFC 7541, appendix A: GET, https, path, authority
-    $client->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')
-        . frame(1, 5, 1, pack 'CC CC/a* CC/a*', 0x82, 0x87, 0x44, $uri, 0x41,
-            'localhost'));
-
-    $block = $client->timed(5, sub {
-        for ( ;; ) {
-            my ($high, $low, $type) = unpack 'CnC', $client->take(9);
-            my $data = $client->take($high << 16 | $low);
-
-            return $data if $type == 1;
-        }
-    }) // '';
-
+    $client = Test::DmSec::HTTP2->new(8443, SSL => 1, %o);
+    $status = $client->status($client->request($uri));
     $client->close();
 
-    # 200 is in the table, others are not
-    return $block =~ /^\x88/ ? '200' : $block =~ /^H\x03(\d{3})/ ? $1 : '-';
-}
-
-sub frame {
-    my ($type, $flags, $stream, $data) = @_;
-
-    return substr(pack('N', length $data), 1) . pack 'CCNa*', $type, $flags,
-        $stream, $data;
+    return $status;
 }
 
 # get(URI, options of TLS as a list or a hash, header lines)
