@@ -22,7 +22,8 @@
 ## make check        clang-tidy, cppcheck and the rules of style
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make bench-psk    what a handshake with a pre-shared key costs, beside
-##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n
+##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n;
+##                   and that an unknown identity takes the time of a known one
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
 ## make matrix       the tests, and dm-probe, on a Debian 13, on the newest
@@ -343,10 +344,11 @@ bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
 ACCOUNTS = 100000
 
 .PHONY: bench-psk
-bench-psk: all $(BUILD)/bench/handshakes | deps-demo
+bench-psk: all $(BUILD)/bench/handshakes | deps-test
 	bench/psk $(BENCH_FLAGS) $(ACCOUNTS) $(BUILD)/bench/handshakes \
 	    $(BUILD)/dm-account $(NGINX_BINARY) \
 	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+	TEST_NGINX_VERBOSE=yes $(TEST_ENV) prove bench/psk_unknown.t
 
 
 .PHONY: test-source-build
