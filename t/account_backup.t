@@ -256,6 +256,7 @@ done_testing();
 
 sub another_second {
     my $now = time();
+    # pause: until the clock says another second
     select(undef, undef, undef, 0.05) while time() == $now;
 }
 

@@ -479,6 +479,7 @@ my ($in, $status, $err);
 
     for (1 .. 300) {
         last if 1000 < grep { /^big-/ } @{ids()};
+        # pause: polls
         sleep(0.1);
     }
 
@@ -569,6 +570,7 @@ sub interrupt {
 
     for (1 .. 500) {
         last if (stat("$store/data.mdb"))[12] > $blocks + 500;
+        # pause: polls
         sleep(0.01);
     }
 

@@ -392,8 +392,10 @@ sub slowly {
 
     for (1 .. 4) {
         kill('STOP', $pid);
+        # pause: others may see it half done, or not
         sleep(0.1);
         kill('CONT', $pid);
+        # pause: it goes on a little, however far
         sleep(0.005);
     }
 

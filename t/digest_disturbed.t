@@ -264,6 +264,7 @@ sub settle {
         my $same = $count && "@workers" eq $count;
 
         $count = "@workers";
+        # pause: polls
         select undef, undef, undef, 0.1 if !$same;
 
         return $same;

@@ -220,6 +220,7 @@ is(verdict($t, $r, 8081), '200 upstream', 'in pieces, with pauses');
 
 # a client that waits to be told to send it
 
+# pause: the body may come at any time
 $r = http(request('POST', '/', answer('/', $large), 'Connection: close',
     'Expect: 100-continue', 'Content-Length: ' . length $large),
     body => $large, sleep => 0.2);
@@ -334,6 +335,7 @@ foreach my $hashed ('', 'begin', 'x') {
     $c = keepalive(8080);
     $c->send(request('POST', '/broken', answer('/broken', $hashed,
         from => '/'), 'Transfer-Encoding: chunked') . "5\r\nbegin\r\n");
+    # pause: polls, or the body may come at any time
     select undef, undef, undef, 0.1;
     $c->send("?\r\n");
     is(verdict($t, $c->response(), 8081), '503 store_unavailable',
@@ -418,6 +420,7 @@ sub post {
 
         foreach (unpack '(a20000)*', $body) {
             $client->send($_);
+            # pause: the body may come at any time
             select undef, undef, undef, 0.02;
         }
     }

@@ -219,6 +219,7 @@ sub twice {
     my ($raw, $gdb, @clients, @responses);
 
     $raw = some_session($kind)->next_request();
+    # pause: the other may come before or behind it
     $gdb = stand_in($function, '-ex', 'shell sleep 0.5', '-ex', 'detach');
 
     push @clients, keepalive(8080);

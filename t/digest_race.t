@@ -127,6 +127,7 @@ foreach my $round (1 .. ROUNDS) {
     together($t, 8080, @requests[0 .. 31]);
 
     my $pause = $end - time() - rand 0.2;
+    # pause: the end may come before or behind them
     sleep($pause) if $pause > 0;
 
     $expiring{outcome($_)}++

@@ -83,6 +83,7 @@ $seen = phase('killed in a reload', sub {
     my ($pid) = workers($t);
 
     $t->reload();
+    # pause: any moment of the reload is right
     sleep(rand 0.05);
     ($pid) = workers($t) if $round % 2;
     kill 'KILL', $pid;
@@ -98,6 +99,7 @@ $seen = phase('killed with another size', sub {
 
     configure($round);
     $t->reload();
+    # pause: any moment of the reload is right
     sleep(rand 0.05);
     kill 'KILL', $pid;
 
@@ -152,6 +154,7 @@ sub phase {
 
     foreach my $round (1 .. ROUNDS) {
         $done++ if $sub->($round);
+        # pause: the devices go on, however far
         sleep(PAUSE);
     }
 

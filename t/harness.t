@@ -199,6 +199,7 @@ is(status(http("Host: x\r\n\r\n", socket => $s)), 200, 'socket');
 $s = http("GET /short HTTP/1.0\r\n\r\n", start => 1);
 is(status(http_end($s)), 200, 'start and http_end');
 
+# pause: the body may come at any time
 $r = http("POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\n", sleep => 0.1,
     body => 'body');
 like($r, qr/^Content-Length: 4\r$/m, 'body');

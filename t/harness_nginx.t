@@ -105,6 +105,7 @@ $out = nested("\$t->plan(1);\n$body ok(1); undef \$t;"
     . ' sub named { $t->testdir() }');
 like($out, qr/^ok 3 - no sanitizer errors\n.*exit=0/ms, 'kept, but undef');
 
+# pause: until it is killed
 $out = nested("\$t->plan(3);\n$body ok(1);"
     . " \$t->run_daemon(sub { print STDERR \"pid=\$\$\\n\";"
     . " \$t->write_file('up', ''); sleep 60 });"
@@ -114,6 +115,7 @@ like($out, qr/oops.*exit=[^0]/s, 'die fails');
 is(() = $out =~ /pid=\d+/g, 2, 'two processes');
 is((grep { kill 0, $_ } $out =~ /pid=(\d+)/g), 0, 'die leaves no process');
 
+# pause: until it is killed
 $out = nested("\$t->plan(1);\n$body ok(1);"
     . " kill 'TERM', \$\$; sleep 1; ok(1)");
 

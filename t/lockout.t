@@ -17,19 +17,27 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Clock;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)->plan(56);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/);
+my $clock = Test::DmSec::Clock->new($t);
+
+$t->plan(56);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
 
 events {
 }
@@ -44,7 +52,7 @@ http {
     dm_sec_plaintext_auth on;
 
     dm_sec_zone    dm_sec:128k;
-    dm_sec_lockout attempts=3 window=30s duration=4s address_attempts=20;
+    dm_sec_lockout attempts=3 window=1d duration=4h address_attempts=20;
 
     dm_sec_log_limit off;
 
@@ -76,7 +84,7 @@ account($t, 'add', 'IMEI:2', '--name', 'bob', { password => 'right' });
 account($t, 'add', 'IMEI:3', '--name', 'carol', { password => 'right' });
 
 upstream($t, 8081);
-$t->run();
+$clock->run($t);
 
 ###############################################################################
 
@@ -95,7 +103,7 @@ upstream_clear($t, 8081);
 my $r = response('alice', 'right', '10.0.0.1');
 
 is(status($r), 429, 'a right one while locked');
-like(header($r, 'Retry-After'), qr/^[1-4]$/, 'Retry-After');
+like(header($r, 'Retry-After'), qr/^1[34]\d\d\d$/, 'Retry-After');
 is(header($r, 'WWW-Authenticate'), undef, 'no challenge');
 is(upstream_count($t, 8081), 0, 'upstream not contacted');
 is((denied($t))[-1]->{reason}, 'locked', 'reason locked');
@@ -116,7 +124,7 @@ my %lock = map { $_->{name} => $_ } @{ status_json('?locked') };
 is_deeply([ sort keys %lock ], [ 'alice', 'nobody' ], 'locks in force');
 is($lock{alice}{address}, '10.0.0.1', 'address of a lock');
 ok($lock{alice}{known} && !$lock{nobody}{known}, 'known and made-up');
-cmp_ok($lock{alice}{seconds}, '<=', 4, 'seconds left');
+cmp_ok($lock{alice}{seconds}, '<=', 14400, 'seconds left');
 is(status_json()->{cells_locked}{failures}, 2, 'cells locked');
 
 # a reload keeps locks and counters
@@ -142,6 +150,7 @@ is(try('carol', 'right', '10.0.0.1'), 200, 'nor IPv4');
 
 # the end of a lock
 
+$clock->pass(14401);
 ok(wait_for(30, sub { try('alice', 'right', '10.0.0.1') == 200 }),
     'the lock ends');
 

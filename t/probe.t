@@ -224,6 +224,7 @@ upstream($t, 8082, respond => sub {
     return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 });
 upstream($t, 8083, respond => sub {
+    # pause: a slow server; dm-probe has a limit of its own
     sleep(0.3);
     return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 });
@@ -279,7 +280,7 @@ my @psk = ('--account', "$d/psk.json");
 my @cert = ('--account', "$d/cert.json");
 my @all = (@ca, @user, @psk, @cert);
 
-my ($exit, $out, $err, $r, $start, $asked);
+my ($exit, $out, $err, $r, $asked);
 
 ###############################################################################
 

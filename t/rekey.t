@@ -220,6 +220,7 @@ sub serve_client {
             : $ask->(request('GET', '/file', basic("n$i", "p$i")))) || 0,
             "\n";
 
+        # pause: clients that leave others the machine
         select undef, undef, undef, 0.003;
     }
 }

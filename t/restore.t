@@ -131,6 +131,7 @@ sub serve_client {
         # nginx says so where it ends a connection
         undef $client if ($r // '') !~ /^Connection: keep-alive\r$/m;
 
+        # pause: clients that leave others the machine
         select undef, undef, undef, 0.005;
     }
 }

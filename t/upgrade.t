@@ -490,6 +490,7 @@ is(verdict($t, upgraded($star, port => 8083), 8081), '400',
     'OPTIONS *, no certificate');
 
 $c = keepalive(8080);
+# pause: the octets may come together or apart
 $c->send($_), select undef, undef, undef, 0.01
     foreach split /(?<=\A.{3})|(?<=\A.{11})|(?<=\A.{18})/s, $star;
 is(status($c->response()), 101, 'OPTIONS *, in pieces');

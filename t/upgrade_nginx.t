@@ -540,6 +540,7 @@ sub responder {
 
         push(@kept, $client), next if $how eq 'hang';
 
+        # pause: late, after the client has sent all
         select undef, undef, undef, 0.5 if $how eq 'slow';
         print {$client} $how eq 'fail' ? "HTTP/1.0 500 Error\r\n\r\n"
             : ocsp_response($line);

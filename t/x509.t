@@ -18,6 +18,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Clock;
 
 ###############################################################################
 
@@ -25,13 +26,20 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy socket_ssl/)
-    ->has_daemon('openssl')->plan(171);
+    ->has_daemon('openssl');
+my $clock = Test::DmSec::Clock->new($t);
+
+$t->plan(171);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
 
 events {
 }
@@ -60,7 +68,8 @@ http {
         listen       127.0.0.1:8443 ssl;
         server_name  localhost;
 
-        ssl_session_cache shared:SSL:1m;
+        ssl_session_cache   shared:SSL:1m;
+        ssl_session_timeout 1d;
 
         dm_sec_auth x509;
 
@@ -243,12 +252,13 @@ account($t, 'add', 'nameless', '--cert-key',
     'san:DNS:nameless.example.org');
 
 upstream($t, 8081);
-$t->run();
+# the timers of connections that stay open go by the other clock
+$clock->run($t, FAKETIME_DONT_FAKE_MONOTONIC => 1);
 
 # expires while its connection is open
 
 cert($t, 'brief', ca => 'root', subject => '/O=Example/CN=IMEI:1',
-    not_after => int(time()) + 4);
+    not_after => int(time()) + 3600);
 
 my %brief = sessions(client('brief'));
 my $brief = keepalive(8443, SSL => 1, %brief);
@@ -484,7 +494,7 @@ is(who($c->request(request('GET', '/'))), 'anew', 'open, account added');
 
 account($t, 'add', 'brief', '--cert', "$d/brief.crt");
 
-sleep(0.05) while time() < expires('brief') + 0.1;
+$clock->pass(3601);
 
 refused('/', 'brief', 'certificate_invalid', client => $brief,
     name => 'expired on an open connection');
@@ -584,20 +594,6 @@ sub refused {
 
         return $sha256{$cert} //= cert_info($t, $cert)->{sha256};
     }
-}
-
-# seconds since the epoch
-sub expires {
-    my ($name) = @_;
-    my ($out);
-
-    (undef, $out) = run_command([ 'openssl', 'x509', '-noout', '-enddate',
-        '-dateopt', 'iso_8601', '-in', "$d/$name.crt" ]);
-
-    require Time::Local;
-    $out =~ /=(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)Z/ or die $out;
-
-    return Time::Local::timegm($6, $5, $4, $3, $2 - 1, $1);
 }
 
 # puts octets into a certificate that openssl would not, and signs it anew
