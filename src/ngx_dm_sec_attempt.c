@@ -33,9 +33,9 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     rc = ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_HTTP, index, key, account);
 
     if (rc == NGX_DECLINED) {
-        attempt->version = ngx_dm_sec_store_version();
-
         rc = ngx_dm_sec_store_lookup(r, index, &value, account);
+
+        attempt->version = ngx_dm_sec_store_looked();
     }
 
     if (rc != NGX_OK) {

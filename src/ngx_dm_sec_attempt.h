@@ -16,7 +16,7 @@ typedef struct ngx_dm_sec_attempt_s {
     ngx_str_t    name;              /* of the account, if it is known */
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
-    uint64_t     version;           /* of the store; 0: nothing looked up */
+    uint64_t     version;           /* looked up in; 0: nothing was */
 } ngx_dm_sec_attempt_t;
 
 

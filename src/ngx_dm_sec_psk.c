@@ -442,7 +442,6 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_psk_mark_t *mark)
 {
     dm_str_t       tag;
-    uint64_t       version;
     ngx_int_t      rc;
     dm_account_t  *account;
 
@@ -455,8 +454,6 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return ngx_dm_sec_psk_accept(r, ctx, mark, account);
     }
 
-    version = ngx_dm_sec_store_version();
-
     rc = ngx_dm_sec_psk_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),
                              r->connection->log, mark, &account);
@@ -464,7 +461,7 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     if (rc == NGX_OK) {
         rc = ngx_dm_sec_psk_accept(r, ctx, mark, account);
         ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, account,
-                            version);
+                            ngx_dm_sec_store_looked());
     }
 
     ngx_dm_sec_store_release();

@@ -32,10 +32,11 @@ ngx_int_t ngx_dm_sec_recall(ngx_http_request_t *r, ngx_dm_sec_recall_e kind,
     ngx_uint_t index, dm_str_t key, dm_account_t **account);
 
 /*
- * Remembers the account of the last look-up for its connection, as it was when
- * the store had this version.  Only after its credential was verified: who
- * knows no secret must not learn, from the time that it takes, which accounts
- * there are.
+ * Remembers the account of the last look-up for its connection, as it was in
+ * that version of the store, from ngx_dm_sec_store_looked(): if other look-ups
+ * led to it, they read the same one.  0: it is not remembered.  Only after its
+ * credential was verified: who knows no secret must not learn, from the time
+ * that it takes, which accounts there are.
  */
 void ngx_dm_sec_remember(ngx_http_request_t *r, ngx_dm_sec_recall_e kind,
     ngx_uint_t index, dm_str_t key, dm_account_t *account, uint64_t version);

@@ -456,9 +456,10 @@ ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
     ngx_dm_sec_page_value(page, "store_map_size", "gauge",
                           "octets that the map may have", stat.map_size);
     ngx_dm_sec_page_value(page, "store_readers", "gauge",
-                          "reader slots in use", stat.readers);
+                          "processes of nginx that have the store open",
+                          stat.readers);
     ngx_dm_sec_page_value(page, "store_readers_max", "gauge",
-                          "reader slots", stat.readers_max);
+                          "as many as can have it open", stat.readers_max);
     ngx_dm_sec_page_value(page, "store_changed_seconds", "gauge",
                           "seconds since the store changed",
                           stat.changed ? ngx_max(ngx_time() - stat.changed, 0)

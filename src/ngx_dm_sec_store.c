@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_log.h"
 
 #include "dm_digest.h"
+#include "dm_store_slot.h"
 
 
 #define NGX_DM_SEC_STORE_TEND  1000     /* ms */
@@ -14,9 +15,17 @@ static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
 static void ngx_dm_sec_store_wipe_keys(void *data);
 static ngx_int_t ngx_dm_sec_store_read_meta(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
+static ngx_int_t ngx_dm_sec_store_check_user(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_tend(ngx_event_t *ev);
+static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
+static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
+static int ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key,
+    dm_err_t *err);
+static uint64_t ngx_dm_sec_store_number(uint64_t version);
 static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
     dm_account_t *account, ngx_str_t *groups);
 
@@ -26,6 +35,9 @@ static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
     uint64_t           opened;      /* how often it was */
     ngx_uint_t         complained;  /* said once, until it opens again */
+    ngx_uint_t         copied;      /* over the one that was open */
+    off_t              size;        /* of the copy, as it was last seen */
+    struct timespec    mtime;
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
 
@@ -130,7 +142,38 @@ ngx_dm_sec_store_read_meta(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
     dm_store_close(store);
 
-    return rc;
+    return rc == NGX_OK ? ngx_dm_sec_store_check_user(cf, dmcf) : rc;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_store_check_user(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
+    uid_t             uid;
+    dm_err_t          err;
+    ngx_core_conf_t  *ccf;
+
+    uid = geteuid();
+
+    if (uid == 0) {
+        ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                               ngx_core_module);
+
+        /* nginx's own choice is not yet made: the workers will find out */
+
+        if (ccf->user == (uid_t) NGX_CONF_UNSET_UINT) {
+            return NGX_OK;
+        }
+
+        uid = ccf->user;
+    }
+
+    if (dm_slots_check((char *) dmcf->store.data, uid, &err) != DM_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -174,7 +217,7 @@ ngx_dm_sec_store_exit_process(ngx_cycle_t *cycle)
 }
 
 
-/* a store that was replaced by rename, or was not there, is opened anew */
+/* a store that was replaced, or was not there, is opened anew */
 static void
 ngx_dm_sec_store_tend(ngx_event_t *ev)
 {
@@ -190,20 +233,61 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_dm_sec_worker.store
-        && !dm_store_replaced(ngx_dm_sec_worker.store))
-    {
+    if (ngx_dm_sec_worker.store) {
         dm_store_tend(ngx_dm_sec_worker.store);
+
+        if (!dm_store_replaced(ngx_dm_sec_worker.store)) {
+            return;
+        }
+    }
+
+    ngx_dm_sec_store_reopen(dmcf, ev->log);
+}
+
+
+static void
+ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
+{
+    if (ngx_dm_sec_worker.store) {
+        ngx_dm_sec_worker.copied = dm_store_stale(ngx_dm_sec_worker.store);
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "dm_sec: store \"%V\" was %s",
+                      &dmcf->store, ngx_dm_sec_worker.copied
+                      ? "copied over while it was open" : "replaced");
+
+        dm_store_close(ngx_dm_sec_worker.store);
+        ngx_dm_sec_worker.store = NULL;
+    }
+
+    /* what is half copied may look whole, and lack accounts */
+
+    if (ngx_dm_sec_worker.copied && !ngx_dm_sec_store_is_quiet(dmcf)) {
         return;
     }
 
-    if (ngx_dm_sec_worker.store) {
-        ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
-                      "dm_sec: store \"%V\" was replaced", &dmcf->store);
-        dm_store_close(ngx_dm_sec_worker.store);
+    ngx_dm_sec_store_open(dmcf, log);
+}
+
+
+/* 1 if its data file is as it was a second ago, else 0 */
+static ngx_uint_t
+ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_uint_t   quiet;
+    struct stat  sb;
+
+    if (dm_store_stat_data((char *) dmcf->store.data, &sb) != DM_OK) {
+        return 0;
     }
 
-    ngx_dm_sec_store_open(dmcf, ev->log);
+    quiet = ngx_dm_sec_worker.size == sb.st_size
+            && ngx_dm_sec_worker.mtime.tv_sec == sb.st_mtim.tv_sec
+            && ngx_dm_sec_worker.mtime.tv_nsec == sb.st_mtim.tv_nsec;
+
+    ngx_dm_sec_worker.size = sb.st_size;
+    ngx_dm_sec_worker.mtime = sb.st_mtim;
+
+    return quiet;
 }
 
 
@@ -215,11 +299,12 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
     ngx_dm_sec_worker.store = NULL;
 
     if (dm_store_open(&ngx_dm_sec_worker.store, (char *) dmcf->store.data,
-                      DM_STORE_READ, dmcf->keys, &err)
+                      DM_STORE_SERVE, dmcf->keys, &err)
         == DM_OK)
     {
         ngx_dm_sec_worker.opened++;
         ngx_dm_sec_worker.complained = 0;
+        ngx_dm_sec_worker.copied = 0;
         return;
     }
 
@@ -255,14 +340,17 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
 
     *account = &ngx_dm_sec_worker.account;
 
-    if (ngx_dm_sec_worker.store == NULL) {
-        return NGX_ERROR;
-    }
+    rc = ngx_dm_sec_store_try(index, key, &err);
 
-    rc = dm_store_lookup(ngx_dm_sec_worker.store, index,
-                         ngx_dm_sec_set_dm_str(*key),
-                         ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
-                         &ngx_dm_sec_worker.account, &err);
+    /* what a store says that is no longer in its place is worth nothing */
+
+    if (ngx_dm_sec_worker.store
+        && dm_store_replaced(ngx_dm_sec_worker.store))
+    {
+        ngx_dm_sec_store_release();
+        ngx_dm_sec_store_reopen(dmcf, log);
+        rc = ngx_dm_sec_store_try(index, key, &err);
+    }
 
     switch (rc) {
 
@@ -273,11 +361,27 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
         return NGX_DECLINED;
     }
 
-    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
+    if (ngx_dm_sec_worker.store
+        && ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason))
+    {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "dm_sec: %s", err.text);
     }
 
     return NGX_ERROR;
+}
+
+
+static int
+ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key, dm_err_t *err)
+{
+    if (ngx_dm_sec_worker.store == NULL) {
+        return DM_ERROR;
+    }
+
+    return dm_store_lookup(ngx_dm_sec_worker.store, index,
+                           ngx_dm_sec_set_dm_str(*key),
+                           ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
+                           &ngx_dm_sec_worker.account, err);
 }
 
 
@@ -289,18 +393,32 @@ ngx_dm_sec_store_release(void)
 }
 
 
-/* 40 bits of changes are enough for a thousand a second in 30 years */
 uint64_t
 ngx_dm_sec_store_version(void)
 {
-    uint64_t  version;
-
     if (ngx_dm_sec_worker.store == NULL) {
         return 0;
     }
 
-    version = dm_store_version(ngx_dm_sec_worker.store);
+    return ngx_dm_sec_store_number(dm_store_version(ngx_dm_sec_worker.store));
+}
 
+
+uint64_t
+ngx_dm_sec_store_looked(void)
+{
+    if (ngx_dm_sec_worker.store == NULL) {
+        return 0;
+    }
+
+    return ngx_dm_sec_store_number(dm_store_looked(ngx_dm_sec_worker.store));
+}
+
+
+/* 40 bits of changes are enough for a thousand a second in 30 years */
+static uint64_t
+ngx_dm_sec_store_number(uint64_t version)
+{
     return version ? ngx_dm_sec_worker.opened << 40 | version : 0;
 }
 

@@ -33,10 +33,14 @@ ngx_int_t ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
     dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
 
 /*
- * A number that is another one after each change of the store, and where it
- * was opened anew; 0: it cannot be told.
+ * Numbers that are others after each change of the store, and where it was
+ * opened anew; 0: it cannot be told.  The one is the store's now, the other
+ * that of what the last look-up has read: what is remembered is remembered
+ * under ngx_dm_sec_store_looked(), and is true as long as
+ * ngx_dm_sec_store_version() is the same.
  */
 uint64_t ngx_dm_sec_store_version(void);
+uint64_t ngx_dm_sec_store_looked(void);
 
 /* the record that *account of the last look-up points into */
 dm_str_t ngx_dm_sec_store_record(void);

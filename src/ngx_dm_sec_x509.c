@@ -279,6 +279,12 @@ ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
 
     cred->account = ngx_dm_sec_store_copy(r->pool, account);
 
+    /* no look-up of these read anything before or after that change */
+
+    if (version != ngx_dm_sec_store_looked()) {
+        version = 0;
+    }
+
     ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_CERT, DM_BY_CERT, key, account,
                         version);
     ngx_dm_sec_store_release();

@@ -134,8 +134,11 @@ my $gid = (getpwnam($me))[3];
 is(mode($key), '0600', 'mode of the key');
 like(content($key), qr/^k1 [0-9A-Fa-f]{64}\n$/, 'form of the key');
 is(mode("$store/data.mdb"), '0640', 'mode of the data');
-is(mode("$store/lock.mdb"), '0660', 'mode of the lock');
-is((stat("$store/$_"))[5], $gid, "group of $_") for qw/ data.mdb lock.mdb /;
+is(mode("$store/$_"), '0600', "mode of $_") for qw/ lock.mdb write.lock /;
+is((stat("$store/data.mdb"))[5], $gid, 'group of the data');
+my $readers = "$store/readers." . (getpwnam($me))[2];
+is(mode($readers), '2750', 'mode of the readers');
+is((stat($readers))[4], (getpwnam($me))[2], 'whose the readers are');
 is((stat($store))[5], $gid, 'group of the store');
 like(mode($store), qr/0[27]?[57][57]0$/, 'mode of the store');
 is(-s "$store/data.mdb", 1 << 24, 'size of the map');
@@ -827,15 +830,17 @@ delete local $ENV{DM_SEC_STORE};
 delete local $ENV{DM_SEC_STORE_KEY};
 
 $out = private("$bin init --realm r && $bin add a && $bin list; cd /; "
-    . 'stat -c "%n %a %U %G" var/lib/dm-sec var/lib/dm-sec/store/*.mdb '
+    . 'stat -c "%n %a %U %G" var/lib/dm-sec var/lib/dm-sec/store/* '
     . 'etc/dm-sec etc/dm-sec/store.key');
-is($out, <<'END', 'default paths');
+is($out, <<"END", 'default paths');
 created "/var/lib/dm-sec/store", realm "r", with the new key in "/etc/dm-sec/store.key"
 added "a", name "a"
 a                         a                     active    -                      -                     -
 var/lib/dm-sec 755 root root
 var/lib/dm-sec/store/data.mdb 640 root www-data
-var/lib/dm-sec/store/lock.mdb 660 root www-data
+var/lib/dm-sec/store/lock.mdb 600 root root
+var/lib/dm-sec/store/readers.@{[(getpwnam('www-data'))[2]]} 2750 www-data root
+var/lib/dm-sec/store/write.lock 600 root root
 etc/dm-sec 755 root root
 etc/dm-sec/store.key 600 root root
 END

@@ -45,18 +45,20 @@ done('import -', '', 'accounts', join('', map { '{"id":"' . $_
 done("add psk --psk-identity i --generate-psk", '', 'an account with a PSK');
 
 if ($> == 0) {
-    chown(0, (getpwnam('nobody'))[3], $store, glob("$store/*"));
+    chown(0, (getpwnam('nobody'))[3], $store, "$store/data.mdb");
 }
+
+my @files = map { s/.*\///r } glob("$store/*");
 
 chmod(02750, $store);
 
 done("backup $bk", qr/^copied "\Q$store\E" to "\Q$bk\E"$/, 'backup');
 
-is_deeply([map { owner("$bk/$_") } '.', 'data.mdb', 'lock.mdb'],
-    [map { owner("$store/$_") } '.', 'data.mdb', 'lock.mdb'],
+is_deeply([map { owner("$bk/$_") } '.', @files],
+    [map { owner("$store/$_") } '.', @files],
     'owners and modes are those of the store');
-is_deeply([map { s/.*\///r } glob("$bk/*")], [qw/ data.mdb lock.mdb /],
-    'nothing else is in it');
+is_deeply([map { s/.*\///r } glob("$bk/*")], \@files, 'nothing else is in it');
+is(@files, 4, 'data, two locks and the readers');
 cmp_ok(-s "$bk/data.mdb", '<', 1 << 18, 'it is compact');
 is_deeply([glob("$bk.*")], [], 'nothing is left beside it');
 
@@ -91,8 +93,8 @@ is(run('export --secrets')->{out}, $all, 'restored');
 is(run("--store $old export --secrets")->{out}, $after, 'the store before');
 is((stat("$old/data.mdb"))[1], $inode, 'it was renamed');
 is(sum("$bk/data.mdb"), $backup, 'the backup is as it was');
-is_deeply([map { owner("$store/$_") } '.', 'data.mdb', 'lock.mdb'],
-    [map { owner("$old/$_") } '.', 'data.mdb', 'lock.mdb'],
+is_deeply([map { owner("$store/$_") } '.', @files],
+    [map { owner("$old/$_") } '.', @files],
     'owners and modes are as before');
 like(run('check')->{out}, qr/^14 accounts, .* 0 damages$/m, 'check');
 done('add again', '', 'it can be changed');

@@ -17,6 +17,10 @@
 #define DM_BACKUP_SUFFIX  sizeof(".20270131T000000Z")
 
 
+/* ms; workers look each second */
+#define DM_BACKUP_PATIENCE  5000
+
+
 static int dm_backup_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_backup_dir(dm_cli_t *cli, int argc, char **argv,
     const char **dir);
@@ -27,6 +31,7 @@ static int dm_backup_check(dm_cli_t *cli, const char *dir);
 static void dm_backup_damage(const dm_err_t *what, void *data);
 static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
+static void dm_backup_wait(dm_cli_t *cli, const char *aside);
 static void dm_backup_aside(const char *path, char *aside, size_t size);
 static int dm_backup_exchange(dm_cli_t *cli, const char *dir,
     const char *path, int exists);
@@ -253,9 +258,32 @@ dm_backup_exchange(dm_cli_t *cli, const char *dir, const char *path,
                              cli->err.text, aside);
     }
 
+    if (old) {
+        dm_backup_wait(cli, aside);
+    }
+
     dm_cli_audit(cli);
 
     return dm_backup_restored(cli, dir, old ? aside : NULL);
+}
+
+
+/* restored is what is in force: nobody is to read the store before */
+static void
+dm_backup_wait(dm_cli_t *cli, const char *aside)
+{
+    dm_store_pids_t  pids;
+
+    if (dm_store_left(aside, DM_BACKUP_PATIENCE, &pids, &cli->err) != DM_OK) {
+        (void) dm_cli_refuse(cli, "%s", cli->err.text);
+        return;
+    }
+
+    if (pids.n != 0) {
+        (void) dm_cli_refuse(cli, "%u processes, %d among them, still have "
+                             "the store before open", pids.n,
+                             (int) pids.pid[0]);
+    }
 }
 
 

@@ -20,7 +20,8 @@
 enum {
     DM_OPT_REALM = DM_OPT_VERB,
     DM_OPT_OWNER,
-    DM_OPT_MAP_SIZE
+    DM_OPT_MAP_SIZE,
+    DM_OPT_UPGRADE
 };
 
 
@@ -28,8 +29,10 @@ typedef struct {
     const char  *realm;
     const char  *owner;
     uint64_t     map_size;
-    gid_t        gid;
     int          new_key;
+    int          upgrade;
+
+    dm_store_owner_t  whose;
 } dm_init_t;
 
 
@@ -42,27 +45,32 @@ static int dm_init_parent(dm_cli_t *cli, const char *path);
 static int dm_init_key(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_store(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_done(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_upgrade(dm_cli_t *cli, dm_init_t *init);
 
 
 static const struct option  dm_init_opts[] = {
     { "realm", required_argument, NULL, DM_OPT_REALM },
     { "owner", required_argument, NULL, DM_OPT_OWNER },
     { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
+    { "upgrade", no_argument, NULL, DM_OPT_UPGRADE },
     DM_CLI_OPTIONS
 };
 
 
 const dm_verb_t  dm_verb_init = {
     "init",
-    "--realm REALM [OPTION ...]",
+    "--realm REALM [OPTION ...], or --upgrade [--owner USER]",
     "make a store and, where there is none, its key file",
 
     "  --realm REALM    the realm of all its accounts; it cannot be changed,\n"
     "                   for the hashes of passwords hold it\n"
-    "  --owner USER     whose workers read the store: its files get the\n"
-    "                   primary group of USER, default www-data\n"
+    "  --owner USER     whose workers read the store, by the primary group of\n"
+    "                   USER, default www-data\n"
     "  --map-size SIZE  the room it may grow into, default 16g; the file is\n"
     "                   sparse, and the room is doubled when it is 90 % full\n"
+    "  --upgrade        give the store that is there the files and modes that\n"
+    "                   this version makes, for the workers of USER; stop an\n"
+    "                   nginx of an older version before\n"
     "\n"
     "The key file is made with mode 0600. Keep a copy of it apart from the\n"
     "store's: without it no password and no PSK can be read again.\n"
@@ -85,6 +93,10 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
 
     if (rc != DM_CLI_DONE) {
         return rc;
+    }
+
+    if (init.upgrade) {
+        return dm_init_upgrade(cli, &init);
     }
 
     if (access(cli->store_path, F_OK) == 0) {
@@ -129,8 +141,10 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
     init->realm = "";
     init->owner = "www-data";
     init->map_size = DM_STORE_MAP_SIZE;
-    init->gid = 0;
+    init->whose.uid = geteuid();
+    init->whose.gid = getegid();
     init->new_key = 0;
+    init->upgrade = 0;
 
     while ((opt = dm_cli_getopt(cli, ":", dm_init_opts, argc, argv)) > 0) {
 
@@ -144,6 +158,10 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
             init->owner = optarg;
             break;
 
+        case DM_OPT_UPGRADE:
+            init->upgrade = 1;
+            break;
+
         default: /* DM_OPT_MAP_SIZE */
             if (dm_input_size(optarg, &init->map_size, &cli->err) != DM_OK) {
                 return dm_cli_usage(cli, "--map-size: %s", cli->err.text);
@@ -155,7 +173,7 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
         return cli->status;
     }
 
-    if (init->realm[0] == '\0') {
+    if (init->realm[0] == '\0' && !init->upgrade) {
         return dm_cli_usage(cli, "--realm is needed");
     }
 
@@ -175,9 +193,48 @@ dm_init_owner(dm_cli_t *cli, dm_init_t *init)
                              "nginx's workers with --owner", init->owner);
     }
 
-    init->gid = pw->pw_gid;
+    init->whose.reader = pw->pw_uid;
+    init->whose.readers = pw->pw_gid;
 
     return DM_CLI_DONE;
+}
+
+
+/* it stays whose it is; the workers' user is the one that is named */
+static int
+dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
+{
+    int          rc;
+    struct stat  sb;
+
+    if (stat(cli->store_path, &sb) == -1) {
+        return dm_cli_refuse(cli, "there is no store at \"%s\": %s",
+                             cli->store_path, strerror(errno));
+    }
+
+    rc = dm_init_owner(cli, init);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    init->whose.uid = sb.st_uid;
+
+    if (dm_store_upgrade(cli->store_path, &init->whose, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
+    dm_cli_audit(cli);
+
+    if (!cli->json) {
+        printf("upgraded \"%s\", for the workers of \"%s\"\n",
+               cli->store_path, init->owner);
+        return DM_CLI_DONE;
+    }
+
+    return dm_cli_printed(cli, dm_json_print(
+        json_pack("{s:s, s:s, s:s}", "result", "upgraded",
+                  "store", cli->store_path, "owner", init->owner)));
 }
 
 
@@ -264,7 +321,7 @@ dm_init_store(dm_cli_t *cli, dm_init_t *init)
 
     if (rc == DM_OK) {
         rc = dm_store_create(cli->store_path, dm_cli_str(init->realm),
-                             init->map_size, init->gid, &keys, &cli->err);
+                             init->map_size, &init->whose, &keys, &cli->err);
     }
 
     dm_keys_wipe(&keys);

@@ -17,15 +17,17 @@ static int dm_store_locate(dm_store_t *store, dm_store_mode_t mode,
     dm_err_t *err);
 static int dm_store_map(dm_store_t *store, dm_store_mode_t mode,
     dm_err_t *err);
+static int dm_store_open_lock(dm_store_t *store, dm_err_t *err);
 static int dm_store_identify(dm_store_t *store, dm_err_t *err);
+static int dm_store_is(const dm_store_t *store, int fd, const char *file);
 static int dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
     dm_err_t *err);
 static int dm_store_access(dm_store_t *store, const char *file, int flags,
     const char *verb, dm_err_t *err);
 static int dm_store_load(dm_store_t *store, dm_err_t *err);
+static int dm_store_load_once(dm_store_t *store, int *settled,
+    dm_err_t *err);
 static int dm_store_make_decoy(dm_store_t *store, dm_err_t *err);
-static int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
-static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
 static int dm_store_parse_meta(dm_store_t *store, unsigned char *record,
     size_t len, dm_err_t *err);
 static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
@@ -92,6 +94,7 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
     }
 
     store->lock = -1;
+    store->patience = DM_STORE_PATIENCE;
     store->path = strdup(path);
     store->data = dm_store_join(path, DM_STORE_DATA);
     store->sealer = dm_sealer_new(keys, err);
@@ -180,6 +183,8 @@ dm_store_close(dm_store_t *store)
         close(store->lock);
     }
 
+    dm_slot_close(store->slot);
+
     dm_sealer_free(store->sealer);
     free(store->data);
     free(store->path);
@@ -220,25 +225,23 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
     int                    rc;
     static const unsigned  flags[] = {
         [DM_STORE_PEEK] = MDB_NOTLS|MDB_RDONLY|MDB_NOLOCK,
+        [DM_STORE_SERVE] = MDB_NOTLS|MDB_RDONLY|MDB_NOLOCK,
         [DM_STORE_READ] = MDB_NOTLS|MDB_RDONLY,
         [DM_STORE_WRITE] = MDB_NOTLS|MDB_WRITEMAP
     };
 
-    if (mode == DM_STORE_WRITE) {
-        store->lock = open(store->data, O_RDWR|O_CLOEXEC);
+    store->mode = mode;
 
-        if (store->lock == -1) {
-            return dm_store_denied(store, mode, errno, err);
-        }
-
-        if (dm_store_lock(store, err) != DM_OK) {
-            return DM_ERROR;
+    if (mode == DM_STORE_READ || mode == DM_STORE_WRITE) {
+        rc = dm_store_open_lock(store, err);
+        if (rc != DM_OK) {
+            return rc;
         }
     }
 
     /* the mode is that of the lock file, where there is none yet */
 
-    rc = mdb_env_open(store->env, store->path, flags[mode], 0660);
+    rc = mdb_env_open(store->env, store->path, flags[mode], 0600);
 
     if (rc == EACCES) {
         return dm_store_denied(store, mode, rc, err);
@@ -264,16 +267,66 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
 }
 
 
+/* a writer comes back with the lock, a reader only tells its keys by it */
+static int
+dm_store_open_lock(dm_store_t *store, dm_err_t *err)
+{
+    int    flags;
+    char  *name, *lock;
+
+    name = dm_store_join(store->path, DM_STORE_WRITERS);
+    lock = dm_store_join(store->path, DM_STORE_LOCK);
+
+    if (name == NULL || lock == NULL) {
+        free(name);
+        free(lock);
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    /* a copy of the data alone gets both; the older version made one */
+
+    flags = O_RDWR|O_CLOEXEC|O_NOFOLLOW;
+
+    if (access(lock, F_OK) == -1 && errno == ENOENT) {
+        flags |= O_CREAT;
+    }
+
+    store->lock = open(name, flags, 0600);
+
+    free(name);
+    free(lock);
+
+    if (store->lock == -1 && errno == ENOENT) {
+        dm_err_set(err, "store \"%s\" has no \"" DM_STORE_WRITERS "\", as "
+                   "an older version left it: run \"dm-account init "
+                   "--upgrade --owner USER\", with the user of nginx's "
+                   "workers", store->path);
+        return DM_INVALID;
+    }
+
+    if (store->lock == -1) {
+        return dm_store_denied(store, store->mode, errno, err);
+    }
+
+    return dm_store_lock(store, err);
+}
+
+
 /*
- * A read lock on an octet far behind the data, by whose place a rekey sees
- * which keys this process has.  It is there before meta is read: whoever has
- * read a store sealed with one key was to be seen when it got the other.
+ * It is to be seen before meta is read: whoever has read a store sealed with
+ * one key was there when it got the other.
  */
 static int
 dm_store_tell_keys(dm_store_t *store, dm_err_t *err)
 {
-    int           fd, rc;
+    int           rc;
     struct flock  lock;
+
+    if (store->mode == DM_STORE_SERVE) {
+        return dm_slot_open(&store->slot, store->path,
+                            (uint64_t) store->mark, err);
+    }
 
     memset(&lock, 0, sizeof(struct flock));
     lock.l_type = F_RDLCK;
@@ -281,11 +334,7 @@ dm_store_tell_keys(dm_store_t *store, dm_err_t *err)
     lock.l_start = store->mark;
     lock.l_len = 1;
 
-    rc = mdb_env_get_fd(store->env, &fd);
-
-    if (rc == 0 && fcntl(fd, F_SETLK, &lock) == -1) {
-        rc = errno;
-    }
+    rc = fcntl(store->lock, F_SETLK, &lock) == -1 ? errno : 0;
 
     return rc == 0 ? DM_OK : dm_store_fail(store, rc, "cannot be locked", err);
 }
@@ -297,7 +346,7 @@ dm_store_identify(dm_store_t *store, dm_err_t *err)
     int          fd;
     MDB_stat     env;
     MDB_envinfo  info;
-    struct stat  sb, locked;
+    struct stat  sb;
 
     /* the file last: it grows before LMDB says that it has */
 
@@ -320,12 +369,11 @@ dm_store_identify(dm_store_t *store, dm_err_t *err)
     store->dev = sb.st_dev;
     store->ino = sb.st_ino;
 
-    if (store->lock == -1) {
-        return DM_OK;
-    }
+    /* a tool must not hold the lock of one store and have another one open */
 
-    if (fstat(store->lock, &locked) == -1
-        || locked.st_dev != sb.st_dev || locked.st_ino != sb.st_ino)
+    if (store->lock != -1
+        && (!dm_store_is(store, store->lock, DM_STORE_WRITERS)
+            || !dm_store_is(store, fd, DM_STORE_DATA)))
     {
         dm_err_set(err, "store \"%s\" was replaced at this moment: try again",
                    store->path);
@@ -336,6 +384,28 @@ dm_store_identify(dm_store_t *store, dm_err_t *err)
 }
 
 
+/* 1 if fd is what stands at that name of the store, else 0 */
+static int
+dm_store_is(const dm_store_t *store, int fd, const char *file)
+{
+    int          rc;
+    char        *name;
+    struct stat  sb, named;
+
+    name = dm_store_join(store->path, file);
+    if (name == NULL) {
+        return 0;
+    }
+
+    rc = fstat(fd, &sb) == 0 && stat(name, &named) == 0
+         && sb.st_dev == named.st_dev && sb.st_ino == named.st_ino;
+
+    free(name);
+
+    return rc;
+}
+
+
 /* says which file it is that the user of this process may not use */
 static int
 dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
@@ -343,6 +413,7 @@ dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
 {
     static const int  data[] = {
         [DM_STORE_PEEK] = R_OK,
+        [DM_STORE_SERVE] = R_OK,
         [DM_STORE_READ] = R_OK,
         [DM_STORE_WRITE] = R_OK|W_OK
     };
@@ -354,9 +425,11 @@ dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
         return DM_INVALID;
     }
 
-    if (mode != DM_STORE_PEEK
-        && dm_store_access(store, DM_STORE_LOCK, R_OK|W_OK, "used", err)
-           != DM_OK)
+    if ((mode == DM_STORE_READ || mode == DM_STORE_WRITE)
+        && (dm_store_access(store, DM_STORE_WRITERS, R_OK|W_OK, "used", err)
+            != DM_OK
+            || dm_store_access(store, DM_STORE_LOCK, R_OK|W_OK, "used", err)
+               != DM_OK))
     {
         return DM_INVALID;
     }
@@ -398,31 +471,21 @@ dm_store_access(dm_store_t *store, const char *file, int flags,
 static int
 dm_store_load(dm_store_t *store, dm_err_t *err)
 {
-    int       rc;
-    MDB_txn  *txn;
+    int       rc, settled;
+    unsigned  tries;
 
-    txn = NULL;
+    tries = 0;
 
-    if (dm_store_start(store, &txn, err) != DM_OK) {
-        return DM_ERROR;
-    }
+    do {
+        rc = dm_store_load_once(store, &settled, err);
+    } while (!settled && !store->stale && ++tries < DM_STORE_TRIES);
 
-    rc = dm_store_databases(store, txn, 0, err);
-
-    if (rc == DM_OK) {
-        rc = dm_store_read_meta(store, txn, err);
+    if (!settled) {
+        return dm_store_moved(store, err);
     }
 
     if (rc != DM_OK) {
-        mdb_txn_abort(txn);
         return rc;
-    }
-
-    /* an abort would close the databases again */
-
-    rc = mdb_txn_commit(txn);
-    if (rc != 0) {
-        return dm_store_fail(store, rc, "cannot be read", err);
     }
 
     if (dm_store_start(store, &store->read, err) != DM_OK) {
@@ -432,6 +495,48 @@ dm_store_load(dm_store_t *store, dm_err_t *err)
     mdb_txn_reset(store->read);
 
     return dm_store_make_decoy(store, err);
+}
+
+
+static int
+dm_store_load_once(dm_store_t *store, int *settled, dm_err_t *err)
+{
+    int       rc;
+    MDB_txn  *txn;
+
+    txn = NULL;
+    *settled = 1;
+
+    dm_store_enter(store);
+
+    rc = dm_store_start(store, &txn, err);
+
+    if (rc != DM_OK) {
+        dm_store_leave(store);
+        return rc;
+    }
+
+    rc = dm_store_databases(store, txn, 0, err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_read_meta(store, txn, err);
+    }
+
+    *settled = dm_store_settled(store, txn);
+
+    dm_store_leave(store);
+
+    if (rc != DM_OK || !*settled) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+
+    /* an abort would close the databases again */
+
+    rc = mdb_txn_commit(txn);
+
+    return rc == 0 ? DM_OK
+                   : dm_store_fail(store, rc, "cannot be read", err);
 }
 
 
@@ -513,154 +618,6 @@ dm_store_make_decoy(dm_store_t *store, dm_err_t *err)
     OPENSSL_cleanse(key, sizeof(key));
 
     return rc;
-}
-
-
-/* begins a reading transaction, or renews the one that is there */
-static int
-dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
-{
-    int  rc;
-
-    for ( ;; ) {
-        rc = *txn == NULL ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn)
-                          : mdb_txn_renew(*txn);
-
-        if (rc == 0) {
-            return DM_OK;
-        }
-
-        if (rc != MDB_MAP_RESIZED) {
-            return dm_store_fail(store, rc, "cannot be read", err);
-        }
-
-        /* each turn means that a writer has made the store grow again */
-
-        if (dm_store_lock(store, err) != DM_OK) {
-            return DM_ERROR;
-        }
-
-        rc = dm_store_fit(store, err);
-
-        dm_store_unlock(store);
-
-        if (rc != DM_OK) {
-            return DM_ERROR;
-        }
-    }
-}
-
-
-int
-dm_store_fit(dm_store_t *store, dm_err_t *err)
-{
-    int          fd;
-    size_t       size, file, need;
-    MDB_stat     env;
-    struct stat  sb;
-    MDB_envinfo  info;
-
-    if (store->lock == -1) {
-        return dm_store_remap(store, 0, err);
-    }
-
-    if (mdb_env_info(store->env, &info) != 0
-        || mdb_env_stat(store->env, &env) != 0
-        || mdb_env_get_fd(store->env, &fd) != 0
-        || fstat(fd, &sb) == -1)
-    {
-        return dm_store_fail(store, errno, "cannot be examined", err);
-    }
-
-    file = (size_t) sb.st_size;
-    size = file > info.me_mapsize ? file : info.me_mapsize;
-    need = (info.me_last_pgno + 1) * env.ms_psize;
-
-    /* a large transaction may copy each page before it changes it */
-
-    if (store->reserve != 0) {
-        need = 2 * need + store->reserve;
-    }
-
-    while (need > size / 10 * 9) {
-        size *= 2;
-    }
-
-    /* LMDB would do it, but would not survive that it fails */
-
-    if (file < size && ftruncate(fd, (off_t) size) == -1) {
-        return dm_store_fail(store, errno, "cannot grow", err);
-    }
-
-    if (size == info.me_mapsize) {
-        return DM_OK;
-    }
-
-    return dm_store_remap(store, size, err);
-}
-
-
-/* size 0: as the file says itself */
-static int
-dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err)
-{
-    int  rc;
-
-    rc = mdb_env_set_mapsize(store->env, size);
-    if (rc == 0) {
-        return DM_OK;
-    }
-
-    /* LMDB has nothing mapped now, and would crash on whatever comes next */
-
-    if (store->read != NULL) {
-        mdb_txn_abort(store->read);
-        store->read = NULL;
-    }
-
-    return dm_store_fail(store, rc, "cannot be mapped anew", err);
-}
-
-
-int
-dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
-{
-    if (store->write != NULL) {
-        *txn = store->write;
-        return DM_OK;
-    }
-
-    if (store->read == NULL) {
-        dm_err_set(err, "store \"%s\" is no longer mapped: it must be opened "
-                   "again", store->path);
-        return DM_ERROR;
-    }
-
-    if (store->reading == 0
-        && dm_store_start(store, &store->read, err) != DM_OK)
-    {
-        return DM_ERROR;
-    }
-
-    store->reading++;
-    *txn = store->read;
-
-    return DM_OK;
-}
-
-
-void
-dm_store_release(dm_store_t *store)
-{
-    if (store->write != NULL) {
-        return;
-    }
-
-    store->reading--;
-
-    if (store->reading == 0) {
-        mdb_txn_reset(store->read);
-    }
 }
 
 
@@ -811,29 +768,11 @@ dm_store_meta(const dm_store_t *store)
 
 
 int
-dm_store_replaced(const dm_store_t *store)
-{
-    struct stat  sb;
-
-    return store->read == NULL
-           || stat(store->data, &sb) == -1
-           || sb.st_dev != store->dev || sb.st_ino != store->ino;
-}
-
-
-void
-dm_store_tend(dm_store_t *store)
-{
-    (void) mdb_reader_check(store->env, NULL);
-}
-
-
-int
 dm_store_lock(dm_store_t *store, dm_err_t *err)
 {
     int  rc;
 
-    if (store->lock == -1) {
+    if (store->mode != DM_STORE_WRITE) {
         return DM_OK;
     }
 
@@ -852,7 +791,7 @@ dm_store_lock(dm_store_t *store, dm_err_t *err)
 void
 dm_store_unlock(dm_store_t *store)
 {
-    if (store->lock != -1) {
+    if (store->mode == DM_STORE_WRITE) {
         (void) flock(store->lock, LOCK_UN);
     }
 }

@@ -7,6 +7,8 @@
 #define DM_STORE_H
 
 
+#include <sys/stat.h>
+
 #include "dm.h"
 #include "dm_account.h"
 
@@ -34,7 +36,7 @@ typedef struct {
     uint64_t       accounts;
     uint64_t       map_used;        /* octets, free pages in it included */
     uint64_t       map_size;        /* octets */
-    unsigned       readers;         /* slots in use */
+    unsigned       readers;         /* workers that have it open */
     unsigned       readers_max;
     int64_t        changed;         /* seconds since 1970 */
 } dm_store_stat_t;
@@ -44,7 +46,8 @@ typedef struct {
 typedef enum {
     DM_STORE_PEEK,      /* read, without the lock file: the nginx master,
                            which closes it again before it forks */
-    DM_STORE_READ,      /* read, with a reader slot: workers, tools */
+    DM_STORE_SERVE,     /* read, with a slot that writers see: workers */
+    DM_STORE_READ,      /* read, in LMDB's own table of readers: tools */
     DM_STORE_WRITE      /* tools */
 } dm_store_mode_t;
 
@@ -78,12 +81,19 @@ const dm_store_meta_t *dm_store_meta(const dm_store_t *store);
 
 /*
  * 1 if what stands at the path is no longer the environment that is open
- * (replaced by rename, or gone), or if that could not be mapped anew when it
- * grew: then it must be opened again; else 0.  Costs one stat().
+ * (replaced by rename, gone, or another file copied over it), or if that could
+ * not be mapped anew when it grew: then it must be opened again; else 0.
+ * Costs one stat().
  */
 int dm_store_replaced(const dm_store_t *store);
 
-/* housekeeping of a long reader, once a second: frees dead readers' slots */
+/* 1 if it was replaced, and that by a copy over the file that is open */
+int dm_store_stale(const dm_store_t *store);
+
+/*
+ * Housekeeping of a long reader, once a second: looks whether another file was
+ * copied over the one that is open, and frees the slots of dead tools.
+ */
 void dm_store_tend(dm_store_t *store);
 
 /*
@@ -95,18 +105,25 @@ void dm_store_tend(dm_store_t *store);
  * DM_OK; DM_DECLINED: there is none, and then record and account hold a decoy
  * that took the same time to open, has an HA1 for each algorithm and a PSK,
  * and matches nothing, so that the caller can go on as if it had been found;
- * DM_ERROR: the store failed, err says how, and nothing is known of the key.
+ * DM_ERROR: the store failed, or was replaced meanwhile, err says how, and
+ * nothing is known of the key.
  */
 int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 
 /*
- * A number that grows with each change that is committed, by whatever process:
- * what was looked up after it was asked for is still true while it is the
- * same.  Costs no transaction.  0: it cannot be told, as of a store that must
- * be opened again.
+ * A number that grows with each change that is committed, by whatever process.
+ * What was looked up is still true while dm_store_version() is the same as
+ * dm_store_looked() was then, and not as it was itself: the one is the store's
+ * number now, which may have come after what was read, the other that of the
+ * snapshot which the last dm_store_lookup() read.  Neither costs a
+ * transaction.  0: it cannot be told, as of a store that must be opened again.
  */
 uint64_t dm_store_version(const dm_store_t *store);
+uint64_t dm_store_looked(const dm_store_t *store);
+
+/* of the data file of the store at path, open or not; DM_OK or DM_ERROR */
+int dm_store_stat_data(const char *path, struct stat *sb);
 
 /* the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);

@@ -1,15 +1,19 @@
 /*
  * What dm_store.c and dm_store_write.c share.
  *
- * Locks.  LMDB keeps readers from writers and writers from each other, but
- * with MDB_WRITEMAP it also cuts or extends the data file to what it takes for
- * the map size whenever it maps it, under no lock at all: a writer that maps
- * while another grows would cut off what that one has committed.  So a writer
- * holds an flock() on the data file while it opens the environment, and from
- * before it looks at the size until its transaction ends.
+ * Locks.  LMDB keeps the tools' readers from writers and writers from each
+ * other, but with MDB_WRITEMAP it also cuts or extends the data file to what
+ * it takes for the map size whenever it maps it, under no lock at all: a
+ * writer that maps while another grows would cut off what that one has
+ * committed.  So a writer holds an flock() on the file "write.lock" while it
+ * opens the environment, and from before it looks at the size until its
+ * transaction ends.
  *
- * Who has it open, other than to peek, holds a fcntl() read lock on an octet
- * of the data file, by whose place a rekey sees which keys that process has.
+ * A tool holds a fcntl() read lock on an octet of that file, by whose place a
+ * rekey sees which keys the process has.
+ *
+ * Both lock files are the store's user's alone.  Workers use neither: see
+ * dm_store_slot.h.
  */
 
 #ifndef DM_STORE_INTERNAL_H
@@ -20,13 +24,22 @@
 #include <sys/types.h>
 
 #include "dm_store.h"
+#include "dm_store_slot.h"
 
 
 #define DM_STORE_DATA     "data.mdb"
 #define DM_STORE_LOCK     "lock.mdb"
+#define DM_STORE_WRITERS  "write.lock"
 #define DM_STORE_READERS  1024
 
-/* the octets that are locked for keys, behind any data */
+/* how often a snapshot is read anew that ended meanwhile */
+#define DM_STORE_TRIES    16
+
+/* ms that a writer waits for readers, and once that is used up */
+#define DM_STORE_PATIENCE  1000
+#define DM_STORE_HASTE     10
+
+/* the octets that are locked for keys */
 #define DM_STORE_MARKS    ((off_t) 1 << 62)
 #define DM_STORE_MARKS_N  ((off_t) 1 << 61)
 
@@ -66,8 +79,15 @@ struct dm_store_s {
     MDB_txn          *read;                 /* NULL: the map was lost */
     unsigned          reading;              /* who is in it: walk, lookup */
 
+    dm_slot_t        *slot;                 /* of a worker, or NULL */
+    uint64_t          looked;               /* its last look-up's snapshot */
+    uint64_t          newest;               /* that was ever seen */
+    int               stale;                /* another file in its place */
+
     MDB_txn          *write;                /* NULL: none is open */
-    int               lock;                 /* what a writer locks, or -1 */
+    dm_store_mode_t   mode;
+    int               lock;                 /* of a tool's lock file, or -1 */
+    unsigned          patience;             /* ms, for readers */
     uint64_t          reserve;              /* octets, dm_store_reserve() */
     unsigned          changed;              /* in the write transaction */
 
@@ -76,6 +96,10 @@ struct dm_store_s {
     dm_store_meta_t   meta;
     dm_store_meta_t   before;               /* the write transaction */
     unsigned char     realm[DM_REALM_MAX];  /* what meta.realm points into */
+
+    unsigned char     known[DM_STORE_META_MAX]; /* meta, as it was last */
+    size_t            known_len;
+    uint64_t          known_txn;
 
     unsigned char     decoy[DM_RECORD_MAX];
     size_t            decoy_len;
@@ -120,6 +144,22 @@ void dm_store_bind_meta(dm_str_t *ad, const unsigned char *record,
  */
 int dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
 void dm_store_release(dm_store_t *store);
+
+/* begins a reading transaction, or renews *txn.  DM_OK or DM_ERROR */
+int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
+
+/* around each, dm_store_acquire() and dm_store_release() do it themselves */
+void dm_store_enter(dm_store_t *store);
+void dm_store_leave(dm_store_t *store);
+
+/*
+ * 1 if what was read in the transaction that dm_store_acquire() gave was there
+ * all the time; 0: it is to be read again, or the store to be opened again.
+ */
+int dm_store_settled(dm_store_t *store, MDB_txn *txn);
+
+/* DM_ERROR, and err says why it did not settle */
+int dm_store_moved(dm_store_t *store, dm_err_t *err);
 
 /* DM_OK; DM_DECLINED: no account can have such a key; DM_ERROR */
 int dm_store_key(dm_store_key_t *out, dm_store_index_t index, dm_str_t key);

@@ -7,6 +7,9 @@
 static int dm_store_find(dm_store_t *store, dm_store_index_t index,
     dm_str_t key, dm_store_key_t *id, unsigned char *record, size_t *len,
     dm_err_t *err);
+static int dm_store_find_once(dm_store_t *store, dm_store_index_t index,
+    dm_store_key_t *id, unsigned char *record, size_t *len, int *settled,
+    dm_err_t *err);
 static int dm_store_resolve(dm_store_t *store, MDB_txn *txn,
     dm_store_key_t *key, dm_err_t *err);
 static int dm_store_nearest(dm_store_t *store, MDB_txn *txn,
@@ -86,10 +89,13 @@ static int
 dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     dm_store_key_t *id, unsigned char *record, size_t *len, dm_err_t *err)
 {
-    int       rc;
-    MDB_txn  *txn;
+    int             rc, settled;
+    unsigned        tries;
+    dm_store_key_t  wanted;
 
-    rc = dm_store_key(id, index, key);
+    store->looked = dm_store_version(store);
+
+    rc = dm_store_key(&wanted, index, key);
 
     if (rc == DM_ERROR) {
         dm_err_set(err, "a key cannot be looked up: OpenSSL failed");
@@ -98,6 +104,32 @@ dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     if (rc != DM_OK) {
         return rc;
     }
+
+    tries = 0;
+
+    do {
+        *id = wanted;
+        rc = dm_store_find_once(store, index, id, record, len, &settled, err);
+    } while (!settled && !store->stale && ++tries < DM_STORE_TRIES);
+
+    if (!settled) {
+        OPENSSL_cleanse(record, *len);
+        return dm_store_moved(store, err);
+    }
+
+    return rc;
+}
+
+
+static int
+dm_store_find_once(dm_store_t *store, dm_store_index_t index,
+    dm_store_key_t *id, unsigned char *record, size_t *len, int *settled,
+    dm_err_t *err)
+{
+    int       rc;
+    MDB_txn  *txn;
+
+    *settled = 1;
 
     if (dm_store_acquire(store, &txn, err) != DM_OK) {
         return DM_ERROR;
@@ -124,6 +156,9 @@ dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
                               record, len, NULL);
         OPENSSL_cleanse(record, *len);
     }
+
+    store->looked = mdb_txn_id(txn);
+    *settled = dm_store_settled(store, txn);
 
     dm_store_release(store);
 

@@ -1,8 +1,28 @@
 /* What a store says of itself, for those who watch it */
 
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "dm_store_internal.h"
+
+
+int
+dm_store_stat_data(const char *path, struct stat *sb)
+{
+    int    rc;
+    char  *name;
+
+    name = dm_store_join(path, DM_STORE_DATA);
+    if (name == NULL) {
+        return DM_ERROR;
+    }
+
+    rc = stat(name, sb) == 0 ? DM_OK : DM_ERROR;
+
+    free(name);
+
+    return rc;
+}
 
 
 int
@@ -13,6 +33,10 @@ dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
     MDB_stat     accounts, page;
     MDB_envinfo  info;
     struct stat  file;
+
+    if (dm_slots_count(store->path, &out->readers, err) != DM_OK) {
+        return DM_ERROR;
+    }
 
     if (dm_store_acquire(store, &txn, err) != DM_OK) {
         return DM_ERROR;
@@ -35,8 +59,7 @@ dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
     out->accounts = accounts.ms_entries;
     out->map_size = info.me_mapsize;
     out->map_used = (info.me_last_pgno + 1) * page.ms_psize;
-    out->readers = info.me_numreaders;
-    out->readers_max = info.me_maxreaders;
+    out->readers_max = DM_SLOTS_MAX;
     out->changed = file.st_mtime;
 
     return DM_OK;
@@ -55,4 +78,11 @@ dm_store_version(const dm_store_t *store)
     }
 
     return info.me_last_txnid;
+}
+
+
+uint64_t
+dm_store_looked(const dm_store_t *store)
+{
+    return store->looked;
 }

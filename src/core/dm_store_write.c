@@ -57,7 +57,8 @@ dm_store_begin(dm_store_t *store, dm_err_t *err)
 static int
 dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
 {
-    int  rc;
+    int          rc;
+    MDB_envinfo  info;
 
     /* what is written to a directory that was renamed away is lost */
 
@@ -71,12 +72,25 @@ dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
         return DM_ERROR;
     }
 
+    dm_store_wait_readers(store);
+
     rc = mdb_txn_begin(store->env, NULL, 0, &store->write);
     if (rc != 0) {
         return dm_store_fail(store, rc, "cannot be written", err);
     }
 
     store->before = store->meta;
+
+    /* LMDB takes the number from a lock file that another may have removed */
+
+    if (mdb_env_info(store->env, &info) != 0
+        || mdb_txn_id(store->write) != info.me_last_txnid + 1)
+    {
+        dm_err_set(err, "store \"%s\": its lock file was removed while it was "
+                   "open: try again", store->path);
+        return DM_ERROR;
+    }
+
     store->changed = 0;
 
     return dm_store_read_meta(store, store->write, err);

@@ -39,16 +39,39 @@ typedef struct {
 } dm_store_pids_t;
 
 
+/* whose a store is; all may be the same */
+typedef struct {
+    uid_t          uid;                     /* who writes it */
+    gid_t          gid;                     /* may see who reads it */
+    uid_t          reader;                  /* the workers' user */
+    gid_t          readers;                 /* and their group */
+} dm_store_owner_t;
+
+
 /*
  * Makes a new environment at path, which must not exist (its parent must).
- * The directory and its files get gid as their group, so that workers of that
- * group can read the data (0640) and lock (0660).  realm has 1 to DM_REALM_MAX
+ *
+ *     .              uid      readers  0750
+ *     data.mdb       uid      readers  0640
+ *     lock.mdb       uid      gid      0600
+ *     write.lock     uid      gid      0600
+ *     readers.UID    reader   gid      2750   UID is reader's
+ *
+ * So workers read data.mdb, and have a file each in readers.UID; others of
+ * their group can do no more than read data.mdb.  realm has 1 to DM_REALM_MAX
  * octets of UTF-8 without control characters, quotes and backslashes; map_size
  * is at least 1 MiB.  Nothing is left behind where it fails.  DM_OK,
  * DM_INVALID, DM_EXISTS or DM_ERROR.
  */
 int dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
-    gid_t gid, const dm_keys_t *keys, dm_err_t *err);
+    const dm_store_owner_t *owner, const dm_keys_t *keys, dm_err_t *err);
+
+/*
+ * Gives a store that an older version made what it lacks of that.  No nginx
+ * of the older version may have it open.  DM_OK, DM_INVALID or DM_ERROR.
+ */
+int dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
+    dm_err_t *err);
 
 /*
  * One write transaction of a store opened with DM_STORE_WRITE; writers wait
@@ -163,6 +186,14 @@ int dm_store_copy(dm_store_t *store, const char *path, const char *like,
  * renames, and *old is 0, else 1.  DM_OK or DM_ERROR.
  */
 int dm_store_install(const char *fresh, const char *path, int *old,
+    dm_err_t *err);
+
+/*
+ * Waits until no worker has the store at path open, ms milliseconds at most,
+ * and says who still has.  Those that see their store replaced open the new
+ * one within a second.  DM_OK or DM_ERROR.
+ */
+int dm_store_left(const char *path, unsigned ms, dm_store_pids_t *pids,
     dm_err_t *err);
 
 

@@ -11,10 +11,10 @@
 
 /* what dm_store_create() was given */
 typedef struct {
-    dm_str_t          realm;
-    uint64_t          map_size;
-    gid_t             gid;
-    const dm_keys_t  *keys;
+    dm_str_t                 realm;
+    uint64_t                 map_size;
+    const dm_store_owner_t  *owner;
+    const dm_keys_t         *keys;
 } dm_store_new_t;
 
 
@@ -28,7 +28,7 @@ static int dm_store_fill(dm_store_t *store, dm_str_t realm, dm_err_t *err);
 
 int
 dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
-    gid_t gid, const dm_keys_t *keys, dm_err_t *err)
+    const dm_store_owner_t *owner, const dm_keys_t *keys, dm_err_t *err)
 {
     dm_store_new_t  new;
 
@@ -36,7 +36,7 @@ dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
         return DM_INVALID;
     }
 
-    new = (dm_store_new_t) { realm, map_size, gid, keys };
+    new = (dm_store_new_t) { realm, map_size, owner, keys };
 
     return dm_store_make(path, dm_store_build, &new, err);
 }
@@ -75,23 +75,19 @@ dm_store_check_new(dm_str_t realm, uint64_t map_size, dm_err_t *err)
 static int
 dm_store_build(const char *path, void *data, dm_err_t *err)
 {
-    uid_t            uid;
-    dm_store_new_t  *new;
+    dm_store_new_t          *new;
+    const dm_store_owner_t  *owner;
 
     new = data;
-    uid = (uid_t) -1;
+    owner = new->owner;
 
     if (dm_store_init(path, new, err) != DM_OK
-        || dm_store_give(path, DM_STORE_DATA, uid, new->gid, 0640, err)
-           != DM_OK
-        || dm_store_give(path, DM_STORE_LOCK, uid, new->gid, 0660, err)
-           != DM_OK
-        || dm_store_give(path, ".", uid, new->gid, 0750, err) != DM_OK)
+        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK)
     {
         return DM_ERROR;
     }
 
-    return DM_OK;
+    return dm_store_give_all(path, owner, err);
 }
 
 

@@ -63,6 +63,17 @@ int dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
     size_t *name_len, unsigned char *record, size_t *len, dm_err_t *err);
 
 /*
+ * Waits until no worker reads a snapshot that it chose before, for at most
+ * store->patience ms, which become less.  To be called before each write
+ * transaction.
+ */
+void dm_store_wait_readers(dm_store_t *store);
+
+/* adds a process that is not yet there; pid 0: of another container */
+void dm_store_add_pid(dm_store_pids_t *pids, pid_t pid);
+void dm_store_add_slot(dm_store_pids_t *pids, const dm_slot_seen_t *seen);
+
+/*
  * Calls build for a new directory beside path, closed to all others, and
  * renames it to path, which must not exist, when it is complete and on the
  * disk.  Nothing is left behind where it fails.  DM_OK, DM_INVALID, DM_EXISTS
@@ -72,9 +83,23 @@ int dm_store_make(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
 
-/* gives the file below path to them and syncs it.  DM_OK or DM_ERROR */
+/* gives what is below path to them and syncs it.  DM_OK or DM_ERROR */
 int dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
     mode_t mode, dm_err_t *err);
+
+/* all below path, with a directory for slots that is made.  As above */
+int dm_store_give_all(const char *path, const dm_store_owner_t *owner,
+    dm_err_t *err);
+
+/* makes an empty file below path.  DM_OK or DM_ERROR */
+int dm_store_touch(const char *path, const char *file, dm_err_t *err);
+
+/*
+ * Makes the directory for the slots of that reader below path, and gives it to
+ * uid and gid.  DM_OK or DM_ERROR.
+ */
+int dm_store_make_slots(const char *path, uid_t reader, uid_t uid, gid_t gid,
+    dm_err_t *err);
 
 /* syncs the directory that path stands in.  DM_OK or DM_ERROR */
 int dm_store_sync_parent(const char *path, dm_err_t *err);

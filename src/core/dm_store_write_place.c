@@ -27,10 +27,14 @@ static int dm_store_make_at(const char *path,
     dm_err_t *err);
 static void dm_store_discard(const char *path);
 static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
-static int dm_store_touch(const char *path, const char *file, dm_err_t *err);
 static int dm_store_give_like(const char *path, const char *like,
     dm_err_t *err);
+static int dm_store_give_like_files(const char *path, const struct stat *dir,
+    const struct stat *file, dm_err_t *err);
+static int dm_store_make_slots_like(const char *path, const char *like,
+    dm_err_t *err);
 static int dm_store_lock_file(const char *path, int *fd, dm_err_t *err);
+static int dm_store_renew_locks(const char *path, dm_err_t *err);
 
 
 int
@@ -135,18 +139,27 @@ dm_store_make_at(const char *path,
 static void
 dm_store_discard(const char *path)
 {
-    char        *name;
+    DIR         *dir;
+    uid_t        uid;
     unsigned     i;
+    const char  *name;
 
-    static const char *const  file[] = { DM_STORE_DATA, DM_STORE_LOCK };
+    static const char *const  file[] = {
+        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS
+    };
 
-    for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
-        name = dm_store_join(path, file[i]);
+    dir = opendir(path);
 
-        if (name != NULL) {
-            (void) unlink(name);
-            free(name);
+    if (dir != NULL) {
+        for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+            (void) unlinkat(dirfd(dir), file[i], 0);
         }
+
+        while (dm_slots_next(dir, &name, &uid) == DM_OK) {
+            (void) unlinkat(dirfd(dir), name, AT_REMOVEDIR);
+        }
+
+        (void) closedir(dir);
     }
 
     (void) rmdir(path);
@@ -157,8 +170,9 @@ int
 dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
     mode_t mode, dm_err_t *err)
 {
-    int    fd, rc;
-    char  *name;
+    int          fd, rc;
+    char        *name;
+    struct stat  sb;
 
     name = dm_store_join(path, file);
     if (name == NULL) {
@@ -166,15 +180,26 @@ dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
         return DM_ERROR;
     }
 
-    fd = open(name, O_RDONLY|O_CLOEXEC);
+    /* what the store's user has put there may be another's file */
+
+    fd = open(name, O_RDONLY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
+        && sb.st_nlink > 1)
+    {
+        close(fd);
+        fd = -1;
+        errno = EMLINK;
+    }
 
     rc = (fd == -1 || fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1
           || fsync(fd) == -1)
          ? DM_ERROR : DM_OK;
 
     if (rc != DM_OK) {
-        dm_err_set(err, "\"%s\" cannot be given to group id %u: %s", name,
-                   (unsigned) gid, strerror(errno));
+        dm_err_set(err, "\"%s\" cannot be given to user id %u and group id "
+                   "%u: %s", name, (unsigned) uid, (unsigned) gid,
+                   strerror(errno));
     }
 
     if (fd != -1) {
@@ -184,6 +209,33 @@ dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
     free(name);
 
     return rc;
+}
+
+
+int
+dm_store_give_all(const char *path, const dm_store_owner_t *owner,
+    dm_err_t *err)
+{
+    uid_t  uid;
+    gid_t  gid;
+
+    uid = owner->uid;
+    gid = owner->gid;
+
+    /* the directory, through which others get to the rest, is the last */
+
+    if (dm_store_make_slots(path, owner->reader, owner->reader, gid, err)
+        != DM_OK
+        || dm_store_give(path, DM_STORE_DATA, uid, owner->readers, 0640, err)
+           != DM_OK
+        || dm_store_give(path, DM_STORE_LOCK, uid, gid, 0600, err) != DM_OK
+        || dm_store_give(path, DM_STORE_WRITERS, uid, gid, 0600, err) != DM_OK
+        || dm_store_give(path, ".", uid, owner->readers, 0750, err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    return DM_OK;
 }
 
 
@@ -250,6 +302,7 @@ dm_store_build_copy(const char *path, void *data, dm_err_t *err)
     }
 
     if (dm_store_touch(path, DM_STORE_LOCK, err) != DM_OK
+        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK
         || dm_store_give_like(path, copy->like, err) != DM_OK)
     {
         return DM_ERROR;
@@ -259,8 +312,7 @@ dm_store_build_copy(const char *path, void *data, dm_err_t *err)
 }
 
 
-/* LMDB would make the lock file for itself, and not for the workers */
-static int
+int
 dm_store_touch(const char *path, const char *file, dm_err_t *err)
 {
     int    fd;
@@ -287,11 +339,43 @@ dm_store_touch(const char *path, const char *file, dm_err_t *err)
 }
 
 
+int
+dm_store_make_slots(const char *path, uid_t reader, uid_t uid, gid_t gid,
+    dm_err_t *err)
+{
+    int   rc;
+    char  name[DM_SLOTS_NAME], *full;
+
+    (void) snprintf(name, sizeof(name), DM_SLOTS_PREFIX "%u",
+                    (unsigned) reader);
+
+    full = dm_store_join(path, name);
+    if (full == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    rc = mkdir(full, 0700);
+
+    if (rc == -1 && errno != EEXIST) {
+        dm_err_set(err, "\"%s\" cannot be made: %s", full, strerror(errno));
+    }
+
+    rc = rc == 0 || errno == EEXIST ? DM_OK : DM_ERROR;
+
+    free(full);
+
+    return rc == DM_OK ? dm_store_give(path, name, uid, gid, DM_SLOTS_MODE,
+                                       err)
+                       : rc;
+}
+
+
 static int
 dm_store_give_like(const char *path, const char *like, dm_err_t *err)
 {
+    int           rc;
     char         *data;
-    mode_t        mode;
     struct stat   dir, file;
 
     data = dm_store_join(like, DM_STORE_DATA);
@@ -300,32 +384,82 @@ dm_store_give_like(const char *path, const char *like, dm_err_t *err)
         return DM_ERROR;
     }
 
+    rc = DM_OK;
+
     if (stat(like, &dir) == -1 || stat(data, &file) == -1) {
         dm_err_set(err, "\"%s\" cannot be examined: %s", data,
                    strerror(errno));
-        free(data);
-        return DM_ERROR;
+        rc = DM_ERROR;
     }
 
     free(data);
 
-    mode = file.st_mode & 0666;
+    if (rc != DM_OK || dm_store_make_slots_like(path, like, err) != DM_OK) {
+        return DM_ERROR;
+    }
 
-    /* who reads the data writes the lock; the directory is opened last */
+    return dm_store_give_like_files(path, &dir, &file, err);
+}
 
-    if (dm_store_give(path, DM_STORE_DATA, file.st_uid, file.st_gid, mode, err)
+
+/* the directory is opened last */
+static int
+dm_store_give_like_files(const char *path, const struct stat *dir,
+    const struct stat *file, dm_err_t *err)
+{
+    uid_t  uid;
+    gid_t  gid;
+
+    uid = file->st_uid;
+    gid = file->st_gid;
+
+    if (dm_store_give(path, DM_STORE_DATA, uid, gid, file->st_mode & 0666, err)
+        != DM_OK
+        || dm_store_give(path, DM_STORE_LOCK, uid, (gid_t) -1, 0600, err)
            != DM_OK
-        || dm_store_give(path, DM_STORE_LOCK, file.st_uid, file.st_gid,
-                         mode | (mode & 0444) >> 1, err)
+        || dm_store_give(path, DM_STORE_WRITERS, uid, (gid_t) -1, 0600, err)
            != DM_OK
-        || dm_store_give(path, ".", dir.st_uid, dir.st_gid,
-                         dir.st_mode & 07777, err)
+        || dm_store_give(path, ".", dir->st_uid, dir->st_gid,
+                         dir->st_mode & 07777, err)
            != DM_OK)
     {
         return DM_ERROR;
     }
 
     return DM_OK;
+}
+
+
+/* for the same workers; a backup that an older version made has none */
+static int
+dm_store_make_slots_like(const char *path, const char *like, dm_err_t *err)
+{
+    int           rc;
+    DIR          *dir;
+    uid_t         reader;
+    struct stat   sb;
+    const char   *name;
+
+    dir = opendir(like);
+    if (dir == NULL) {
+        dm_err_set(err, "\"%s\" cannot be read: %s", like, strerror(errno));
+        return DM_ERROR;
+    }
+
+    rc = DM_OK;
+
+    while (rc == DM_OK && dm_slots_next(dir, &name, &reader) == DM_OK) {
+
+        if (fstatat(dirfd(dir), name, &sb, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISDIR(sb.st_mode))
+        {
+            rc = dm_store_make_slots(path, reader, sb.st_uid, sb.st_gid, err);
+        }
+    }
+
+    (void) closedir(dir);
+
+    return rc;
 }
 
 
@@ -362,6 +496,66 @@ dm_store_install(const char *fresh, const char *path, int *old, dm_err_t *err)
 }
 
 
+int
+dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
+    dm_err_t *err)
+{
+    int  fd, rc;
+
+    fd = -1;
+
+    if (dm_store_lock_file(path, &fd, err) != DM_OK) {
+        rc = DM_INVALID;
+
+    } else {
+        rc = dm_store_renew_locks(path, err);
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_store_give_all(path, owner, err);
+    }
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    return rc;
+}
+
+
+/* what others of the group could open they may have open still */
+static int
+dm_store_renew_locks(const char *path, dm_err_t *err)
+{
+    int    rc;
+    char  *lock, *writers;
+
+    lock = dm_store_join(path, DM_STORE_LOCK);
+    writers = dm_store_join(path, DM_STORE_WRITERS);
+
+    if (lock == NULL || writers == NULL) {
+        dm_err_set(err, "out of memory");
+        rc = DM_ERROR;
+
+    } else if (access(writers, F_OK) == 0) {
+        rc = DM_OK;
+
+    } else {
+        (void) unlink(lock);
+        rc = dm_store_touch(path, DM_STORE_LOCK, err);
+
+        if (rc == DM_OK) {
+            rc = dm_store_touch(path, DM_STORE_WRITERS, err);
+        }
+    }
+
+    free(lock);
+    free(writers);
+
+    return rc;
+}
+
+
 /* the lock of its writers, see dm_store_internal.h */
 static int
 dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
@@ -370,7 +564,15 @@ dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
     char        *name;
     struct stat  sb, locked;
 
-    name = dm_store_join(path, DM_STORE_DATA);
+    name = dm_store_join(path, DM_STORE_WRITERS);
+
+    /* an older version has made it, whose writers lock the data */
+
+    if (name != NULL && access(name, F_OK) == -1 && errno == ENOENT) {
+        free(name);
+        name = dm_store_join(path, DM_STORE_DATA);
+    }
+
     if (name == NULL) {
         dm_err_set(err, "out of memory");
         return DM_ERROR;

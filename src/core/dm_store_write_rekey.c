@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dm_store_write_internal.h"
@@ -16,6 +17,14 @@
 /* of a line of /proc/locks that are looked at */
 #define DM_UNAWARE_WORDS   7
 #define DM_UNAWARE_BUFFER  65536
+
+
+/* the marks of processes that know the new key */
+typedef struct {
+    off_t             both;
+    off_t             alone;
+    dm_store_pids_t  *pids;
+} dm_unaware_t;
 
 
 static int dm_reseal_records(dm_store_t *store, MDB_cursor *cursor,
@@ -32,7 +41,7 @@ static int dm_unaware_in(dm_store_t *store, off_t from, off_t to,
 static void dm_unaware_name(dm_store_t *store, off_t from, off_t to,
     dm_store_pids_t *pids);
 static pid_t dm_unaware_parse(char *line, ino_t ino, off_t *start);
-static void dm_unaware_add(dm_store_pids_t *pids, pid_t pid);
+static int dm_unaware_slot(const dm_slot_seen_t *seen, void *data);
 
 
 int
@@ -208,16 +217,19 @@ int
 dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
     dm_store_pids_t *pids, dm_err_t *err)
 {
-    off_t      both, alone, low, high;
-    dm_keys_t  first;
+    off_t              low, high;
+    dm_keys_t          first;
+    dm_unaware_t       unaware;
 
     memset(pids, 0, sizeof(dm_store_pids_t));
 
     first = *keys;
     first.n = 1;
 
-    if (dm_store_mark(keys, &both) != DM_OK
-        || dm_store_mark(&first, &alone) != DM_OK)
+    unaware.pids = pids;
+
+    if (dm_store_mark(keys, &unaware.both) != DM_OK
+        || dm_store_mark(&first, &unaware.alone) != DM_OK)
     {
         dm_keys_wipe(&first);
         dm_err_set(err, "OpenSSL makes no HMAC");
@@ -226,8 +238,13 @@ dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
 
     dm_keys_wipe(&first);
 
-    low = both < alone ? both : alone;
-    high = both < alone ? alone : both;
+    low = unaware.both;
+    high = unaware.alone;
+
+    if (low > high) {
+        low = unaware.alone;
+        high = unaware.both;
+    }
 
     if (dm_unaware_in(store, DM_STORE_MARKS, low, pids, err) != DM_OK
         || dm_unaware_in(store, low + 1, high, pids, err) != DM_OK
@@ -236,6 +253,23 @@ dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
            != DM_OK)
     {
         return DM_ERROR;
+    }
+
+    return dm_slots_walk(store->path, dm_unaware_slot, &unaware, err);
+}
+
+
+static int
+dm_unaware_slot(const dm_slot_seen_t *seen, void *data)
+{
+    dm_unaware_t  *unaware;
+
+    unaware = data;
+
+    if (seen->alive && seen->content.mark != (uint64_t) unaware->both
+        && seen->content.mark != (uint64_t) unaware->alone)
+    {
+        dm_store_add_slot(unaware->pids, seen);
     }
 
     return DM_OK;
@@ -247,7 +281,6 @@ static int
 dm_unaware_in(dm_store_t *store, off_t from, off_t to, dm_store_pids_t *pids,
     dm_err_t *err)
 {
-    int           fd, rc;
     unsigned      n;
     struct flock  lock;
 
@@ -261,14 +294,9 @@ dm_unaware_in(dm_store_t *store, off_t from, off_t to, dm_store_pids_t *pids,
     lock.l_start = from;
     lock.l_len = to - from;
 
-    rc = mdb_env_get_fd(store->env, &fd);
-
-    if (rc == 0 && fcntl(fd, F_GETLK, &lock) == -1) {
-        rc = errno;
-    }
-
-    if (rc != 0) {
-        return dm_store_fail(store, rc, "cannot be asked who reads it", err);
+    if (fcntl(store->lock, F_GETLK, &lock) == -1) {
+        return dm_store_fail(store, errno, "cannot be asked who reads it",
+                             err);
     }
 
     if (lock.l_type == F_UNLCK) {
@@ -281,7 +309,7 @@ dm_unaware_in(dm_store_t *store, off_t from, off_t to, dm_store_pids_t *pids,
     dm_unaware_name(store, from, to, pids);
 
     if (pids->n == n) {
-        dm_unaware_add(pids, lock.l_pid > 0 ? lock.l_pid : 0);
+        dm_store_add_pid(pids, lock.l_pid > 0 ? lock.l_pid : 0);
     }
 
     return DM_OK;
@@ -292,11 +320,16 @@ static void
 dm_unaware_name(dm_store_t *store, off_t from, off_t to,
     dm_store_pids_t *pids)
 {
-    FILE    *locks;
-    char    *line;
-    off_t    start;
-    pid_t    pid;
-    size_t   size;
+    FILE         *locks;
+    char         *line;
+    off_t         start;
+    pid_t         pid;
+    size_t        size;
+    struct stat   sb;
+
+    if (fstat(store->lock, &sb) == -1) {
+        return;
+    }
 
     locks = fopen("/proc/locks", "re");
     if (locks == NULL) {
@@ -311,10 +344,10 @@ dm_unaware_name(dm_store_t *store, off_t from, off_t to,
     size = 0;
 
     while (getline(&line, &size, locks) != -1) {
-        pid = dm_unaware_parse(line, store->ino, &start);
+        pid = dm_unaware_parse(line, sb.st_ino, &start);
 
         if (pid > 0 && pid != getpid() && start >= from && start < to) {
-            dm_unaware_add(pids, pid);
+            dm_store_add_pid(pids, pid);
         }
     }
 
@@ -354,23 +387,4 @@ dm_unaware_parse(char *line, ino_t ino, off_t *start)
     *start = strtoll(word[6], NULL, 10);
 
     return (pid_t) strtol(word[4], NULL, 10);
-}
-
-
-static void
-dm_unaware_add(dm_store_pids_t *pids, pid_t pid)
-{
-    unsigned  i;
-
-    for (i = 0; i < pids->n && i < DM_STORE_PIDS; i++) {
-        if (pids->pid[i] == pid) {
-            return;
-        }
-    }
-
-    if (pids->n < DM_STORE_PIDS) {
-        pids->pid[pids->n] = pid;
-    }
-
-    pids->n++;
 }

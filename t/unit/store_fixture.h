@@ -4,6 +4,8 @@
 #define STORE_FIXTURE_H
 
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +20,7 @@
 
 #include <lmdb.h>
 
+#include "dm_store_slot.h"
 #include "dm_store_write.h"
 
 
@@ -60,13 +63,55 @@ same(dm_str_t a, const char *b)
 static inline void
 discard(const char *store)
 {
-    char  name[160];
+    int             fd;
+    DIR            *dir_of, *slots;
+    uid_t           uid;
+    const char     *name;
+    struct dirent  *entry;
 
-    sprintf(name, "%s/data.mdb", store);
-    unlink(name);
-    sprintf(name, "%s/lock.mdb", store);
-    unlink(name);
+    dir_of = opendir(store);
+
+    if (dir_of == NULL) {
+        return;
+    }
+
+    unlinkat(dirfd(dir_of), "data.mdb", 0);
+    unlinkat(dirfd(dir_of), "lock.mdb", 0);
+    unlinkat(dirfd(dir_of), "write.lock", 0);
+
+    while (dm_slots_next(dir_of, &name, &uid) == DM_OK) {
+        fd = openat(dirfd(dir_of), name, O_RDONLY | O_DIRECTORY);
+        slots = fdopendir(fd);
+
+        while ((entry = readdir(slots)) != NULL) {
+            unlinkat(fd, entry->d_name, 0);
+        }
+
+        closedir(slots);
+        unlinkat(dirfd(dir_of), name, AT_REMOVEDIR);
+    }
+
+    closedir(dir_of);
     rmdir(store);
+}
+
+
+/* all this user's, but for the group of the workers */
+static inline dm_store_owner_t
+owner_of(gid_t readers)
+{
+    return (dm_store_owner_t) { getuid(), getgid(), getuid(), readers };
+}
+
+
+static inline int
+create(const char *at, const char *realm, uint64_t map, dm_err_t *err)
+{
+    dm_store_owner_t  owner;
+
+    owner = owner_of(getgid());
+
+    return dm_store_create(at, str(realm), map, &owner, &keys, err);
 }
 
 
@@ -77,7 +122,7 @@ fresh(void **state)
 
     discard(path);
 
-    return dm_store_create(path, str(REALM), MAP, getgid(), &keys, NULL);
+    return create(path, REALM, MAP, NULL);
 }
 
 

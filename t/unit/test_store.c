@@ -31,23 +31,33 @@ refuse_open(const char *store_path, const dm_keys_t *with, const char *why)
 
 
 static void
+has_mode(const char *file, mode_t mode)
+{
+    char         name[128];
+    struct stat  sb;
+
+    sprintf(name, "%s/%s", path, file);
+    assert_int_equal(stat(name, &sb), 0);
+    assert_int_equal(sb.st_mode & 07777, mode);
+}
+
+
+static void
 test_create(void **state)
 {
     dm_err_t               err;
     dm_store_t            *store;
     char                   name[96];
-    struct stat            sb;
     const dm_store_meta_t *meta;
 
     (void) state;
 
-    assert_int_equal(stat(path, &sb), 0);
-    assert_int_equal(sb.st_mode & 07777, 0750);
-    assert_int_equal(stat(data, &sb), 0);
-    assert_int_equal(sb.st_mode & 07777, 0640);
-    sprintf(name, "%s/lock.mdb", path);
-    assert_int_equal(stat(name, &sb), 0);
-    assert_int_equal(sb.st_mode & 07777, 0660);
+    has_mode(".", 0750);
+    has_mode("data.mdb", 0640);
+    has_mode("lock.mdb", 0600);
+    has_mode("write.lock", 0600);
+    sprintf(name, "readers.%u", (unsigned) getuid());
+    has_mode(name, 02750);
 
     store = open_store(DM_STORE_READ);
     meta = dm_store_meta(store);
@@ -59,32 +69,18 @@ test_create(void **state)
     dm_store_close(store);
     dm_store_close(NULL);
 
-    assert_int_equal(dm_store_create(path, str(REALM), MAP, getgid(), &keys,
-                                     &err),
-                     DM_EXISTS);
+    assert_int_equal(create(path, REALM, MAP, &err), DM_EXISTS);
 
     sprintf(name, "%s/absent/store", dir);
-    assert_int_equal(dm_store_create(name, str(REALM), MAP, getgid(), &keys,
-                                     &err),
-                     DM_INVALID);
+    assert_int_equal(create(name, REALM, MAP, &err), DM_INVALID);
     assert_non_null(strstr(err.text, "No such file"));
 
     sprintf(name, "%s/other/", dir);
-    assert_int_equal(dm_store_create(name, str(""), MAP, getgid(), &keys,
-                                     &err),
-                     DM_INVALID);
-    assert_int_equal(dm_store_create(name, str("a\n"), MAP, getgid(), &keys,
-                                     &err),
-                     DM_INVALID);
-    assert_int_equal(dm_store_create(name, str("a\"b"), MAP, getgid(), &keys,
-                                     &err),
-                     DM_INVALID);
-    assert_int_equal(dm_store_create(name, str(REALM), MAP - 1, getgid(),
-                                     &keys, &err),
-                     DM_INVALID);
-    assert_int_equal(dm_store_create(name, str(REALM), MAP, getgid(), &keys,
-                                     &err),
-                     DM_OK);
+    assert_int_equal(create(name, "", MAP, &err), DM_INVALID);
+    assert_int_equal(create(name, "a\n", MAP, &err), DM_INVALID);
+    assert_int_equal(create(name, "a\"b", MAP, &err), DM_INVALID);
+    assert_int_equal(create(name, REALM, MAP - 1, &err), DM_INVALID);
+    assert_int_equal(create(name, REALM, MAP, &err), DM_OK);
     discard(name);
 
     /* no half-made store is beside them: store, .. and . are all there is */

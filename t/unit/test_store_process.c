@@ -72,12 +72,15 @@ lookup_large(dm_store_t *store, unsigned n)
 }
 
 
+static dm_store_mode_t  reader_mode;
+
+
 static void
 run_reader(child_t *self)
 {
     dm_store_t  *store;
 
-    store = child_open(DM_STORE_READ);
+    store = child_open(reader_mode);
     must(lookup(store, DM_BY_NAME, "alice") == DM_DECLINED);
     say(self);
 
@@ -96,13 +99,12 @@ run_reader(child_t *self)
 
 
 static void
-test_change_is_seen(void **state)
+change_is_seen(dm_store_mode_t mode)
 {
     child_t      child;
     dm_store_t  *store;
 
-    (void) state;
-
+    reader_mode = mode;
     child_start(&child, run_reader);
 
     store = open_store(DM_STORE_WRITE);
@@ -116,6 +118,24 @@ test_change_is_seen(void **state)
     dm_store_close(store);
 
     child_end(&child);
+}
+
+
+static void
+test_change_is_seen(void **state)
+{
+    (void) state;
+
+    change_is_seen(DM_STORE_READ);
+}
+
+
+static void
+test_change_is_served(void **state)
+{
+    (void) state;
+
+    change_is_seen(DM_STORE_SERVE);
 }
 
 
@@ -145,7 +165,7 @@ test_growth_is_seen(void **state)
 
     child_start(&child, run_grower);
 
-    store = open_store(DM_STORE_READ);
+    store = open_store(DM_STORE_SERVE);
     assert_int_equal(dm_store_meta(store)->map_size, MAP);
     assert_int_equal(lookup_large(store, 0), DM_DECLINED);
     say(&child);
@@ -244,7 +264,7 @@ run_cramped(child_t *self)
     dm_store_t     *store;
     struct rlimit   limit;
 
-    store = child_open(DM_STORE_READ);
+    store = child_open(DM_STORE_SERVE);
     say(self);
     hear(self);
 
@@ -259,7 +279,7 @@ run_cramped(child_t *self)
     dm_store_close(store);
 
     must(setrlimit(RLIMIT_AS, &limit) == 0);
-    store = child_open(DM_STORE_READ);
+    store = child_open(DM_STORE_SERVE);
     must(lookup_large(store, 299) == DM_OK);
     must(dm_store_replaced(store) == 0);
     must(dm_store_version(store) > 0);
@@ -425,7 +445,7 @@ run_unprivileged(child_t *self)
     must(setgroups(0, NULL) == 0);
     must(setgid(65534) == 0 && setuid(65534) == 0);
 
-    store = child_open(DM_STORE_READ);
+    store = child_open(DM_STORE_SERVE);
     must(lookup(store, DM_BY_NAME, "alice") == DM_OK);
     must(dm_store_replaced(store) == 0);
     dm_store_tend(store);
@@ -438,27 +458,22 @@ run_unprivileged(child_t *self)
          == DM_INVALID);
     must(strstr(err.text, "/data.mdb\" cannot be used by user id 65534")
          != NULL);
+    must(dm_store_open(&store, path, DM_STORE_READ, &keys, &err)
+         == DM_INVALID);
+    must(strstr(err.text, "/write.lock\" cannot be used by user id 65534")
+         != NULL);
     say(self);
 
     /* the files of another group, one after the other */
 
     hear(self);
-    must(dm_store_open(&store, path, DM_STORE_READ, &keys, &err)
-         == DM_INVALID);
-    must(strstr(err.text, "/lock.mdb\" cannot be used by user id 65534")
-         != NULL);
-    store = child_open(DM_STORE_PEEK);
-    dm_store_close(store);
-    say(self);
-
-    hear(self);
-    must(dm_store_open(&store, path, DM_STORE_READ, &keys, &err)
+    must(dm_store_open(&store, path, DM_STORE_SERVE, &keys, &err)
          == DM_INVALID);
     must(strstr(err.text, "/data.mdb\" cannot be used") != NULL);
     say(self);
 
     hear(self);
-    must(dm_store_open(&store, path, DM_STORE_READ, &keys, &err)
+    must(dm_store_open(&store, path, DM_STORE_SERVE, &keys, &err)
          == DM_INVALID);
     must(strstr(err.text, "/.\" cannot be entered") != NULL);
     say(self);
@@ -468,9 +483,9 @@ run_unprivileged(child_t *self)
 static void
 test_unprivileged_reader(void **state)
 {
-    char         name[160];
-    child_t      child;
-    dm_store_t  *store;
+    child_t            child;
+    dm_store_t        *store;
+    dm_store_owner_t   owner;
 
     (void) state;
 
@@ -479,7 +494,9 @@ test_unprivileged_reader(void **state)
     }
 
     discard(path);
-    assert_int_equal(dm_store_create(path, str(REALM), MAP, 65534, &keys,
+    owner = owner_of(65534);
+    owner.reader = 65534;
+    assert_int_equal(dm_store_create(path, str(REALM), MAP, &owner, &keys,
                                      NULL),
                      DM_OK);
     store = open_store(DM_STORE_WRITE);
@@ -487,11 +504,6 @@ test_unprivileged_reader(void **state)
     dm_store_close(store);
 
     child_start(&child, run_unprivileged);
-    hear(&child);
-
-    sprintf(name, "%s/lock.mdb", path);
-    assert_int_equal(chown(name, 0, 0), 0);
-    say(&child);
     hear(&child);
 
     assert_int_equal(chown(data, 0, 0), 0);
@@ -514,7 +526,7 @@ test_replaced(void **state)
 
     sprintf(moved, "%s/moved", dir);
 
-    reader = open_store(DM_STORE_READ);
+    reader = open_store(DM_STORE_SERVE);
     assert_int_equal(dm_store_replaced(reader), 0);
 
     assert_int_equal(rename(path, moved), 0);
@@ -644,6 +656,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup(test_change_is_seen, fresh),
+        cmocka_unit_test_setup(test_change_is_served, fresh),
         cmocka_unit_test_setup(test_growth_is_seen, fresh),
         cmocka_unit_test_setup(test_stale_writer_keeps_growth, fresh),
         cmocka_unit_test_setup(test_stale_writer_reads_growth, fresh),

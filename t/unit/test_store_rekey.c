@@ -439,12 +439,14 @@ test_unaware(void **state)
 
     (void) state;
 
+    unaware_with(old, DM_STORE_SERVE, 1);
     unaware_with(old, DM_STORE_READ, 1);
     unaware_with(old, DM_STORE_WRITE, 1);
     unaware_with(old, DM_STORE_PEEK, 0);
     unaware_with(make_keys("k1", "k3"), DM_STORE_READ, 1);
     unaware_with(make_keys("k3", "k1"), DM_STORE_READ, 1);
     unaware_with(both, DM_STORE_READ, 0);
+    unaware_with(both, DM_STORE_SERVE, 0);
     unaware_with(make_keys("k1", "k2"), DM_STORE_READ, 0);
     unaware_with(make_keys("k1", "k2"), DM_STORE_WRITE, 0);
 
@@ -469,6 +471,7 @@ test_unaware_alone(void **state)
     dm_store_close(store);
 
     unaware_with(new, DM_STORE_READ, 0);
+    unaware_with(new, DM_STORE_SERVE, 0);
 }
 
 
@@ -482,10 +485,10 @@ test_many_unaware(void **state)
 
     (void) state;
 
-    child_mode = DM_STORE_READ;
     keys = old;
 
     for (i = 0; i <= DM_STORE_PIDS; i++) {
+        child_mode = i % 2 == 0 ? DM_STORE_READ : DM_STORE_SERVE;
         child_start(&child[i], run_holder);
         hear(&child[i]);
     }

@@ -1,0 +1,561 @@
+/* The slots of workers: see dm_store_slot.h */
+
+#define _GNU_SOURCE     /* F_OFD_SETLK */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dm_store_slot.h"
+
+
+#define DM_SLOT_RANDOM    12
+#define DM_SLOT_NAME      (2 * DM_SLOT_RANDOM + 1)
+#define DM_SLOT_TRIES     16
+#define DM_SLOT_FLAGS     (O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC)
+
+
+struct dm_slot_s {
+    int                 dir;
+    int                 fd;
+    char                name[DM_SLOT_NAME];
+    dm_slot_content_t  *content;        /* mapped */
+};
+
+
+/* what dm_slots_walk() was given, and in which directory it is */
+typedef struct {
+    int       (*fn)(const dm_slot_seen_t *seen, void *data);
+    void       *data;
+    int         dir;
+    uid_t       uid;                    /* of its name */
+    uid_t       owner;                  /* of the store */
+    dm_err_t   *err;
+} dm_slots_walk_t;
+
+
+static int dm_slots_dir(const char *path, uid_t uid, dm_err_t *err);
+static int dm_slots_find(DIR *store, uid_t uid, uid_t owner, char *name);
+static int dm_slot_make(dm_slot_t *slot, dm_err_t *err);
+static int dm_slot_create(dm_slot_t *slot);
+static int dm_slot_fill(dm_slot_t *slot, uint64_t mark);
+static int dm_slot_lock(int fd);
+static int dm_slots_clean(const dm_slot_seen_t *seen, void *data);
+static int dm_slots_add(const dm_slot_seen_t *seen, void *data);
+static int dm_slots_walk_dirs(DIR *store, dm_slots_walk_t *walk);
+static int dm_slots_walk_dir(int store, const char *name,
+    dm_slots_walk_t *walk);
+static int dm_slots_visit(const char *name, dm_slots_walk_t *walk);
+static int dm_slots_look(dm_slot_seen_t *seen, const dm_slots_walk_t *walk);
+
+
+int
+dm_slot_open(dm_slot_t **out, const char *path, uint64_t mark, dm_err_t *err)
+{
+    int         rc;
+    unsigned    n;
+    dm_slot_t  *slot;
+
+    slot = calloc(1, sizeof(dm_slot_t));
+    if (slot == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    slot->fd = -1;
+    slot->content = MAP_FAILED;
+    slot->dir = dm_slots_dir(path, geteuid(), err);
+
+    n = 0;
+    rc = slot->dir == -1 ? DM_INVALID : DM_OK;
+
+    if (rc == DM_OK) {
+        (void) dm_slots_walk(path, dm_slots_clean, NULL, NULL);
+        rc = dm_slots_count(path, &n, err);
+    }
+
+    if (rc == DM_OK && n >= DM_SLOTS_MAX) {
+        dm_err_set(err, "store \"%s\" has %u readers, which is all it can "
+                   "have", path, n);
+        rc = DM_ERROR;
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_slot_make(slot, err);
+    }
+
+    if (rc == DM_OK && dm_slot_fill(slot, mark) != DM_OK) {
+        dm_err_set(err, "store \"%s\": a reader cannot say that it is there: "
+                   "%s", path, strerror(errno));
+        rc = DM_ERROR;
+    }
+
+    if (rc != DM_OK) {
+        dm_slot_close(slot);
+        return rc;
+    }
+
+    *out = slot;
+
+    return DM_OK;
+}
+
+
+int
+dm_slots_check(const char *path, uid_t uid, dm_err_t *err)
+{
+    int  fd;
+
+    fd = dm_slots_dir(path, uid, err);
+    if (fd == -1) {
+        return DM_INVALID;
+    }
+
+    close(fd);
+
+    return DM_OK;
+}
+
+
+/* the directory of that user's slots, or -1 */
+static int
+dm_slots_dir(const char *path, uid_t uid, dm_err_t *err)
+{
+    int          fd;
+    DIR         *store;
+    char         name[DM_SLOTS_NAME];
+    struct stat  sb;
+
+    fd = -1;
+    store = opendir(path);
+
+    if (store != NULL && fstat(dirfd(store), &sb) == 0
+        && dm_slots_find(store, uid, sb.st_uid, name) == DM_OK)
+    {
+        fd = openat(dirfd(store), name,
+                    O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    }
+
+    if (fd == -1) {
+        dm_err_set(err, "store \"%s\" is not for processes of user id %u: "
+                   "%s; name the user of nginx's workers with \"dm-account "
+                   "init --upgrade --owner USER\"", path,
+                   (unsigned) uid, strerror(errno));
+    }
+
+    if (store != NULL) {
+        (void) closedir(store);
+    }
+
+    return fd;
+}
+
+
+/* that of its own name; root and the store's user can use any other too */
+static int
+dm_slots_find(DIR *store, uid_t uid, uid_t owner, char *name)
+{
+    uid_t        any;
+    struct stat  sb;
+    const char  *other;
+
+    (void) snprintf(name, DM_SLOTS_NAME, DM_SLOTS_PREFIX "%u",
+                    (unsigned) uid);
+
+    if (fstatat(dirfd(store), name, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+        return DM_OK;
+    }
+
+    if ((uid != 0 && uid != owner)
+        || dm_slots_next(store, &other, &any) != DM_OK)
+    {
+        errno = ENOENT;
+        return DM_DECLINED;
+    }
+
+    (void) snprintf(name, DM_SLOTS_NAME, "%s", other);
+
+    return DM_OK;
+}
+
+
+int
+dm_slots_next(DIR *store, const char **name, uid_t *uid)
+{
+    char           *end;
+    size_t          len;
+    unsigned long   n;
+    struct dirent  *entry;
+
+    len = sizeof(DM_SLOTS_PREFIX) - 1;
+
+    for ( ;; ) {
+        entry = readdir(store);
+        if (entry == NULL) {
+            return DM_DECLINED;
+        }
+
+        if (strncmp(entry->d_name, DM_SLOTS_PREFIX, len) != 0
+            || entry->d_name[len] < '0' || entry->d_name[len] > '9'
+            || strlen(entry->d_name) >= DM_SLOTS_NAME)
+        {
+            continue;
+        }
+
+        n = strtoul(entry->d_name + len, &end, 10);
+
+        if (*end == '\0' && n < (uid_t) -1) {
+            *name = entry->d_name;
+            *uid = (uid_t) n;
+            return DM_OK;
+        }
+    }
+}
+
+
+/*
+ * Who cleans locks what he removes, so that a file which is locked and still
+ * there is nobody else's business.
+ */
+static int
+dm_slot_make(dm_slot_t *slot, dm_err_t *err)
+{
+    unsigned     i;
+    struct stat  sb;
+
+    for (i = 0; i < DM_SLOT_TRIES; i++) {
+
+        if (dm_slot_create(slot) != DM_OK) {
+            break;
+        }
+
+        if (dm_slot_lock(slot->fd) == DM_OK && fstat(slot->fd, &sb) == 0
+            && sb.st_nlink == 1)
+        {
+            return DM_OK;
+        }
+
+        close(slot->fd);
+        slot->fd = -1;
+    }
+
+    dm_err_set(err, "user id %u cannot make its file among the store's "
+               "readers: %s", (unsigned) geteuid(), strerror(errno));
+
+    return DM_ERROR;
+}
+
+
+static int
+dm_slot_create(dm_slot_t *slot)
+{
+    unsigned       i;
+    unsigned char  random[DM_SLOT_RANDOM];
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        errno = EIO;
+        return DM_ERROR;
+    }
+
+    for (i = 0; i < DM_SLOT_RANDOM; i++) {
+        (void) snprintf(slot->name + 2 * i, 3, "%02x", random[i]);
+    }
+
+    slot->fd = openat(slot->dir, slot->name,
+                      O_RDWR|O_CREAT|O_EXCL|DM_SLOT_FLAGS, 0600);
+
+    return slot->fd == -1 ? DM_ERROR : DM_OK;
+}
+
+
+/* the group is the store's: see DM_SLOTS_MODE */
+static int
+dm_slot_fill(dm_slot_t *slot, uint64_t mark)
+{
+    dm_slot_content_t  content;
+
+    content.counter = 0;
+    content.mark = mark;
+    content.pid = (uint64_t) getpid();
+    content.space = dm_slot_space();
+
+    if (pwrite(slot->fd, &content, sizeof(content), 0)
+        != (ssize_t) sizeof(content)
+        || fchmod(slot->fd, 0640) == -1)
+    {
+        return DM_ERROR;
+    }
+
+    slot->content = mmap(NULL, sizeof(content), PROT_READ|PROT_WRITE,
+                         MAP_SHARED, slot->fd, 0);
+
+    return slot->content == MAP_FAILED ? DM_ERROR : DM_OK;
+}
+
+
+uint64_t
+dm_slot_space(void)
+{
+    struct stat  sb;
+
+    return stat("/proc/self/ns/pid", &sb) == 0 ? (uint64_t) sb.st_ino : 0;
+}
+
+
+/* DM_OK, DM_DECLINED: somebody has locked it */
+static int
+dm_slot_lock(int fd)
+{
+    struct flock  lock;
+
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? DM_OK : DM_DECLINED;
+}
+
+
+int
+dm_slot_alive(int fd)
+{
+    struct flock  lock;
+
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_RDLCK;
+    lock.l_whence = SEEK_SET;
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+
+void
+dm_slot_close(dm_slot_t *slot)
+{
+    if (slot == NULL) {
+        return;
+    }
+
+    if (slot->content != MAP_FAILED) {
+        (void) munmap(slot->content, sizeof(dm_slot_content_t));
+    }
+
+    if (slot->fd != -1) {
+        (void) unlinkat(slot->dir, slot->name, 0);
+        close(slot->fd);
+    }
+
+    if (slot->dir != -1) {
+        close(slot->dir);
+    }
+
+    free(slot);
+}
+
+
+void
+dm_slot_enter(dm_slot_t *slot)
+{
+    /* it must be seen before a snapshot is chosen */
+
+    (void) __atomic_add_fetch(&slot->content->counter, 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+
+void
+dm_slot_leave(dm_slot_t *slot)
+{
+    (void) __atomic_add_fetch(&slot->content->counter, 1, __ATOMIC_SEQ_CST);
+}
+
+
+static int
+dm_slots_clean(const dm_slot_seen_t *seen, void *data)
+{
+    int  fd;
+
+    (void) data;
+
+    if (seen->alive) {
+        return DM_OK;
+    }
+
+    fd = openat(seen->dir, seen->name, O_RDWR|DM_SLOT_FLAGS);
+
+    if (fd != -1) {
+        if (dm_slot_lock(fd) == DM_OK) {
+            (void) unlinkat(seen->dir, seen->name, 0);
+        }
+
+        close(fd);
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_slots_count(const char *path, unsigned *n, dm_err_t *err)
+{
+    *n = 0;
+
+    return dm_slots_walk(path, dm_slots_add, n, err);
+}
+
+
+static int
+dm_slots_add(const dm_slot_seen_t *seen, void *data)
+{
+    *(unsigned *) data += (unsigned) seen->alive;
+
+    return DM_OK;
+}
+
+
+int
+dm_slots_walk(const char *path,
+    int (*fn)(const dm_slot_seen_t *seen, void *data), void *data,
+    dm_err_t *err)
+{
+    int               rc;
+    DIR              *store;
+    struct stat       sb;
+    dm_slots_walk_t   walk;
+
+    store = opendir(path);
+
+    if (store == NULL || fstat(dirfd(store), &sb) == -1) {
+        dm_err_set(err, "store \"%s\" cannot be searched for readers: %s",
+                   path, strerror(errno));
+        rc = DM_ERROR;
+
+    } else {
+        walk = (dm_slots_walk_t) { fn, data, -1, 0, sb.st_uid, err };
+        rc = dm_slots_walk_dirs(store, &walk);
+    }
+
+    if (store != NULL) {
+        (void) closedir(store);
+    }
+
+    return rc;
+}
+
+
+static int
+dm_slots_walk_dirs(DIR *store, dm_slots_walk_t *walk)
+{
+    int          rc;
+    const char  *name;
+
+    while (dm_slots_next(store, &name, &walk->uid) == DM_OK) {
+        rc = dm_slots_walk_dir(dirfd(store), name, walk);
+        if (rc != DM_OK) {
+            return rc;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
+{
+    int             rc;
+    DIR            *slots;
+    struct dirent  *entry;
+
+    walk->dir = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    slots = walk->dir == -1 ? NULL : fdopendir(walk->dir);
+
+    if (slots == NULL) {
+        dm_err_set(walk->err, "directory \"%s\" of the store cannot be "
+                   "searched: %s", name, strerror(errno));
+
+        if (walk->dir != -1) {
+            close(walk->dir);
+        }
+
+        return DM_ERROR;
+    }
+
+    rc = DM_OK;
+
+    while (rc == DM_OK && (entry = readdir(slots)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            rc = dm_slots_visit(entry->d_name, walk);
+        }
+    }
+
+    (void) closedir(slots);
+
+    return rc;
+}
+
+
+static int
+dm_slots_visit(const char *name, dm_slots_walk_t *walk)
+{
+    int             rc;
+    dm_slot_seen_t  seen;
+
+    seen.dir = walk->dir;
+    seen.name = name;
+    seen.fd = openat(walk->dir, name, O_RDONLY|DM_SLOT_FLAGS);
+
+    if (seen.fd == -1) {
+
+        /* gone meanwhile, no file, or not yet complete */
+
+        if (errno == ENOENT || errno == ELOOP || errno == ENXIO
+            || errno == EACCES)
+        {
+            return DM_OK;
+        }
+
+        dm_err_set(walk->err, "a reader's file \"%s\" cannot be opened: %s",
+                   name, strerror(errno));
+        return DM_ERROR;
+    }
+
+    rc = dm_slots_look(&seen, walk) == DM_OK ? walk->fn(&seen, walk->data)
+                                             : DM_OK;
+    close(seen.fd);
+
+    return rc;
+}
+
+
+/* DM_OK, DM_DECLINED: it is no slot, or not to be trusted */
+static int
+dm_slots_look(dm_slot_seen_t *seen, const dm_slots_walk_t *walk)
+{
+    struct stat  sb;
+
+    if (fstat(seen->fd, &sb) == -1 || !S_ISREG(sb.st_mode)
+        || (sb.st_uid != walk->uid && sb.st_uid != walk->owner
+            && sb.st_uid != 0))
+    {
+        return DM_DECLINED;
+    }
+
+    seen->alive = dm_slot_alive(seen->fd);
+
+    if (pread(seen->fd, &seen->content, sizeof(seen->content), 0)
+        == (ssize_t) sizeof(seen->content))
+    {
+        return DM_OK;
+    }
+
+    /* its process was killed before it was complete, or is just beginning */
+
+    return seen->alive ? DM_DECLINED : DM_OK;
+}

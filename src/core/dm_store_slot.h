@@ -1,0 +1,100 @@
+/*
+ * What a worker says of itself to those who write the store.
+ *
+ * Workers do not use LMDB's lock file: who can write that can crash all who
+ * have it open, and the workers' group is not to be trusted so far.  Each
+ * worker has a file of its own instead, a slot, in the store's directory
+ * "readers.UID".  That belongs to the workers' user, whose id the name says,
+ * and the store's group; others of the workers' group cannot enter it.  A slot
+ * is locked (OFD) as long as its process lives.
+ *
+ * LMDB's writer of transaction T takes pages again that transactions up to
+ * T - 2 have freed: they are in no snapshot after T - 3.  A worker makes its
+ * counter odd before it chooses a snapshot, and even when it has done with
+ * that; a writer, before it begins, waits until each counter that is odd has
+ * changed.  So whoever reads meanwhile has chosen T - 1 or T.
+ */
+
+#ifndef DM_STORE_SLOT_H
+#define DM_STORE_SLOT_H
+
+
+#include <dirent.h>
+#include <sys/types.h>
+
+#include "dm.h"
+
+
+#define DM_SLOTS_PREFIX  "readers."
+#define DM_SLOTS_MODE    02750
+#define DM_SLOTS_MAX     1024           /* to a directory */
+#define DM_SLOTS_NAME    32             /* of the directory, with its NUL */
+
+
+typedef struct dm_slot_s  dm_slot_t;
+
+
+/* what stands in a slot */
+typedef struct {
+    uint64_t           counter;         /* odd: in a look-up */
+    uint64_t           mark;            /* of its keys: dm_keys_mark() */
+    uint64_t           pid;
+    uint64_t           space;           /* the pid's: a container's inode */
+} dm_slot_content_t;
+
+
+/* a slot that dm_slots_walk() has found */
+typedef struct {
+    int                dir;             /* the directory it is in */
+    const char        *name;
+    int                fd;              /* to read it */
+    int                alive;
+    dm_slot_content_t  content;
+} dm_slot_seen_t;
+
+
+/*
+ * Takes a slot in the store at path, and removes those of processes that are
+ * gone.  DM_OK; DM_INVALID: the store is not for this user's processes, and
+ * err says what to do; DM_ERROR.
+ */
+int dm_slot_open(dm_slot_t **slot, const char *path, uint64_t mark,
+    dm_err_t *err);
+
+/* whether processes of that user could, as far as names tell; as above */
+int dm_slots_check(const char *path, uid_t uid, dm_err_t *err);
+
+/* NULL is accepted */
+void dm_slot_close(dm_slot_t *slot);
+
+/* around all that is read of the store */
+void dm_slot_enter(dm_slot_t *slot);
+void dm_slot_leave(dm_slot_t *slot);
+
+/*
+ * Calls fn for each slot of the store at path that belongs to the user of its
+ * directory, to the store's or to root.  One that is alive is complete.  fn
+ * returns DM_OK to go on; anything else ends the walk and is its result.
+ * DM_OK, or DM_ERROR: a directory or a slot cannot be read.
+ */
+int dm_slots_walk(const char *path,
+    int (*fn)(const dm_slot_seen_t *seen, void *data), void *data,
+    dm_err_t *err);
+
+/* 1 if the process of the slot open at fd still lives, else 0 */
+int dm_slot_alive(int fd);
+
+/* how many processes have a slot now; DM_OK or DM_ERROR */
+int dm_slots_count(const char *path, unsigned *n, dm_err_t *err);
+
+/* where the pids of this process are good */
+uint64_t dm_slot_space(void);
+
+/*
+ * The next directory of slots in that of the store, and the id in its name.
+ * DM_OK, DM_DECLINED: there are no more.
+ */
+int dm_slots_next(DIR *store, const char **name, uid_t *uid);
+
+
+#endif /* DM_STORE_SLOT_H */
