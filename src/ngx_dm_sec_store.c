@@ -7,7 +7,8 @@
 #include "dm_store_slot.h"
 
 
-#define NGX_DM_SEC_STORE_TEND  1000     /* ms */
+#define NGX_DM_SEC_STORE_TEND   1000    /* ms */
+#define NGX_DM_SEC_STORE_CHECK  10
 
 
 static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
@@ -23,6 +24,7 @@ static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
+static ngx_uint_t ngx_dm_sec_store_is_gone(int rc);
 static int ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key,
     dm_err_t *err);
 static uint64_t ngx_dm_sec_store_number(uint64_t version);
@@ -35,6 +37,7 @@ static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
     uint64_t           opened;      /* how often it was */
     ngx_uint_t         complained;  /* said once, until it opens again */
+    ngx_msec_t         checked;     /* that it is still in its place */
     ngx_uint_t         copied;      /* over the one that was open */
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
@@ -344,9 +347,7 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
 
     /* what a store says that is no longer in its place is worth nothing */
 
-    if (ngx_dm_sec_worker.store
-        && dm_store_replaced(ngx_dm_sec_worker.store))
-    {
+    if (ngx_dm_sec_store_is_gone(rc)) {
         ngx_dm_sec_store_release();
         ngx_dm_sec_store_reopen(dmcf, log);
         rc = ngx_dm_sec_store_try(index, key, &err);
@@ -368,6 +369,28 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
     }
 
     return NGX_ERROR;
+}
+
+
+/*
+ * 1 if another store is in the place of the one that is open, else 0.  A
+ * system call for each look-up would cost more than the look-up; that only
+ * some need it tells nobody whether a name is known.
+ */
+static ngx_uint_t
+ngx_dm_sec_store_is_gone(int rc)
+{
+    if (ngx_dm_sec_worker.store == NULL
+        || (rc != DM_ERROR
+            && ngx_current_msec - ngx_dm_sec_worker.checked
+               < NGX_DM_SEC_STORE_CHECK))
+    {
+        return 0;
+    }
+
+    ngx_dm_sec_worker.checked = ngx_current_msec;
+
+    return dm_store_replaced(ngx_dm_sec_worker.store);
 }
 
 

@@ -93,8 +93,6 @@ dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     unsigned        tries;
     dm_store_key_t  wanted;
 
-    store->looked = dm_store_version(store);
-
     rc = dm_store_key(&wanted, index, key);
 
     if (rc == DM_ERROR) {
@@ -102,6 +100,7 @@ dm_store_find(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     }
 
     if (rc != DM_OK) {
+        store->looked = dm_store_version(store);
         return rc;
     }
 

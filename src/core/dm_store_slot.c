@@ -471,6 +471,7 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
 {
     int             rc;
     DIR            *slots;
+    unsigned        n;
     struct dirent  *entry;
 
     walk->dir = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
@@ -488,11 +489,24 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
     }
 
     rc = DM_OK;
+    n = 0;
 
     while (rc == DM_OK && (entry = readdir(slots)) != NULL) {
-        if (entry->d_name[0] != '.') {
-            rc = dm_slots_visit(entry->d_name, walk);
+
+        if (entry->d_name[0] == '.') {
+            continue;
         }
+
+        /* not even the workers' user can make us look for ever */
+
+        if (n++ == DM_SLOTS_LOOK) {
+            dm_err_set(walk->err, "directory \"%s\" of the store has more "
+                       "than %d files: remove them", name, DM_SLOTS_LOOK);
+            rc = DM_ERROR;
+            break;
+        }
+
+        rc = dm_slots_visit(entry->d_name, walk);
     }
 
     (void) closedir(slots);

@@ -28,6 +28,7 @@
 #define DM_SLOTS_PREFIX  "readers."
 #define DM_SLOTS_MODE    02750
 #define DM_SLOTS_MAX     1024           /* to a directory */
+#define DM_SLOTS_LOOK    4096           /* with those of dead processes */
 #define DM_SLOTS_NAME    32             /* of the directory, with its NUL */
 
 

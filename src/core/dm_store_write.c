@@ -73,6 +73,7 @@ dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
     }
 
     dm_store_wait_readers(store);
+    (void) mdb_reader_check(store->env, NULL);
 
     rc = mdb_txn_begin(store->env, NULL, 0, &store->write);
     if (rc != 0) {

@@ -1,0 +1,174 @@
+#!/usr/bin/perl
+
+# Tests for a dm-account that is killed before each of the system calls by
+# which it changes a store, in each verb that does: what a new connection sees
+# and what an open one sees is the same, is the state before or the state
+# after, and stays what it is when somebody else changes another account.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir($FindBin::Bin); }
+
+use lib 'lib';
+use Test::Nginx;
+use Test::DmSec qw/ :all /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+# what is written through the map lies between these
+use constant CALLS => $ENV{DM_SEC_FULL} ? 'all'
+    : 'msync,ftruncate,fsync,fdatasync,rename,renameat2,unlink,mkdir';
+
+my $t = Test::Nginx->new()->has(qw/ http /)->has_daemon('strace')->plan(8);
+
+my $d = $t->testdir();
+my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
+
+$t->write_file('file', 'here');
+$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    keepalive_requests 1000000;
+
+    dm_sec_account_store %%TESTDIR%%/store;
+    dm_sec_store_key     %%TESTDIR%%/store.key;
+    dm_sec_lockout       off;
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        root %%TESTDIR%%;
+        try_files /file =404;
+
+        dm_sec_plaintext_auth on;
+        dm_sec_auth           basic;
+    }
+}
+
+EOF_CONF
+
+store($t, realm => 'example', args => [ '--map-size', '1m' ]);
+account($t, 'add', 'me', { password => 'secret' });
+account($t, 'add', 'aside', { password => 'secret' });
+account($t, 'backup', "$d/enabled");
+account($t, 'disable', 'me');
+account($t, 'backup', "$d/disabled");
+account($t, 'enable', 'me');
+
+$t->write_file('other', "other\n");
+$t->write_file('secret', "secret\n");
+$t->write_file('new.jsonl', '{"id":"me","state":"disabled"}' . "\n");
+
+$t->run();
+
+my $kept = keepalive(8080);
+my $aside = 0;
+
+# each verb from 200 to what it makes of it, and how to get back
+
+killed('disable', 403, [ 'disable', 'me' ], [ 'enable', 'me' ]);
+killed('set', 401, [ 'set', 'me', '--password-file', "$d/other" ],
+    [ 'set', 'me', '--password-file', "$d/secret" ]);
+killed('del', 401, [ 'del', 'me' ],
+    [ 'add', 'me', '--password-file', "$d/secret" ]);
+killed('import', 403, [ 'import', '--update', "$d/new.jsonl" ],
+    [ 'enable', 'me' ]);
+killed('restore', 403, [ 'restore', "$d/disabled" ], [ 'enable', 'me' ]);
+
+account($t, 'del', 'me');
+killed('add', 200, [ 'add', 'me', '--password-file', "$d/secret" ],
+    [ 'del', 'me' ], 401);
+
+account($t, 'add', 'me', { password => 'secret' }) if answer() != 200;
+account($t, 'rekey', '--prepare');
+reload_wait($t);
+$kept = keepalive(8080);
+killed('rekey', 200, [ 'rekey' ]);
+
+like(account($t, 'check'), qr/, 0 damages$/m, 'no damage');
+
+undef $t;
+
+###############################################################################
+
+# Kills the verb before its first such call, its second, and so on, until it
+# comes to its end.
+
+sub killed {
+    my ($name, $after, $verb, $back, $before) = @_;
+    my ($exit, @wrong, $seen);
+
+    $before //= 200;
+
+    for (my $n = 1; $n < 1000; $n++) {
+        $exit = killed_at($n, @$verb);
+        $seen = answer();
+
+        push @wrong, "call $n: $seen"
+            unless $seen eq $before || $seen eq $after;
+
+        account($t, $aside++ % 2 ? 'enable' : 'disable', 'aside');
+
+        push @wrong, "call $n: $seen, then " . answer()
+            if answer() ne $seen;
+
+        last if $exit != 137;
+
+        account($t, @$back) if $back && $seen eq $after;
+        push @wrong, "call $n: not back" if answer() ne $before;
+    }
+
+    push @wrong, "exit $exit" if $exit;
+    push @wrong, "$seen at the end" if $seen ne $after;
+
+    is(join("\n", @wrong), '', $name);
+
+    account($t, @$back) if $back;
+}
+
+# what both connections are answered
+sub answer {
+    my ($request) = request('GET', '/', basic('me', 'secret'));
+    my ($old, $new) = map { status($_->request($request)) // 0 }
+        $kept, keepalive(8080);
+
+    return $old eq $new ? $old : "$old, a new connection $new";
+}
+
+sub killed_at {
+    my ($n, @verb) = @_;
+
+    # a store that is put aside has the second in its name
+    another_second() if $verb[0] eq 'restore';
+
+    return (run_command([ 'strace', '-f', '-qq', '-o', '/dev/null',
+        '-e', 'trace=' . CALLS, '-e', 'inject=' . CALLS
+        . ":signal=KILL:when=$n", $program, '--store', "$d/store",
+        '--key', "$d/store.key", @verb ]))[0];
+}
+
+sub another_second {
+    my ($now) = time();
+
+    wait_for(2, sub { time() > $now });
+}
+
+###############################################################################
