@@ -2,8 +2,8 @@
 ## make test         all tests; WORKERS=n: with n worker processes;
 ##                   TESTS="t/a.t ...": these only; TEST_NGINX=DIR: on the
 ##                   original Test::Nginx, of which DIR is the lib/
-## make test-attack  the attacks on Digest at their full size, some minutes;
-##                   with 4 workers unless WORKERS=n
+## make test-attack  the attacks on Digest and on the lockout at their full
+##                   size, some minutes; with 4 workers unless WORKERS=n
 ## make test-large   a million accounts imported, backed up and restored, also
 ##                   while nginx serves, and a flood of made-up names
 ## make demo         a demo on 127.0.0.1; says what to try
@@ -239,7 +239,7 @@ test: all $(UNIT_TESTS) | deps-test
 # make test has them in a reduced size
 
 ATTACKS = $(addprefix t/digest_,attack.t disturbed.t evict.t \
-    killed.t race.t reload.t)
+    killed.t race.t reload.t) t/lockout_names.t
 
 .PHONY: test-attack
 test-attack:

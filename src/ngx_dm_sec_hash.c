@@ -254,8 +254,8 @@ ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job)
     cell = dm_table_find(sh->passwords, &job->slot, ngx_current_msec);
 
     if (cell == NULL) {
-        cell = dm_table_take(sh->passwords, &job->slot, DM_RANK_LOW,
-                             ngx_current_msec);
+        cell = dm_table_take(sh->passwords, &job->slot, ngx_current_msec,
+                             NULL, NULL);
         cell->expires = ngx_current_msec + job->dmcf->password_cache;
         dm_table_put(cell, &job->slot);
     }

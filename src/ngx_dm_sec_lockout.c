@@ -12,38 +12,23 @@
 #define NGX_DM_SEC_OVERFLOW_PERIOD   60000      /* ms between warnings */
 
 
-/* a counter's place and what it will say */
-typedef struct {
-    dm_slot_t             slot;
-    ngx_dm_sec_failure_t  failure;
-    ngx_uint_t            attempts;             /* that are allowed */
-} ngx_dm_sec_counter_t;
-
-
 static char *ngx_dm_sec_lockout_number(ngx_str_t *value, size_t prefix,
     ngx_uint_t *number);
 static char *ngx_dm_sec_lockout_time(ngx_str_t *value, size_t prefix,
     ngx_msec_t *msec);
-static ngx_int_t ngx_dm_sec_lockout_counters(ngx_http_request_t *r,
+static ngx_int_t ngx_dm_sec_lockout_keys(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_attempt_t *attempt,
-    ngx_dm_sec_counter_t *counter, ngx_uint_t *n);
-static void ngx_dm_sec_lockout_address(ngx_http_request_t *r,
+    dm_failures_key_t *key, ngx_uint_t *n);
+static size_t ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure);
 static ngx_uint_t ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
-    ngx_dm_sec_counter_t *counter, ngx_uint_t n);
-static ngx_uint_t ngx_dm_sec_lockout_count(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter);
-static dm_cell_t *ngx_dm_sec_lockout_new(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter);
-static ngx_uint_t ngx_dm_sec_lockout_lock(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter, dm_cell_t *cell);
-static int ngx_dm_sec_lockout_is_unknown(const dm_cell_t *cell);
+    dm_failures_key_t *key, ngx_uint_t n);
 static void ngx_dm_sec_lockout_overflow(ngx_http_request_t *r,
     ngx_dm_sec_shared_t *sh);
 
 
-_Static_assert(sizeof(ngx_dm_sec_failure_t) == DM_CELL_DATA,
-               "a failure counter fills a cell");
+_Static_assert(sizeof(ngx_dm_sec_failure_t) == DM_FAILURES_NOTE,
+               "what the status page shows fills a note");
 
 
 char *
@@ -161,8 +146,8 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
     ngx_uint_t *retry)
 {
     ngx_uint_t               n;
+    dm_failures_key_t        key[DM_FAILURES_KINDS];
     ngx_dm_sec_shared_t     *sh;
-    ngx_dm_sec_counter_t     counter[2];
     ngx_dm_sec_main_conf_t  *dmcf;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
@@ -176,14 +161,12 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_counters(r, dmcf, attempt, counter, &n)
-        != NGX_OK)
-    {
+    if (ngx_dm_sec_lockout_keys(r, dmcf, attempt, key, &n) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ngx_dm_sec_zone_lock(dmcf);
-    *retry = ngx_dm_sec_lockout_left(sh, counter, n);
+    *retry = ngx_dm_sec_lockout_left(sh, key, n);
     ngx_dm_sec_zone_unlock(dmcf);
 
     return *retry ? NGX_DECLINED : NGX_OK;
@@ -192,25 +175,20 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
 
 /* under the lock; the seconds for which one of them is still locked */
 static ngx_uint_t
-ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
-    ngx_dm_sec_counter_t *counter, ngx_uint_t n)
+ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key,
+    ngx_uint_t n)
 {
-    dm_cell_t   *cell;
-    ngx_msec_t   left;
-    ngx_uint_t   i;
+    uint64_t    left, most;
+    ngx_uint_t  i;
 
-    left = 0;
+    most = 0;
 
     for (i = 0; i < n; i++) {
-        cell = dm_table_find(sh->failures, &counter[i].slot,
-                             ngx_current_msec);
-
-        if (cell && cell->rank == DM_RANK_KEEP) {
-            left = ngx_max(left, cell->expires - ngx_current_msec);
-        }
+        left = dm_failures_left(sh->failures, &key[i], ngx_current_msec);
+        most = ngx_max(most, left);
     }
 
-    return (left + 999) / 1000;
+    return (most + 999) / 1000;
 }
 
 
@@ -222,9 +200,11 @@ ngx_int_t
 ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
     ngx_uint_t *retry)
 {
+    uint64_t                 until;
     ngx_uint_t               i, n, left, overflow;
+    dm_failures_key_t        key[DM_FAILURES_KINDS];
+    dm_failures_limit_t      limit;
     ngx_dm_sec_shared_t     *sh;
-    ngx_dm_sec_counter_t     counter[2];
     ngx_dm_sec_main_conf_t  *dmcf;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
@@ -234,20 +214,31 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_counters(r, dmcf, attempt, counter, &n)
-        != NGX_OK)
-    {
+    if (ngx_dm_sec_lockout_keys(r, dmcf, attempt, key, &n) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    limit.window = dmcf->lockout.window;
+    limit.duration = dmcf->lockout.duration;
+
+    until = ngx_current_msec + ngx_max(limit.window, limit.duration);
     overflow = 0;
 
     ngx_dm_sec_zone_lock(dmcf);
 
-    left = ngx_dm_sec_lockout_left(sh, counter, n);
+    left = ngx_dm_sec_lockout_left(sh, key, n);
 
     for (i = 0; i < n; i++) {
-        overflow += ngx_dm_sec_lockout_count(dmcf, sh, &counter[i]);
+        limit.attempts = (key[i].kind == DM_FAILURES_ADDRESS)
+                         ? dmcf->lockout.address_attempts
+                         : dmcf->lockout.attempts;
+
+        overflow += dm_failures_add(sh->failures, &key[i], &limit,
+                                    ngx_current_msec);
+    }
+
+    if (sh->failures_until < until) {
+        sh->failures_until = until;
     }
 
     ngx_dm_sec_zone_unlock(dmcf);
@@ -268,51 +259,65 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
 
 /* of the name at this address and, where it is asked for, of the address */
 static ngx_int_t
-ngx_dm_sec_lockout_counters(ngx_http_request_t *r,
-    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_attempt_t *attempt,
-    ngx_dm_sec_counter_t *counter, ngx_uint_t *n)
+ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_attempt_t *attempt, dm_failures_key_t *key, ngx_uint_t *n)
 {
-    dm_str_t               part[4];
-    ngx_dm_sec_failure_t  *failure;
+    dm_str_t              part[4];
+    dm_slot_t             network;
+    ngx_dm_sec_failure_t  failure;
 
-    ngx_memzero(counter, sizeof(ngx_dm_sec_counter_t) * 2);
+    ngx_memzero(&failure, sizeof(ngx_dm_sec_failure_t));
 
-    failure = &counter[0].failure;
-    failure->known = (u_char) attempt->known;
-    ngx_memcpy(failure->name, attempt->name.data,
-               ngx_min(attempt->name.len, sizeof(failure->name)));
-    ngx_dm_sec_lockout_address(r, failure);
+    part[0] = dm_str("network");
+    part[1] = (dm_str_t) { &failure.family, 1 };
+    part[2] = (dm_str_t) { failure.address,
+                           ngx_dm_sec_lockout_address(r, &failure) };
+
+    if (ngx_dm_sec_zone_slot(dmcf, part, 3, &network) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *n = 0;
 
     part[0] = dm_str("failure");
-    part[1] = (dm_str_t) { &failure->family,
-                           1 + sizeof(failure->address) };
+    part[1].len = 1 + sizeof(failure.address);
+
+    if (dmcf->lockout.address_attempts) {
+        key->kind = DM_FAILURES_ADDRESS;
+        key->network = network.tag[0];
+        ngx_memcpy(key->note, &failure, sizeof(ngx_dm_sec_failure_t));
+
+        if (ngx_dm_sec_zone_slot(dmcf, part, 2, &key->slot) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        key++;
+        (*n)++;
+    }
+
+    failure.known = (u_char) attempt->known;
+    ngx_memcpy(failure.name, attempt->name.data,
+               ngx_min(attempt->name.len, sizeof(failure.name)));
+
     part[2] = ngx_dm_sec_set_dm_str(attempt->claimed);
     part[3] = (dm_str_t) { (u_char *) &attempt->unlocks,
                            sizeof(attempt->unlocks) };
 
-    *n = 1;
-    counter[0].attempts = dmcf->lockout.attempts;
+    key->kind = DM_FAILURES_NAME;
+    key->network = network.tag[0];
+    ngx_memcpy(key->note, &failure, sizeof(ngx_dm_sec_failure_t));
+    (*n)++;
 
-    if (ngx_dm_sec_zone_slot(dmcf, part, 4, &counter[0].slot) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (dmcf->lockout.address_attempts == 0) {
-        return NGX_OK;
-    }
-
-    *n = 2;
-    counter[1].attempts = dmcf->lockout.address_attempts;
-    counter[1].failure = *failure;
-    counter[1].failure.known = 1;
-    ngx_memzero(counter[1].failure.name, sizeof(failure->name));
-
-    return ngx_dm_sec_zone_slot(dmcf, part, 2, &counter[1].slot);
+    return ngx_dm_sec_zone_slot(dmcf, part, 4, &key->slot);
 }
 
 
-/* that realip gives; an IPv6 host has a /64 to choose addresses from */
-static void
+/*
+ * That realip gives; an IPv6 host has a /64 to choose addresses from.  Returns
+ * how many of its octets are those of the network that is its owner's, or of
+ * his neighbours: an IPv4 /24, an IPv6 /48.
+ */
+static size_t
 ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure)
 {
@@ -327,7 +332,7 @@ ngx_dm_sec_lockout_address(ngx_http_request_t *r,
         failure->family = 4;
         ngx_memcpy(failure->address,
                    &((struct sockaddr_in *) sockaddr)->sin_addr, 4);
-        break;
+        return 3;
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
@@ -336,126 +341,16 @@ ngx_dm_sec_lockout_address(ngx_http_request_t *r,
         if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *) p)) {
             failure->family = 4;
             ngx_memcpy(failure->address, p + 12, 4);
-            break;
+            return 3;
         }
 
         failure->family = 6;
         ngx_memcpy(failure->address, p, 8);
-        break;
+        return 6;
 #endif
     }
-}
 
-
-/* under the lock; 1: there was no room for it as it should be, else 0 */
-static ngx_uint_t
-ngx_dm_sec_lockout_count(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_shared_t *sh, ngx_dm_sec_counter_t *counter)
-{
-    dm_cell_t             *cell;
-    ngx_uint_t             count;
-    ngx_dm_sec_failure_t  *failure;
-
-    cell = dm_table_find(sh->failures, &counter->slot, ngx_current_msec);
-
-    if (cell == NULL) {
-        cell = ngx_dm_sec_lockout_new(dmcf, sh, counter);
-
-        if (cell == NULL) {
-            return 1;
-        }
-    }
-
-    /* one that was on its way when the lock came changes nothing */
-
-    if (cell->rank == DM_RANK_KEEP) {
-        return 0;
-    }
-
-    failure = (ngx_dm_sec_failure_t *) cell->data;
-
-    count = (failure->count[0] << 8 | failure->count[1]) + 1;
-    failure->count[0] = (u_char) (count >> 8);
-    failure->count[1] = (u_char) count;
-
-    if (count < counter->attempts) {
-        return 0;
-    }
-
-    return ngx_dm_sec_lockout_lock(dmcf, sh, counter, cell);
-}
-
-
-/* a made-up name does not push out the counter of an account */
-static dm_cell_t *
-ngx_dm_sec_lockout_new(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_shared_t *sh,
-    ngx_dm_sec_counter_t *counter)
-{
-    u_char      rank;
-    dm_cell_t  *cell;
-
-    rank = counter->failure.known ? DM_RANK_HIGH : DM_RANK_LOW;
-
-    cell = dm_table_take(sh->failures, &counter->slot, rank,
-                         ngx_current_msec);
-    if (cell == NULL) {
-        return NULL;
-    }
-
-    cell->rank = rank;
-    cell->stamp = ngx_current_msec;
-    cell->expires = ngx_current_msec + dmcf->lockout.window;
-    ngx_memcpy(cell->data, &counter->failure, sizeof(ngx_dm_sec_failure_t));
-
-    dm_table_put(cell, &counter->slot);
-
-    if (cell->expires > sh->failures_until) {
-        sh->failures_until = cell->expires;
-    }
-
-    return cell;
-}
-
-
-/*
- * A locked cell stays.  Of made-up names there is half of a set at most: the
- * lock that would end first makes room, so that such a name is locked like an
- * account, and nothing tells the two apart.
- */
-static ngx_uint_t
-ngx_dm_sec_lockout_lock(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_shared_t *sh,
-    ngx_dm_sec_counter_t *counter, dm_cell_t *cell)
-{
-    dm_cell_t   *first;
-    ngx_uint_t   overflow;
-
-    overflow = 0;
-
-    if (!counter->failure.known
-        && dm_table_count(sh->failures, &counter->slot, ngx_current_msec,
-                          ngx_dm_sec_lockout_is_unknown, &first)
-           >= DM_TABLE_SET / 2)
-    {
-        first->expires = ngx_current_msec;
-        overflow = 1;
-    }
-
-    cell->rank = DM_RANK_KEEP;
-    cell->expires = ngx_current_msec + dmcf->lockout.duration;
-
-    if (cell->expires > sh->failures_until) {
-        sh->failures_until = cell->expires;
-    }
-
-    return overflow;
-}
-
-
-static int
-ngx_dm_sec_lockout_is_unknown(const dm_cell_t *cell)
-{
-    return cell->rank == DM_RANK_KEEP
-           && !((const ngx_dm_sec_failure_t *) cell->data)->known;
+    return 0;
 }
 
 
@@ -473,7 +368,7 @@ ngx_dm_sec_lockout_overflow(ngx_http_request_t *r, ngx_dm_sec_shared_t *sh)
     said = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "dm_sec: no room for a failure counter, %uA so far: "
-                  "made-up names are tried in masses; a larger "
+                  "dm_sec: no room for a lock, %uA so far, whose network was "
+                  "locked as a whole: names are tried in masses; a larger "
                   "\"dm_sec_zone\" has more room", sh->lockout_overflow);
 }

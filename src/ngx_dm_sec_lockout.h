@@ -29,9 +29,8 @@ ngx_int_t ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
     ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
 
 
-/* a failure counter, as it lies in a cell; all of it is for the status page */
+/* who failed, as it lies in a cell: for the status page alone */
 typedef struct {
-    u_char       count[2];
     u_char       known;
     u_char       family;            /* 4, 6; 0: no address */
     u_char       address[8];        /* IPv4, or the /64 of IPv6 */

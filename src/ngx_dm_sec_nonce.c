@@ -219,13 +219,12 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
         return NGX_DECLINED;
     }
 
-    cell = dm_table_take(sh->nonces, slot, DM_RANK_LOW, now);
+    cell = dm_table_take(sh->nonces, slot, now, NULL, NULL);
 
     /* a nonce that is issued from here on is newer than what was removed */
 
     (void) ngx_dm_sec_zone_reach(sh, dm_table_mark(sh->nonces, slot) + 1);
 
-    cell->rank = DM_RANK_LOW;
     cell->stamp = nonce->nonce.issued;
     cell->expires = nonce->nonce.issued + dmcf->nonce_lifetime;
     ngx_memcpy(cell->data, nonce->account, DM_NONCE_ACCOUNT);

@@ -56,8 +56,8 @@ static void ngx_dm_sec_status_tls(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
 static void ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
-static void ngx_dm_sec_status_usage(dm_table_t *table, uint64_t now,
-    ngx_dm_sec_usage_t *usage);
+static void ngx_dm_sec_status_usage(const dm_table_t *table, uint64_t now,
+    int (*is_lock)(const dm_cell_t *cell), ngx_dm_sec_usage_t *usage);
 static void ngx_dm_sec_status_store(ngx_dm_sec_page_t *page,
     ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_status_locked(ngx_dm_sec_page_t *page,
@@ -367,9 +367,11 @@ ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
         { "cells_evicted", "counter", "cells evicted while in use, by kind" }
     };
 
-    ngx_dm_sec_status_usage(sh->nonces, ngx_dm_sec_zone_clock(sh), &usage[0]);
-    ngx_dm_sec_status_usage(sh->failures, ngx_current_msec, &usage[1]);
-    ngx_dm_sec_status_usage(sh->passwords, ngx_current_msec, &usage[2]);
+    ngx_dm_sec_status_usage(sh->nonces, ngx_dm_sec_zone_clock(sh), NULL,
+                            &usage[0]);
+    ngx_dm_sec_status_usage(dm_failures_table(sh->failures), ngx_current_msec,
+                            dm_failures_is_lock, &usage[1]);
+    ngx_dm_sec_status_usage(sh->passwords, ngx_current_msec, NULL, &usage[2]);
 
     for (n = 0; n < NGX_DM_SEC_CELLS_MAX; n++) {
         ngx_dm_sec_page_open(page, metric[n].name, metric[n].type,
@@ -384,15 +386,15 @@ ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
     }
 
     ngx_dm_sec_page_value(page, "lockout_overflow", "counter",
-                          "failures that found no cell",
+                          "locks that found no room, and lock a network",
                           sh->lockout_overflow);
 }
 
 
 /* without the lock, which nobody may hold for so long: a good guess */
 static void
-ngx_dm_sec_status_usage(dm_table_t *table, uint64_t now,
-    ngx_dm_sec_usage_t *usage)
+ngx_dm_sec_status_usage(const dm_table_t *table, uint64_t now,
+    int (*is_lock)(const dm_cell_t *cell), ngx_dm_sec_usage_t *usage)
 {
     size_t            i, n;
     const dm_cell_t  *cell;
@@ -413,7 +415,7 @@ ngx_dm_sec_status_usage(dm_table_t *table, uint64_t now,
 
         usage->value[NGX_DM_SEC_CELLS_USED]++;
 
-        if (cell->rank == DM_RANK_KEEP) {
+        if (is_lock && is_lock(cell)) {
             usage->value[NGX_DM_SEC_CELLS_LOCKED]++;
         }
     }
@@ -470,18 +472,20 @@ ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
 static void
 ngx_dm_sec_status_locked(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
-    size_t     i, n;
-    dm_cell_t  cell;
+    size_t             i, n;
+    dm_cell_t          cell;
+    const dm_table_t  *table;
 
-    n = dm_table_cells(sh->failures);
+    table = dm_failures_table(sh->failures);
+    n = dm_table_cells(table);
 
     ngx_dm_sec_page_write(page, "[");
 
     for (i = 0; i < n; i++) {
-        cell = *dm_table_cell(sh->failures, i);
+        cell = *dm_table_cell(table, i);
 
-        if (cell.rank == DM_RANK_KEEP
-            && dm_cell_alive(&cell, ngx_current_msec))
+        if (dm_cell_alive(&cell, ngx_current_msec)
+            && dm_failures_is_lock(&cell))
         {
             ngx_dm_sec_status_lock(page, &cell);
         }
@@ -502,7 +506,8 @@ ngx_dm_sec_status_lock(ngx_dm_sec_page_t *page, const dm_cell_t *cell)
     ngx_uint_t             i;
     ngx_dm_sec_failure_t   failure;
 
-    ngx_memcpy(&failure, cell->data, sizeof(ngx_dm_sec_failure_t));
+    ngx_memcpy(&failure, dm_failures_note(cell),
+               sizeof(ngx_dm_sec_failure_t));
 
     for (i = 0; i < sizeof(failure.name) && failure.name[i]; i++) {
         if (failure.name[i] >= 0x80) {

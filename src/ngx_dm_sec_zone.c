@@ -146,7 +146,7 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 #endif
 
     sh->nonces = dm_table_init(p, 2 * quarter);
-    sh->failures = dm_table_init(p + 2 * quarter, quarter);
+    sh->failures = dm_failures_init(p + 2 * quarter, quarter);
     sh->passwords = dm_table_init(p + 3 * quarter, quarter);
 
     if (sh->nonces == NULL || sh->failures == NULL || sh->passwords == NULL) {

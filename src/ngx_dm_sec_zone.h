@@ -6,6 +6,7 @@
 
 #include "ngx_dm_sec.h"
 
+#include "dm_failures.h"
 #include "dm_mac.h"
 #include "dm_nonce.h"
 #include "dm_table.h"
@@ -31,22 +32,22 @@ typedef enum {
  * touched under the lock only; the counters are atomic.
  */
 typedef struct {
-    u_char        secret[DM_MAC_SIZE];
-    u_char        node[DM_NONCE_NODE];  /* whose nonces these are */
+    u_char          secret[DM_MAC_SIZE];
+    u_char          node[DM_NONCE_NODE];    /* whose nonces these are */
 
-    dm_table_t   *nonces;
-    dm_table_t   *failures;
-    dm_table_t   *passwords;
+    dm_table_t     *nonces;
+    dm_failures_t  *failures;
+    dm_table_t     *passwords;
 
-    ngx_atomic_t  clock;                /* ms: see ngx_dm_sec_zone_clock() */
-    ngx_atomic_t  failures_until;       /* ms: no counter lives longer */
-    ngx_atomic_t  lockout_overflow;
+    ngx_atomic_t    clock;              /* ms: see ngx_dm_sec_zone_clock() */
+    ngx_atomic_t    failures_until;     /* ms: no counter lives longer */
+    ngx_atomic_t    lockout_overflow;
 
-    ngx_atomic_t  verified[NGX_DM_SEC_METHODS];
-    ngx_atomic_t  denied[NGX_DM_SEC_R_MAX];
-    ngx_atomic_t  versions[DM_VERSIONS];
-    ngx_atomic_t  suites[NGX_DM_SEC_SUITES];
-    ngx_atomic_t  handshakes[NGX_DM_SEC_HS_MAX];
+    ngx_atomic_t    verified[NGX_DM_SEC_METHODS];
+    ngx_atomic_t    denied[NGX_DM_SEC_R_MAX];
+    ngx_atomic_t    versions[DM_VERSIONS];
+    ngx_atomic_t    suites[NGX_DM_SEC_SUITES];
+    ngx_atomic_t    handshakes[NGX_DM_SEC_HS_MAX];
 } ngx_dm_sec_shared_t;
 
 

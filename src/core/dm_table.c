@@ -21,7 +21,8 @@ static dm_cell_t *dm_table_set(const dm_table_t *table,
     const dm_slot_t *slot);
 static void dm_table_remove(dm_table_t *table, const dm_slot_t *slot,
     dm_cell_t *cell);
-static int dm_cell_worse(const dm_cell_t *cell, const dm_cell_t *than);
+static dm_cell_t *dm_table_spare(dm_cell_t *set, uint64_t now);
+static dm_cell_t *dm_table_first(dm_cell_t *set);
 
 
 _Static_assert(sizeof(dm_cell_t) == 64, "a cell has 64 octets");
@@ -133,50 +134,56 @@ dm_table_find(dm_table_t *table, const dm_slot_t *slot, uint64_t now)
 
 
 dm_cell_t *
-dm_table_take(dm_table_t *table, const dm_slot_t *slot, unsigned rank,
-    uint64_t now)
+dm_table_take(dm_table_t *table, const dm_slot_t *slot, uint64_t now,
+    dm_table_victim_pt victim, void *data)
 {
-    size_t      i;
-    dm_cell_t  *cell, *worst;
+    dm_cell_t  *cell, *set;
 
-    worst = NULL;
-    cell = dm_table_set(table, slot);
+    set = dm_table_set(table, slot);
+    cell = dm_table_spare(set, now);
 
-    for (i = 0; i < DM_TABLE_SET; i++) {
-
-        if (!dm_cell_alive(&cell[i], now)) {
-            worst = &cell[i];
-            break;
-        }
-
-        if (cell[i].rank <= rank
-            && cell[i].rank < DM_RANK_KEEP
-            && (worst == NULL || dm_cell_worse(&cell[i], worst)))
-        {
-            worst = &cell[i];
-        }
+    if (cell == NULL) {
+        cell = victim ? victim(set, data) : dm_table_first(set);
+        table->evicted++;
     }
 
-    if (worst == NULL) {
-        return NULL;
-    }
+    dm_table_remove(table, slot, cell);
 
-    table->evicted += (uint64_t) dm_cell_alive(worst, now);
-
-    dm_table_remove(table, slot, worst);
-
-    return worst;
+    return cell;
 }
 
 
-static int
-dm_cell_worse(const dm_cell_t *cell, const dm_cell_t *than)
+/* NULL: all are alive */
+static dm_cell_t *
+dm_table_spare(dm_cell_t *set, uint64_t now)
 {
-    if (cell->rank != than->rank) {
-        return cell->rank < than->rank;
+    size_t  i;
+
+    for (i = 0; i < DM_TABLE_SET; i++) {
+        if (!dm_cell_alive(&set[i], now)) {
+            return &set[i];
+        }
     }
 
-    return cell->expires < than->expires;
+    return NULL;
+}
+
+
+static dm_cell_t *
+dm_table_first(dm_cell_t *set)
+{
+    size_t      i;
+    dm_cell_t  *first;
+
+    first = set;
+
+    for (i = 1; i < DM_TABLE_SET; i++) {
+        if (set[i].expires < first->expires) {
+            first = &set[i];
+        }
+    }
+
+    return first;
 }
 
 
@@ -209,35 +216,6 @@ dm_table_put(dm_cell_t *cell, const dm_slot_t *slot)
 
     cell->tag[1] = slot->tag[1];
     cell->tag[0] = slot->tag[0];
-}
-
-
-unsigned
-dm_table_count(dm_table_t *table, const dm_slot_t *slot, uint64_t now,
-    int (*match)(const dm_cell_t *cell), dm_cell_t **first)
-{
-    size_t      i;
-    unsigned    n;
-    dm_cell_t  *cell;
-
-    n = 0;
-    *first = NULL;
-    cell = dm_table_set(table, slot);
-
-    for (i = 0; i < DM_TABLE_SET; i++) {
-
-        if (!dm_cell_alive(&cell[i], now) || !match(&cell[i])) {
-            continue;
-        }
-
-        n++;
-
-        if (*first == NULL || cell[i].expires < (*first)->expires) {
-            *first = &cell[i];
-        }
-    }
-
-    return n;
 }
 
 

@@ -12,20 +12,15 @@
 
 
 #define DM_TABLE_SET   16       /* cells in a set */
-#define DM_CELL_DATA   31       /* octets that the caller has in a cell */
-
-/* what may be evicted for what: a lower rank goes first */
-#define DM_RANK_LOW    0
-#define DM_RANK_HIGH   1
-#define DM_RANK_KEEP   2        /* never, before it expires */
+#define DM_CELL_DATA   32       /* octets that the caller has in a cell */
 
 
 /* 64 octets */
 typedef struct {
     uint64_t       tag[2];      /* what it is for; both 0: free */
     uint64_t       expires;     /* ms; dead from then on */
-    uint64_t       stamp;       /* ms; what its removal raises the mark to */
-    unsigned char  rank;
+    uint64_t       stamp;       /* ms; what its removal raises the mark to:
+                                   the caller's own where it reads no mark */
     unsigned char  data[DM_CELL_DATA];
 } dm_cell_t;
 
@@ -55,21 +50,17 @@ void dm_table_slot(const unsigned char *hash, dm_slot_t *slot);
 dm_cell_t *dm_table_find(dm_table_t *table, const dm_slot_t *slot,
     uint64_t now);
 
-/*
- * A cell for the slot, which has none: a free or a dead one, else the one of
- * the lowest rank, up to this rank, that expires first.  NULL: there is none.
- * The caller fills it, and then dm_table_put() makes it the slot's.
- */
-dm_cell_t *dm_table_take(dm_table_t *table, const dm_slot_t *slot,
-    unsigned rank, uint64_t now);
-void dm_table_put(dm_cell_t *cell, const dm_slot_t *slot);
+/* of the DM_TABLE_SET cells of a set, all alive, the one that is to go */
+typedef dm_cell_t *(*dm_table_victim_pt)(dm_cell_t *set, void *data);
 
 /*
- * The number of live cells in the slot's set for which match() is not 0, and
- * in *first the one of them that expires first, NULL if there is none.
+ * A cell for the slot, which has none: a free or a dead one, else what
+ * victim(set, data) chooses, else, where that is NULL, the one that expires
+ * first.  The caller fills it, and then dm_table_put() makes it the slot's.
  */
-unsigned dm_table_count(dm_table_t *table, const dm_slot_t *slot,
-    uint64_t now, int (*match)(const dm_cell_t *cell), dm_cell_t **first);
+dm_cell_t *dm_table_take(dm_table_t *table, const dm_slot_t *slot,
+    uint64_t now, dm_table_victim_pt victim, void *data);
+void dm_table_put(dm_cell_t *cell, const dm_slot_t *slot);
 
 /*
  * The latest stamp of all cells that were ever removed from the slot's set,

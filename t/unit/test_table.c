@@ -49,21 +49,17 @@ slot(unsigned n)
 
 
 static dm_cell_t *
-add(dm_table_t *table, unsigned n, unsigned rank, uint64_t now,
-    uint64_t expires)
+add(dm_table_t *table, unsigned n, uint64_t now, uint64_t expires)
 {
     dm_cell_t  *cell;
     dm_slot_t   where;
 
     where = slot(n);
-    cell = dm_table_take(table, &where, rank, now);
+    cell = dm_table_take(table, &where, now, NULL, NULL);
 
-    if (cell) {
-        cell->rank = (unsigned char) rank;
-        cell->stamp = now;
-        cell->expires = expires;
-        dm_table_put(cell, &where);
-    }
+    cell->stamp = now;
+    cell->expires = expires;
+    dm_table_put(cell, &where);
 
     return cell;
 }
@@ -118,7 +114,7 @@ test_find(void **state)
     table = table_new(SIZE);
 
     assert_null(find(table, 1, 10));
-    assert_non_null(add(table, 1, DM_RANK_LOW, 10, 20));
+    assert_non_null(add(table, 1, 10, 20));
     assert_ptr_equal(find(table, 1, 19), find(table, 1, 19));
     assert_non_null(find(table, 1, 19));
     assert_null(find(table, 2, 19));
@@ -146,11 +142,11 @@ test_unfinished(void **state)
     table = table_new(SIZE);
     where = slot(1);
 
-    cell = dm_table_take(table, &where, DM_RANK_LOW, 10);
+    cell = dm_table_take(table, &where, 10, NULL, NULL);
     cell->expires = 100;
 
     assert_null(find(table, 1, 11));
-    assert_ptr_equal(dm_table_take(table, &where, DM_RANK_LOW, 11), cell);
+    assert_ptr_equal(dm_table_take(table, &where, 11, NULL, NULL), cell);
 
     free(table);
 }
@@ -167,7 +163,7 @@ test_evict(void **state)
     table = table_new(SIZE);
 
     for (i = 0; i < DM_TABLE_SET; i++) {
-        assert_non_null(add(table, i, DM_RANK_LOW, 10 + i, 200 - i));
+        assert_non_null(add(table, i, 10 + i, 200 - i));
     }
 
     assert_int_equal(mark(table), 0);
@@ -175,7 +171,7 @@ test_evict(void **state)
 
     /* the one that expires first goes, and raises the mark to its stamp */
 
-    assert_non_null(add(table, 100, DM_RANK_LOW, 50, 300));
+    assert_non_null(add(table, 100, 50, 300));
     assert_null(find(table, DM_TABLE_SET - 1, 50));
     assert_non_null(find(table, 0, 50));
     assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
@@ -183,87 +179,69 @@ test_evict(void **state)
 
     /* the next has an earlier stamp: a mark never falls */
 
-    assert_non_null(add(table, 101, DM_RANK_LOW, 51, 300));
+    assert_non_null(add(table, 101, 51, 300));
     assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
 
     /* a dead one goes before all that live, and is no eviction */
 
-    assert_non_null(add(table, 102, DM_RANK_LOW, 250, 400));
+    assert_non_null(add(table, 102, 250, 400));
     assert_int_equal(dm_table_evicted(table), 2);
 
     free(table);
 }
 
 
-static void
-test_rank(void **state)
+/* the one that was put last, of a full set */
+static dm_cell_t *
+latest(dm_cell_t *set, void *data)
 {
-    unsigned     i;
+    size_t      i;
+    dm_cell_t  *cell;
+
+    *(unsigned *) data += 1;
+    cell = set;
+
+    for (i = 1; i < DM_TABLE_SET; i++) {
+        if (set[i].stamp > cell->stamp) {
+            cell = &set[i];
+        }
+    }
+
+    return cell;
+}
+
+
+static void
+test_victim(void **state)
+{
+    unsigned     i, asked;
     dm_slot_t    where;
+    dm_cell_t   *cell;
     dm_table_t  *table;
 
     (void) state;
 
     table = table_new(SIZE);
+    where = slot(200);
+    asked = 0;
 
     for (i = 0; i < DM_TABLE_SET; i++) {
-        assert_non_null(add(table, i, i == 3 ? DM_RANK_LOW : DM_RANK_HIGH, 10,
-                            i == 3 ? 300 : 100 + i));
+        assert_non_null(add(table, i, 10 + i, 100 + i));
     }
 
-    /* a low one evicts low ones only, a high one these first */
+    /* while all are alive it is the caller's choice, and it is evicted */
 
-    assert_non_null(add(table, 100, DM_RANK_LOW, 20, 300));
-    assert_null(find(table, 3, 20));
-    assert_non_null(add(table, 101, DM_RANK_HIGH, 20, 300));
-    assert_null(find(table, 100, 20));
-    assert_null(add(table, 102, DM_RANK_LOW, 20, 300));
-    assert_non_null(add(table, 103, DM_RANK_HIGH, 20, 300));
-    assert_null(find(table, 0, 20));
+    cell = find(table, DM_TABLE_SET - 1, 20);
+    assert_ptr_equal(dm_table_take(table, &where, 20, latest, &asked), cell);
+    assert_int_equal(asked, 1);
+    assert_int_equal(dm_table_evicted(table), 1);
+    assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
 
-    /* what is to be kept is, until it expires */
+    /* that was never put, so it is free, and nobody is asked */
 
-    for (i = 0; i < dm_table_cells(table); i++) {
-        ((dm_cell_t *) dm_table_cell(table, i))->rank = DM_RANK_KEEP;
-    }
-
-    where = slot(200);
-    assert_null(dm_table_take(table, &where, DM_RANK_KEEP, 20));
-    assert_non_null(dm_table_take(table, &where, DM_RANK_LOW, 101));
-
-    free(table);
-}
-
-
-static int
-is_high(const dm_cell_t *cell)
-{
-    return cell->rank == DM_RANK_HIGH;
-}
-
-
-static void
-test_count(void **state)
-{
-    dm_cell_t   *first;
-    dm_slot_t    where;
-    dm_table_t  *table;
-
-    (void) state;
-
-    table = table_new(SIZE);
-    where = slot(9);
-
-    add(table, 1, DM_RANK_HIGH, 10, 20);
-    add(table, 2, DM_RANK_HIGH, 10, 30);
-    add(table, 3, DM_RANK_LOW, 10, 30);
-
-    assert_int_equal(dm_table_count(table, &where, 10, is_high, &first), 2);
-    assert_int_equal(first->expires, 20);
-    assert_int_equal(dm_table_count(table, &where, 20, is_high, &first), 1);
-    assert_int_equal(first->expires, 30);
-    assert_int_equal(dm_table_count(table, &where, 30, is_high, &first), 0);
-    assert_null(first);
+    assert_ptr_equal(dm_table_take(table, &where, 20, latest, &asked), cell);
+    assert_int_equal(asked, 1);
+    assert_int_equal(dm_table_evicted(table), 1);
 
     free(table);
 }
@@ -326,8 +304,7 @@ main(void)
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_unfinished),
         cmocka_unit_test(test_evict),
-        cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_count),
+        cmocka_unit_test(test_victim),
         cmocka_unit_test(test_zero),
         cmocka_unit_test(test_mac),
     };
