@@ -215,6 +215,9 @@ typedef struct {
     ngx_uint_t                    tls;              /* policy, x509, psk */
     ngx_uint_t                    listens;          /* with TLS, somewhere */
 
+    u_char                        session_context[EVP_MAX_MD_SIZE];
+    unsigned                      session_context_len;
+
     ngx_uint_t                    upgrade;          /* ngx_dm_sec_upgrade_e */
     ngx_uint_t                    upgrade_versions; /* DM_TLSV1 | ... */
     ngx_str_t                     upgrade_offer;    /* Upgrade of a 426 */

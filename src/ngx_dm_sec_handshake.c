@@ -5,6 +5,7 @@
 #include "ngx_dm_sec_psk.h"
 
 #include "dm_hello.h"
+#include "dm_psk.h"
 
 
 #define NGX_DM_SEC_OFFERED      4       /* suites that are logged */
@@ -20,6 +21,9 @@ typedef struct {
     uint16_t    suite[NGX_DM_SEC_OFFERED];
     ngx_uint_t  nsuites;
 
+    ngx_uint_t  key;                    /* TLS 1.3: such an identity */
+    ngx_uint_t  key_suite;              /* less: a suite with a key */
+
     ngx_uint_t  named;                  /* a PSK identity: the last one */
     ngx_int_t   found;                  /* what its look-up said */
     ngx_str_t   identity;
@@ -28,6 +32,8 @@ typedef struct {
 
 static ngx_dm_sec_offer_t *ngx_dm_sec_handshake_offer(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_handshake_version(SSL *ssl);
+static void ngx_dm_sec_handshake_note_key(SSL *ssl,
+    ngx_dm_sec_offer_t *offer);
 static void ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret);
 static void ngx_dm_sec_handshake_failed(const SSL *ssl, int alert);
 static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert,
@@ -101,6 +107,8 @@ ngx_dm_sec_handshake_note(SSL *ssl)
 
     offer->version = (uint16_t) ngx_dm_sec_handshake_version(ssl);
 
+    ngx_dm_sec_handshake_note_key(ssl, offer);
+
     len = SSL_client_hello_get0_ciphers(ssl, &p);
     last = p + (len & ~(size_t) 1);
 
@@ -120,6 +128,48 @@ ngx_dm_sec_handshake_note(SSL *ssl)
             break;
         }
     }
+}
+
+
+/* sessions are looked at later, when the extension cannot be read any more */
+static void
+ngx_dm_sec_handshake_note_key(SSL *ssl, ngx_dm_sec_offer_t *offer)
+{
+    size_t             len;
+    const u_char      *p, *last;
+    const dm_suite_t  *suite;
+
+    offer->key = SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &p, &len) == 1
+                 && dm_psk_offered(p, len);
+
+    offer->key_suite = 0;
+
+    len = SSL_client_hello_get0_ciphers(ssl, &p);
+    last = p + (len & ~(size_t) 1);
+
+    for ( /* void */ ; p < last; p += 2) {
+        suite = dm_suite_by_id((uint16_t) (p[0] << 8 | p[1]));
+
+        if (suite && (suite->auth & DM_AUTH_PSK)) {
+            offer->key_suite = 1;
+            return;
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_dm_sec_handshake_key(SSL *ssl)
+{
+    ngx_dm_sec_offer_t  *offer;
+
+    offer = ngx_dm_sec_handshake_offer(ssl);
+
+    if (offer == NULL || offer->version == 0) {
+        return 1;
+    }
+
+    return SSL_version(ssl) >= TLS1_3_VERSION ? offer->key : offer->key_suite;
 }
 
 

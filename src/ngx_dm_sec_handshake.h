@@ -26,4 +26,11 @@ void ngx_dm_sec_handshake_psk(SSL *ssl, ngx_str_t *identity,
 ngx_str_t *ngx_dm_sec_handshake_name(ngx_dm_sec_handshake_e reason);
 
 
+/*
+ * 1 if the client offers a pre-shared key in the version that was chosen, or
+ * if what it offers is not known; else 0.
+ */
+ngx_uint_t ngx_dm_sec_handshake_key(SSL *ssl);
+
+
 #endif /* NGX_DM_SEC_HANDSHAKE_H */

@@ -19,7 +19,7 @@ static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl,
     ngx_http_core_srv_conf_t *cscf);
 #endif
 static ngx_int_t ngx_dm_sec_hello_session_context(
-    ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx);
+    ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx);
 
@@ -41,9 +41,11 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
 #endif
 
-    ngx_dm_sec_psk_init_server(cf, dscf);
+    if (ngx_dm_sec_psk_init_server(cf, dscf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    if (ngx_dm_sec_hello_session_context(dscf->cscf, ctx) != NGX_OK) {
+    if (ngx_dm_sec_hello_session_context(dscf, ctx) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
                       "dm_sec: cannot set the session id context");
         return NGX_ERROR;
@@ -301,12 +303,13 @@ ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_core_srv_conf_t *cscf)
  * it holds the leaf only, whose chain could not be verified anew.
  */
 static ngx_int_t
-ngx_dm_sec_hello_session_context(ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx)
+ngx_dm_sec_hello_session_context(ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx)
 {
-    u_char       hash[EVP_MAX_MD_SIZE];
-    unsigned     len;
-    EVP_MD_CTX  *md;
-    ngx_int_t    rc;
+    u_char                    *hash;
+    unsigned                  *len;
+    EVP_MD_CTX                *md;
+    ngx_int_t                  rc;
+    ngx_http_core_srv_conf_t  *cscf;
 
     md = EVP_MD_CTX_new();
     if (md == NULL) {
@@ -314,6 +317,9 @@ ngx_dm_sec_hello_session_context(ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx)
     }
 
     rc = NGX_ERROR;
+    cscf = dscf->cscf;
+    hash = dscf->session_context;
+    len = &dscf->session_context_len;
 
     if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
         && EVP_DigestUpdate(md, cscf->server_name.data,
@@ -323,8 +329,8 @@ ngx_dm_sec_hello_session_context(ngx_http_core_srv_conf_t *cscf, SSL_CTX *ctx)
         && EVP_DigestUpdate(md, &cscf->line, sizeof(cscf->line)) == 1
         && ngx_dm_sec_hello_hash_certs(md, ctx) == NGX_OK
         && ngx_dm_sec_hello_hash_trust(md, ctx) == NGX_OK
-        && EVP_DigestFinal_ex(md, hash, &len) == 1
-        && SSL_CTX_set_session_id_context(ctx, hash, len) == 1)
+        && EVP_DigestFinal_ex(md, hash, len) == 1
+        && SSL_CTX_set_session_id_context(ctx, hash, *len) == 1)
     {
         rc = NGX_OK;
     }

@@ -29,7 +29,10 @@ static SSL_TICKET_RETURN ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session,
     const u_char *name, size_t len, SSL_TICKET_STATUS status, void *arg);
 static SSL_SESSION *ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len,
     int *copy);
-static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, SSL_SESSION *session);
+static ngx_uint_t ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session);
+static ngx_uint_t ngx_dm_sec_psk_serves(SSL *ssl, SSL_SESSION *session);
+static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
+static void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
@@ -42,12 +45,15 @@ static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
 
 
+/* of an SSL_CTX: its ngx_dm_sec_srv_conf_t */
+static int  ngx_dm_sec_psk_index = -1;
+
 /* nginx's own, which is the same for all servers */
 static SSL_SESSION *(*ngx_dm_sec_psk_next_cached)(SSL *ssl, const u_char *id,
     int len, int *copy);
 
 
-void
+ngx_int_t
 ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
     SSL_CTX                  *ctx;
@@ -59,7 +65,20 @@ ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ctx = sscf->ssl.ctx;
 
     if (ctx == NULL) {
-        return;
+        return NGX_OK;
+    }
+
+    if (ngx_dm_sec_psk_index == -1) {
+        ngx_dm_sec_psk_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL,
+                                                        NULL);
+    }
+
+    if (ngx_dm_sec_psk_index == -1
+        || SSL_CTX_set_ex_data(ctx, ngx_dm_sec_psk_index, dscf) != 1)
+    {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: cannot keep the server in its SSL_CTX");
+        return NGX_ERROR;
     }
 
     /* those of the default server of an address serve all that are there */
@@ -77,11 +96,21 @@ ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     }
 
     if (!(dscf->auth & NGX_DM_SEC_PSK)) {
-        return;
+        return NGX_OK;
     }
 
     SSL_CTX_set_psk_server_callback(ctx, ngx_dm_sec_psk_server);
     SSL_CTX_set_psk_find_session_callback(ctx, ngx_dm_sec_psk_find_session);
+
+    /* without a cache these tickets could never be resumed */
+
+    if ((SSL_CTX_get_options(ctx) & SSL_OP_NO_TICKET)
+        && SSL_CTX_sess_get_get_cb(ctx) == NULL)
+    {
+        SSL_CTX_set_num_tickets(ctx, 0);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -120,6 +149,8 @@ ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf)
     SSL_set_psk_server_callback(ssl, on ? ngx_dm_sec_psk_server : NULL);
     SSL_set_psk_find_session_callback(ssl, on ? ngx_dm_sec_psk_find_session
                                               : NULL);
+
+    ngx_dm_sec_psk_tickets(ssl, 1);
 }
 
 
@@ -198,6 +229,8 @@ ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
 
     ngx_dm_sec_store_release();
 
+    ngx_dm_sec_psk_tickets(ssl, 1);
+
     return *session != NULL;
 }
 
@@ -240,10 +273,15 @@ ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity, const dm_psk_t **psk)
 }
 
 
-/* RFC 8446, 4.2.11: a key without a hash of its own goes with SHA-256 */
+/*
+ * RFC 8446, 4.2.11: a key without a hash of its own goes with SHA-256.  Its
+ * tickets live as long as those of other sessions; it is looked at itself
+ * too, and must not be over at once.
+ */
 static SSL_SESSION *
 ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
 {
+    long               timeout;
     SSL_SESSION       *session;
     const SSL_CIPHER  *cipher;
 
@@ -259,10 +297,8 @@ ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
         return NULL;
     }
 
-    /* its tickets live as long as those of other sessions */
-
-    (void) SSL_SESSION_set_timeout(session,
-                              SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl)));
+    timeout = SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl));
+    (void) SSL_SESSION_set_timeout(session, ngx_max(timeout, 1));
 
     if (SSL_SESSION_set1_master_key(session, psk->key.data, psk->key.len) == 1
         && SSL_SESSION_set_cipher(session, cipher) == 1
@@ -297,9 +333,9 @@ ngx_dm_sec_psk_mark(SSL_SESSION *session, const dm_psk_t *psk)
 
 
 /*
- * A device whose key was replaced may still have a session of the old one:
- * resumed, it would be refused at each request, while a full handshake shows
- * which key it has now.  Otherwise as OpenSSL does without such a callback.
+ * A ticket that is refused here is passed over for what the client offers
+ * next, which may be a key.  Otherwise as OpenSSL does without such a
+ * callback.
  */
 static SSL_TICKET_RETURN
 ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session, const u_char *name,
@@ -308,15 +344,16 @@ ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session, const u_char *name,
     switch (status) {
 
     case SSL_TICKET_SUCCESS:
-        return ngx_dm_sec_psk_stale(ssl, session)
-               ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE;
+        return ngx_dm_sec_psk_resumes(ssl, session)
+               ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_IGNORE_RENEW;
 
     case SSL_TICKET_SUCCESS_RENEW:
-        return ngx_dm_sec_psk_stale(ssl, session)
-               ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE_RENEW;
+        return ngx_dm_sec_psk_resumes(ssl, session)
+               ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
 
     case SSL_TICKET_EMPTY:
     case SSL_TICKET_NO_DECRYPT:
+        ngx_dm_sec_psk_tickets(ssl, 0);
         return SSL_TICKET_RETURN_IGNORE_RENEW;
 
     case SSL_TICKET_NONE:
@@ -335,7 +372,12 @@ ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len, int *copy)
 
     session = ngx_dm_sec_psk_next_cached(ssl, id, len, copy);
 
-    if (session == NULL || !ngx_dm_sec_psk_stale(ssl, session)) {
+    if (session == NULL) {
+        ngx_dm_sec_psk_tickets(ssl, 0);
+        return NULL;
+    }
+
+    if (ngx_dm_sec_psk_resumes(ssl, session)) {
         return session;
     }
 
@@ -347,12 +389,70 @@ ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len, int *copy)
 }
 
 
-/* where the store fails the request will say so */
+/* 1 if the session may be resumed, else 0 */
 static ngx_uint_t
-ngx_dm_sec_psk_stale(SSL *ssl, SSL_SESSION *session)
+ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session)
+{
+    ngx_uint_t  serves;
+
+    serves = ngx_dm_sec_psk_serves(ssl, session);
+
+    ngx_dm_sec_psk_tickets(ssl, serves);
+
+    return serves;
+}
+
+
+/*
+ * Version, context and age are OpenSSL's own conditions.  It looks at them
+ * when it has chosen a session, and then goes on with a certificate: a key
+ * that the client offers beside the session would never be looked at.
+ */
+static ngx_uint_t
+ngx_dm_sec_psk_serves(SSL *ssl, SSL_SESSION *session)
+{
+    time_t                  end;
+    unsigned                len;
+    const u_char           *context;
+    dm_psk_mark_t           mark;
+    ngx_dm_sec_srv_conf_t  *dscf;
+
+    dscf = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ngx_dm_sec_psk_index);
+    context = SSL_SESSION_get0_id_context(session, &len);
+
+    if (dscf == NULL
+        || SSL_SESSION_get_protocol_version(session) != SSL_version(ssl)
+        || len != dscf->session_context_len
+        || ngx_memcmp(context, dscf->session_context, len) != 0)
+    {
+        return 0;
+    }
+
+    /* a second early: the clock goes on until OpenSSL looks at it */
+
+    end = SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session);
+
+    if (time(NULL) >= end) {
+        return 0;
+    }
+
+    if (ngx_dm_sec_psk_read_mark(session, &mark) != NGX_OK) {
+        return !(dscf->auth & NGX_DM_SEC_PSK) || !ngx_dm_sec_handshake_key(ssl);
+    }
+
+    return !ngx_dm_sec_psk_stale(ssl, &mark);
+}
+
+
+/*
+ * A device whose key was replaced may still have a session of the old one:
+ * resumed, it would be refused at each request, while a full handshake shows
+ * which key it has now.  Where the store fails the request will say so.
+ */
+static ngx_uint_t
+ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark)
 {
     ngx_int_t                rc;
-    dm_psk_mark_t            mark;
     dm_account_t            *account;
     ngx_connection_t        *c;
     ngx_dm_sec_main_conf_t  *dmcf;
@@ -360,18 +460,39 @@ ngx_dm_sec_psk_stale(SSL *ssl, SSL_SESSION *session)
     c = ngx_ssl_get_connection(ssl);
     dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
 
-    if (dmcf == NULL
-        || dmcf->keys == NULL
-        || ngx_dm_sec_psk_read_mark(session, &mark) != NGX_OK)
-    {
+    if (dmcf == NULL || dmcf->keys == NULL) {
         return 0;
     }
 
-    rc = ngx_dm_sec_psk_find(dmcf, c->log, &mark, &account);
+    rc = ngx_dm_sec_psk_find(dmcf, c->log, mark, &account);
 
     ngx_dm_sec_store_release();
 
     return rc == NGX_DECLINED;
+}
+
+
+/*
+ * TLS 1.3: a client may keep its key to itself while it has a session.  When
+ * that is refused, the handshake is one without a key, and a session of it
+ * would be refused each request for as long as it is resumed.  So there is
+ * none, and the client shows its key the next time.
+ */
+static void
+ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on)
+{
+    SSL_CTX                *ctx;
+    ngx_dm_sec_srv_conf_t  *dscf;
+
+    ctx = SSL_get_SSL_CTX(ssl);
+    dscf = SSL_CTX_get_ex_data(ctx, ngx_dm_sec_psk_index);
+
+    if (on) {
+        SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ctx));
+
+    } else if (dscf && (dscf->auth & NGX_DM_SEC_PSK)) {
+        SSL_set_num_tickets(ssl, 0);
+    }
 }
 
 

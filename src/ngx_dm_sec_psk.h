@@ -9,10 +9,12 @@
 
 /*
  * Makes a server's SSL_CTX answer identities, where it accepts psk, and resume
- * no session whose key is not the account's any more; for every TLS server, as
- * soon as the module is on in one.
+ * no session that would keep a key from being looked at, or whose key is not
+ * the account's any more; for every TLS server, as soon as the module is on in
+ * one.  NGX_OK or NGX_ERROR.
  */
-void ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf);
+ngx_int_t ngx_dm_sec_psk_init_server(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
 
 /* the same for one handshake, which may have begun at another server */
 void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);

@@ -109,3 +109,47 @@ dm_psk_tag(dm_str_t key, const unsigned char *store_id, unsigned char *tag)
 
     return DM_OK;
 }
+
+
+/*
+ * Length (2) of the identities, then each: length (2), octets, age (4); what
+ * proves them follows and is not looked at.
+ */
+int
+dm_psk_offered(const unsigned char *data, size_t len)
+{
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    if (len < 2) {
+        return 0;
+    }
+
+    p = data + 2;
+    n = (size_t) data[0] << 8 | data[1];
+
+    if (n > len - 2) {
+        return 0;
+    }
+
+    last = p + n;
+
+    while (last - p >= 2) {
+        n = (size_t) p[0] << 8 | p[1];
+        p += 2;
+
+        if ((size_t) (last - p) < n + 4) {
+            return 0;
+        }
+
+        if (dm_account_check_psk_identity((dm_str_t) { p, n }, NULL)
+            == DM_OK)
+        {
+            return 1;
+        }
+
+        p += n + 4;
+    }
+
+    return 0;
+}

@@ -52,5 +52,12 @@ int dm_psk_read_mark(dm_psk_mark_t *mark, const unsigned char *data,
 int dm_psk_match(const dm_psk_mark_t *mark, const dm_account_t *account,
     const unsigned char *store_id);
 
+/*
+ * 1 if a pre_shared_key extension's data (RFC 8446, section 4.2.11) has an
+ * identity that could be one of an account; 0: it has tickets alone, or is
+ * malformed.
+ */
+int dm_psk_offered(const unsigned char *data, size_t len);
+
 
 #endif /* DM_PSK_H */

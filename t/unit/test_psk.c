@@ -194,6 +194,56 @@ test_match(void **state)
 }
 
 
+/* RFC 8446, 4.2.11: the identities of a pre_shared_key extension */
+static void
+test_offered(void **state)
+{
+    size_t  i;
+
+    /* a ticket, then a key, then what proves them */
+    static const unsigned char  both[] = "\0\x18"
+        "\0\x05\x01\xff\xfe\xfd\x02" "\1\2\3\4"
+        "\0\x07IMEI:-1" "\0\0\0\0"
+        "\0\x03\x02zz";
+
+    static const unsigned char  ticket[] = "\0\x0b"
+        "\0\x05\x01\xff\xfe\xfd\x02" "\1\2\3\4"
+        "\0\x02\x01z";
+
+    static const unsigned char  key[] = "\0\x07" "\0\x01x" "\0\0\0\0";
+
+    static const unsigned char  empty[] = "\0\x06" "\0\0" "\0\0\0\0";
+
+    (void) state;
+
+    assert_int_equal(dm_psk_offered(both, sizeof(both) - 1), 1);
+    assert_int_equal(dm_psk_offered(ticket, sizeof(ticket) - 1), 0);
+    assert_int_equal(dm_psk_offered(key, sizeof(key) - 1), 1);
+    assert_int_equal(dm_psk_offered(empty, sizeof(empty) - 1), 0);
+
+    /* cut off */
+
+    for (i = 0; i < 2 + 0x18; i++) {
+        assert_int_equal(dm_psk_offered(both, i), 0);
+    }
+
+    assert_int_equal(dm_psk_offered(both, i), 1);
+
+    for (i = 0; i < sizeof(key) - 1; i++) {
+        assert_int_equal(dm_psk_offered(key, i), 0);
+    }
+
+    /* an identity longer than the list, one without its age */
+
+    assert_int_equal(dm_psk_offered((const unsigned char *)
+                                    "\0\x07" "\0\x02x" "\0\0\0\0\0", 10),
+                     0);
+    assert_int_equal(dm_psk_offered((const unsigned char *)
+                                    "\0\x06" "\0\x01x" "\0\0\0\0\0", 10),
+                     0);
+}
+
+
 static int
 setup(void **state)
 {
@@ -211,7 +261,8 @@ main(void)
         cmocka_unit_test(test_mark),
         cmocka_unit_test(test_longest),
         cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_match)
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_offered)
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
