@@ -8,6 +8,7 @@
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_proof.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
@@ -104,6 +105,10 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         for (n = 0; n < dscfp[i]->locations.nelts; n++) {
             ngx_dm_sec_check_status(cf, dscfp[i], &location[n]);
         }
+    }
+
+    if (ngx_dm_sec_proof_run(cf, dmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (dmcf->digest_default && dmcf->lacks_sha256) {

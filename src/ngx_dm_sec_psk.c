@@ -273,13 +273,30 @@ ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity, const dm_psk_t **psk)
 }
 
 
+/* a session of the key with its mark; NULL: a failure of ours */
+static SSL_SESSION *
+ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
+{
+    SSL_SESSION  *session;
+
+    session = ngx_dm_sec_psk_new_session(ssl, psk->key);
+
+    if (session && ngx_dm_sec_psk_mark(session, psk) != NGX_OK) {
+        SSL_SESSION_free(session);
+        return NULL;
+    }
+
+    return session;
+}
+
+
 /*
  * RFC 8446, 4.2.11: a key without a hash of its own goes with SHA-256.  Its
  * tickets live as long as those of other sessions; it is looked at itself
  * too, and must not be over at once.
  */
-static SSL_SESSION *
-ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
+SSL_SESSION *
+ngx_dm_sec_psk_new_session(SSL *ssl, dm_str_t key)
 {
     long               timeout;
     SSL_SESSION       *session;
@@ -300,10 +317,9 @@ ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
     timeout = SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl));
     (void) SSL_SESSION_set_timeout(session, ngx_max(timeout, 1));
 
-    if (SSL_SESSION_set1_master_key(session, psk->key.data, psk->key.len) == 1
+    if (SSL_SESSION_set1_master_key(session, key.data, key.len) == 1
         && SSL_SESSION_set_cipher(session, cipher) == 1
-        && SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1
-        && ngx_dm_sec_psk_mark(session, psk) == NGX_OK)
+        && SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1)
     {
         return session;
     }

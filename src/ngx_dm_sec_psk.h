@@ -19,6 +19,9 @@ ngx_int_t ngx_dm_sec_psk_init_server(ngx_conf_t *cf,
 /* the same for one handshake, which may have begun at another server */
 void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);
 
+/* a session of TLS 1.3 that proves the key, without a mark; NULL: no memory */
+SSL_SESSION *ngx_dm_sec_psk_new_session(SSL *ssl, dm_str_t key);
+
 /* to be called when a handshake is done, on a server where the module is on */
 void ngx_dm_sec_psk_handshaked(SSL *ssl);
 

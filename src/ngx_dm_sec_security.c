@@ -14,6 +14,8 @@ typedef int (*ngx_dm_sec_security_pt)(const SSL *ssl, const SSL_CTX *ctx,
 
 static int ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx,
     int op, int bits, int nid, void *other, void *ex);
+static int ngx_dm_sec_security_version(const SSL *ssl, const SSL_CTX *ctx,
+    int version);
 static int ngx_dm_sec_security_ssl3(const SSL *ssl, const SSL_CIPHER *cipher);
 
 
@@ -38,11 +40,11 @@ ngx_dm_sec_security_open(SSL_CTX *ctx)
 
 
 /*
- * Level 2 refuses SSL 3.0, and the only signatures that versions before 1.2
- * have: MD5 with SHA-1 for RSA, SHA-1 for ECDSA.  They are opened while such
- * a version is negotiated, and nothing else is: TLS 1.2 does not get SHA-1
- * back, nor do short keys pass anywhere.  Whether SSL 3.0 is offered at all
- * the context's options say.
+ * Level 2 refuses SSL 3.0, since OpenSSL 3.1 TLS 1.0 and 1.1 as well, and the
+ * only signatures that versions before 1.2 have: MD5 with SHA-1 for RSA, SHA-1
+ * for ECDSA.  The versions are opened that the policy offers, the signatures
+ * while such a version is negotiated, and nothing else is: TLS 1.2 does not
+ * get SHA-1 back, nor do short keys pass anywhere.
  */
 static int
 ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
@@ -52,8 +54,8 @@ ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
 
     case SSL_SECOP_VERSION:
 
-        if (nid == SSL3_VERSION) {
-            return 1;
+        if (nid < TLS1_2_VERSION) {
+            return ngx_dm_sec_security_version(ssl, ctx, nid);
         }
 
         break;
@@ -81,6 +83,31 @@ ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
     }
 
     return ngx_dm_sec_security_default(ssl, ctx, op, bits, nid, other, ex);
+}
+
+
+/* ngx_dm_sec_tls_set_versions() has said in the options what is not offered */
+static int
+ngx_dm_sec_security_version(const SSL *ssl, const SSL_CTX *ctx, int version)
+{
+    uint64_t  options;
+
+    options = ssl ? SSL_get_options(ssl) : SSL_CTX_get_options(ctx);
+
+    switch (version) {
+
+    case SSL3_VERSION:
+        return !(options & SSL_OP_NO_SSLv3);
+
+    case TLS1_VERSION:
+        return !(options & SSL_OP_NO_TLSv1);
+
+    case TLS1_1_VERSION:
+        return !(options & SSL_OP_NO_TLSv1_1);
+
+    default:
+        return 0;
+    }
 }
 
 

@@ -38,7 +38,6 @@ static ngx_int_t ngx_dm_sec_tls_check_versions(ngx_conf_t *cf,
     ngx_dm_sec_policy_t *policy, ngx_uint_t versions, ngx_uint_t auth);
 static ngx_int_t ngx_dm_sec_tls_check_psk(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
-static ngx_uint_t ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_tls_certificates(ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_set_versions(SSL_CTX *ctx,
     ngx_uint_t versions);
@@ -496,8 +495,7 @@ ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_loc_conf_t *dlcf)
 }
 
 
-/* what the server can authenticate with: DM_AUTH_RSA | ... */
-static ngx_uint_t
+ngx_uint_t
 ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf)
 {
     ngx_uint_t                auth;
