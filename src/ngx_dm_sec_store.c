@@ -37,7 +37,8 @@ static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
     uint64_t           opened;      /* how often it was */
     ngx_uint_t         complained;  /* said once, until it opens again */
-    ngx_msec_t         checked;     /* that it is still in its place */
+    ngx_msec_t         checked;     /* whether it is still in its place */
+    ngx_uint_t         gone;        /* it was not, until one is opened */
     ngx_uint_t         copied;      /* over the one that was open */
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
@@ -308,6 +309,7 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
         ngx_dm_sec_worker.opened++;
         ngx_dm_sec_worker.complained = 0;
         ngx_dm_sec_worker.copied = 0;
+        ngx_dm_sec_worker.gone = 0;
         return;
     }
 
@@ -380,17 +382,19 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
 static ngx_uint_t
 ngx_dm_sec_store_is_gone(int rc)
 {
-    if (ngx_dm_sec_worker.store == NULL
-        || (rc != DM_ERROR
-            && ngx_current_msec - ngx_dm_sec_worker.checked
-               < NGX_DM_SEC_STORE_CHECK))
-    {
+    if (ngx_dm_sec_worker.store == NULL) {
         return 0;
     }
 
-    ngx_dm_sec_worker.checked = ngx_current_msec;
+    if (rc == DM_ERROR
+        || ngx_current_msec - ngx_dm_sec_worker.checked
+           >= NGX_DM_SEC_STORE_CHECK)
+    {
+        ngx_dm_sec_worker.checked = ngx_current_msec;
+        ngx_dm_sec_worker.gone = dm_store_replaced(ngx_dm_sec_worker.store);
+    }
 
-    return dm_store_replaced(ngx_dm_sec_worker.store);
+    return ngx_dm_sec_worker.gone;
 }
 
 
@@ -419,7 +423,9 @@ ngx_dm_sec_store_release(void)
 uint64_t
 ngx_dm_sec_store_version(void)
 {
-    if (ngx_dm_sec_worker.store == NULL) {
+    /* what is remembered of another store is not to be recalled */
+
+    if (ngx_dm_sec_worker.store == NULL || ngx_dm_sec_store_is_gone(DM_OK)) {
         return 0;
     }
 

@@ -22,7 +22,7 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(30)->todo_alerts();
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(33)->todo_alerts();
 
 my $d = $t->testdir();
 my $me = request('GET', '/file', basic('me', 'secret'));
@@ -72,6 +72,22 @@ $t->run();
 my $kept = keepalive(8080);
 
 is(status($kept->request($me)), 200, 'let in');
+
+# another store in its place: an open connection sees it before any new one
+
+account($t, 'disable', 'me');
+account($t, 'backup', "$d/disabled");
+account($t, 'enable', 'me');
+is(status($kept->request($me)), 200, 'enabled');
+
+rename "$d/store", "$d/before" or die "Can't rename: $!\n";
+rename "$d/disabled", "$d/store" or die "Can't rename: $!\n";
+
+# pause: a worker does not look more often than each 10 ms
+select undef, undef, undef, 0.05;
+is(status($kept->request($me)), 403, 'another store, an open connection');
+is(status(keepalive(8080)->request($me)), 403, 'a new one');
+account($t, 'enable', 'me');
 
 # the data is copied over while nobody asks, so that no worker is killed
 
