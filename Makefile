@@ -86,7 +86,7 @@ UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
 
 # what dm-probe has of dm-account
 SHARED_OBJS  = $(addprefix $(BUILD)/tools/dm_account_, \
-    hash.o input.o json.o process.o progress.o secret.o xml.o)
+    hash.o input.o json.o output.o process.o progress.o secret.o xml.o)
 
 # changes when another version of nginx-dev is installed
 NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)

@@ -30,7 +30,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(146);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(148);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -312,6 +312,9 @@ usage([ @user, '--cacert', "$d/none", $url ], '--cacert: cannot open');
 usage([ @user, '--cacert', "$d/password", $url ], 'holds no certificate');
 usage([ @user, '--cacert', '-', $url ], '--cacert does not read stdin');
 usage([ @user, '--device-id', "a\nb", $url ], 'control character');
+usage([ @user, '--account', "$d/\xc2\x9b2J\xe2\x80\xaex\x9b", $url ],
+    'cannot open "' . "$d/??2J???x?" . '"');
+usage([ @user, "--\xc2\x9b2J\x9b", $url ], 'option "--\xC2\x9B2J\x9B"');
 usage([ @user, '--timeout', '0', $url ], '--timeout: write seconds');
 usage([ @user, '--limit', 'x', $url ], '--limit: write seconds');
 usage([ @user, '--secret=hunter2' ], 'unknown or ambiguous option');

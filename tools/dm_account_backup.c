@@ -11,6 +11,7 @@
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 
 
 /* of the store that was replaced: "." and a time in UTC */
@@ -132,7 +133,8 @@ dm_backup_done(dm_cli_t *cli, const char *dir)
     dm_cli_audit(cli);
 
     if (!cli->json) {
-        printf("copied \"%s\" to \"%s\"\n", cli->store_path, dir);
+        dm_out_line(stdout, "copied \"%s\" to \"%s\"", cli->store_path,
+                    dir);
         return DM_CLI_DONE;
     }
 
@@ -319,12 +321,12 @@ dm_backup_restored(dm_cli_t *cli, const char *dir, const char *aside)
     meta = dm_store_meta(cli->store);
 
     if (!cli->json) {
-        printf("restored %llu accounts, realm \"%.*s\", from \"%s\"\n",
-               (unsigned long long) meta->accounts, dm_cli_arg(meta->realm),
-               dir);
+        dm_out_line(stdout, "restored %llu accounts, realm \"%.*s\", from "
+                    "\"%s\"", (unsigned long long) meta->accounts,
+                    dm_cli_arg(meta->realm), dir);
 
         if (aside != NULL) {
-            printf("the store before is now \"%s\"\n", aside);
+            dm_out_line(stdout, "the store before is now \"%s\"", aside);
         }
 
         return DM_CLI_DONE;

@@ -8,6 +8,7 @@
 #include "dm_account_cli.h"
 #include "dm_account_hash.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 
 
 typedef struct {
@@ -105,7 +106,7 @@ dm_check_damage(const dm_err_t *what, void *data)
     check = data;
 
     if (!check->cli->json) {
-        printf("damage: %s\n", what->text);
+        dm_out_line(stdout, "damage: %s", what->text);
         return;
     }
 
@@ -154,7 +155,8 @@ dm_check_weak(dm_check_t *check, const dm_account_t *account, const char *why)
     check->weak++;
 
     if (!check->cli->json) {
-        printf("weak: account \"%.*s\": %s\n", dm_cli_arg(account->id), why);
+        dm_out_line(stdout, "weak: account \"%.*s\": %s",
+                    dm_cli_arg(account->id), why);
         return;
     }
 

@@ -1,6 +1,5 @@
 /* Options, errors, the store and the audit trail of dm-account */
 
-#include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "dm_devid.h"
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 
 
 #define DM_CLI_MESSAGE_MAX  2048    /* octets; a longer message is cut */
@@ -23,8 +23,7 @@
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);
 static void dm_cli_fatal(int sig);
 static void dm_cli_fatal_write(const char *text);
-static void dm_cli_tell(const dm_cli_t *cli, char *text);
-static void dm_cli_escape(char *out, size_t size, dm_str_t in);
+static void dm_cli_tell(const dm_cli_t *cli, const char *text);
 
 
 static volatile sig_atomic_t  dm_cli_fatal_json;
@@ -353,9 +352,10 @@ dm_cli_audit(const dm_cli_t *cli)
         name = (pw == NULL) ? "-" : pw->pw_name;
     }
 
-    dm_cli_escape(user, sizeof(user), dm_cli_str(name));
-    dm_cli_escape(id, sizeof(id), cli->id.len ? cli->id : dm_str("-"));
-    dm_cli_escape(store, sizeof(store), dm_cli_str(cli->store_path));
+    dm_out_escape(user, sizeof(user), dm_cli_str(name), "\"\\");
+    dm_out_escape(id, sizeof(id), cli->id.len ? cli->id : dm_str("-"),
+                  "\"\\");
+    dm_out_escape(store, sizeof(store), dm_cli_str(cli->store_path), "\"\\");
 
     openlog("dm-account", LOG_PID, LOG_AUTHPRIV);
 
@@ -435,47 +435,14 @@ dm_cli_printed(const dm_cli_t *cli, int rc)
 }
 
 
-/* a message quotes its user: what could drive a terminal is replaced */
+/* a message quotes its user, files and the store */
 static void
-dm_cli_tell(const dm_cli_t *cli, char *text)
+dm_cli_tell(const dm_cli_t *cli, const char *text)
 {
-    char  *p;
-
-    for (p = text; *p != '\0'; p++) {
-        if (iscntrl((unsigned char) *p)) {
-            *p = '?';
-        }
-    }
-
     if (!cli->json) {
-        (void) fprintf(stderr, "dm-account: %s\n", text);
+        dm_out_line(stderr, "dm-account: %s", text);
         return;
     }
 
     dm_json_error(text);
-}
-
-
-/* as nginx escapes in its logs: \xHH for quotes, backslash and controls */
-static void
-dm_cli_escape(char *out, size_t size, dm_str_t in)
-{
-    char           *p;
-    size_t          i;
-    unsigned char   ch;
-
-    p = out;
-
-    for (i = 0; i < in.len && (size_t) (p - out) + 5 <= size; i++) {
-        ch = in.data[i];
-
-        if (ch == '"' || ch == '\\' || ch < 0x20 || ch == 0x7f) {
-            p += snprintf(p, 5, "\\x%02X", ch);
-            continue;
-        }
-
-        *p++ = (char) ch;
-    }
-
-    *p = '\0';
 }

@@ -9,6 +9,7 @@
 #include "dm_account_edit.h"
 #include "dm_account_input.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 
 
 enum {
@@ -552,8 +553,9 @@ dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name)
         rc = dm_edit_done_json(cli, edit, name, psk);
 
     } else {
-        printf("%s \"%.*s\", name \"%.*s\"\n", edit->add ? "added" : "set",
-               dm_cli_arg(cli->id), dm_cli_arg(name));
+        dm_out_line(stdout, "%s \"%.*s\", name \"%.*s\"",
+                    edit->add ? "added" : "set", dm_cli_arg(cli->id),
+                    dm_cli_arg(name));
 
         if (edit->generate_password) {
             printf("password: %s\n", (const char *) edit->password.data);

@@ -10,6 +10,7 @@
 #include "dm_account_entry.h"
 #include "dm_account_json.h"
 #include "dm_account_lines.h"
+#include "dm_account_output.h"
 #include "dm_account_progress.h"
 
 
@@ -664,10 +665,10 @@ dm_import_done(dm_import_t *im)
     int  rc;
 
     if (!im->cli->json) {
-        printf("imported \"%s\": %llu added, %llu updated, %llu refused\n",
-               im->path, (unsigned long long) im->added,
-               (unsigned long long) im->updated,
-               (unsigned long long) im->bad);
+        dm_out_line(stdout, "imported \"%s\": %llu added, %llu updated, "
+                    "%llu refused", im->path, (unsigned long long) im->added,
+                    (unsigned long long) im->updated,
+                    (unsigned long long) im->bad);
         return DM_CLI_DONE;
     }
 

@@ -12,6 +12,7 @@
 #include "dm_account_input.h"
 #include "dm_account_json.h"
 #include "dm_account_keyfile.h"
+#include "dm_account_output.h"
 
 
 #define DM_INIT_KEY_ID    "k1"
@@ -347,9 +348,9 @@ dm_init_done(dm_cli_t *cli, dm_init_t *init)
     dm_cli_audit(cli);
 
     if (!cli->json) {
-        printf("created \"%s\", realm \"%s\", with the %s key in \"%s\"\n",
-               cli->store_path, init->realm,
-               init->new_key ? "new" : "existing", cli->key_path);
+        dm_out_line(stdout, "created \"%s\", realm \"%s\", with the %s key in "
+                    "\"%s\"", cli->store_path, init->realm,
+                    init->new_key ? "new" : "existing", cli->key_path);
         return DM_CLI_DONE;
     }
 

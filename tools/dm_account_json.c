@@ -13,6 +13,8 @@
 
 
 static void dm_json_free(void *p);
+static int dm_json_write(const char *text, size_t len, void *data);
+static unsigned dm_json_code(const unsigned char *p, size_t n);
 static json_t *dm_json_fields(const dm_account_t *account);
 static json_t *dm_json_add(json_t *json, json_t *digest, json_t *crypt,
     json_t *psk);
@@ -277,7 +279,7 @@ dm_json_print(json_t *json)
         return DM_ERROR;
     }
 
-    rc = json_dumpf(json, stdout, JSON_COMPACT);
+    rc = json_dump_callback(json, dm_json_write, stdout, JSON_COMPACT);
     json_decref(json);
 
     if (rc != 0 || putchar('\n') == EOF) {
@@ -285,6 +287,49 @@ dm_json_print(json_t *json)
     }
 
     return DM_OK;
+}
+
+
+/* jansson leaves all but C0 as it is; only strings have such characters */
+static int
+dm_json_write(const char *text, size_t len, void *data)
+{
+    FILE                 *out;
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    out = data;
+    p = (const unsigned char *) text;
+
+    for (last = p + len; p < last; p += n) {
+
+        if (dm_text_next(p, last, &n) == DM_TEXT_PLAIN) {
+            (void) fwrite(p, 1, n, out);
+            continue;
+        }
+
+        (void) fprintf(out, "\\u%04x", dm_json_code(p, n));
+    }
+
+    return ferror(out) ? -1 : 0;
+}
+
+
+/* of a character that is not plain: none of them is beyond U+FFFF */
+static unsigned
+dm_json_code(const unsigned char *p, size_t n)
+{
+    switch (n) {
+
+    case 1:
+        return *p;
+
+    case 2:
+        return (*p & 0x1fu) << 6 | (p[1] & 0x3fu);
+
+    default:
+        return (*p & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    }
 }
 
 
@@ -320,7 +365,7 @@ dm_json_error(const char *text)
 
     error = json_pack("{s:o}", "error", dm_json_text(text));
 
-    (void) json_dumpf(error, stderr, JSON_COMPACT);
+    (void) json_dump_callback(error, dm_json_write, stderr, JSON_COMPACT);
     (void) fputc('\n', stderr);
 
     json_decref(error);

@@ -35,7 +35,8 @@ json_t *dm_json_text(const char *text);
 
 /*
  * Writes it as one line to stdout and gives the reference up; NULL is
- * accepted and fails.  DM_OK or DM_ERROR.
+ * accepted and fails.  Characters that are not DM_TEXT_PLAIN are \uHHHH.
+ * DM_OK or DM_ERROR.
  */
 int dm_json_print(json_t *json);
 

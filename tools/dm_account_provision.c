@@ -325,7 +325,9 @@ dm_provision_check_text(dm_provision_t *pro, const char *value,
 {
     if (dm_text_check(dm_cli_str(value), DM_PROVISION_TEXT_MAX, what,
                       &pro->cli->err)
-        != DM_OK)
+           != DM_OK
+        || dm_text_check_shown(dm_cli_str(value), what, &pro->cli->err)
+           != DM_OK)
     {
         return dm_cli_usage(pro->cli, "%s", pro->cli->err.text);
     }

@@ -7,6 +7,7 @@
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 #include "dm_account_secret.h"
 
 
@@ -243,7 +244,7 @@ dm_state_done(dm_cli_t *cli, const char *result)
     int  rc;
 
     if (!cli->json) {
-        printf("%s \"%.*s\"\n", result, dm_cli_arg(cli->id));
+        dm_out_line(stdout, "%s \"%.*s\"", result, dm_cli_arg(cli->id));
         return DM_CLI_DONE;
     }
 
@@ -344,7 +345,8 @@ dm_state_verify_password(dm_cli_t *cli, const dm_secret_t *password,
     }
 
     if (!cli->json) {
-        printf("verified \"%.*s\" by %s\n", dm_cli_arg(cli->id), by);
+        dm_out_line(stdout, "verified \"%.*s\" by %s", dm_cli_arg(cli->id),
+                    by);
         return DM_CLI_DONE;
     }
 

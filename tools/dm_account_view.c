@@ -7,6 +7,7 @@
 #include "dm_account_hash.h"
 #include "dm_account_input.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 
 
 #define DM_VIEW_DAYS_MAX  36500
@@ -183,8 +184,8 @@ dm_view_text(const dm_account_t *account)
 
     scheme = dm_hash_scheme(account->crypt);
 
-    printf("id          %.*s\n", dm_cli_arg(account->id));
-    printf("name        %.*s\n", dm_cli_arg(account->name));
+    dm_out_line(stdout, "id          %.*s", dm_cli_arg(account->id));
+    dm_out_line(stdout, "name        %.*s", dm_cli_arg(account->name));
     printf("state       %s\n", account->state == DM_ACTIVE ? "active"
                                                            : "disabled");
     dm_view_strings("groups", account->group, account->ngroups);
@@ -209,7 +210,8 @@ dm_view_strings(const char *title, const dm_str_t *str, unsigned n)
     }
 
     for (i = 0; i < n; i++) {
-        printf("%-11s %.*s\n", i == 0 ? title : "", dm_cli_arg(str[i]));
+        dm_out_line(stdout, "%-11s %.*s", i == 0 ? title : "",
+                    dm_cli_arg(str[i]));
     }
 }
 
@@ -536,7 +538,8 @@ dm_view_columns(const dm_account_t *account)
     dm_view_column(dm_cli_str(ends), 20);
 
     for (i = 0; i < account->ngroups; i++) {
-        printf("%s%.*s", i == 0 ? "" : ",", dm_cli_arg(account->group[i]));
+        dm_out(stdout, "%s%.*s", i == 0 ? "" : ",",
+               dm_cli_arg(account->group[i]));
     }
 
     printf("%s\n", i == 0 ? "-" : "");
@@ -570,14 +573,11 @@ dm_view_method_column(unsigned methods)
 static void
 dm_view_column(dm_str_t str, size_t width)
 {
-    size_t  i, n;
+    char    text[4 * DM_ID_MAX + 1];
+    size_t  n;
 
-    n = 0;
+    dm_out_escape(text, sizeof(text), str, "");
+    n = dm_out_width(text);
 
-    for (i = 0; i < str.len; i++) {
-        n += ((str.data[i] & 0xc0) != 0x80);
-    }
-
-    printf("%.*s%*s", dm_cli_arg(str), n < width ? (int) (width - n) + 2 : 2,
-           "");
+    printf("%s%*s", text, n < width ? (int) (width - n) + 2 : 2, "");
 }

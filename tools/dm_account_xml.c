@@ -12,12 +12,13 @@ dm_xml_put(const char *text)
 {
     int            is_text;
     size_t         i, len;
+    dm_str_t       in;
     unsigned char  ch;
 
     len = strlen(text);
-    is_text = dm_text_check((dm_str_t) { (const unsigned char *) text, len },
-                            len, "", NULL)
-              == DM_OK;
+    in = (dm_str_t) { (const unsigned char *) text, len };
+    is_text = dm_text_check(in, len, "", NULL) == DM_OK
+              && dm_text_check_shown(in, "", NULL) == DM_OK;
 
     for (i = 0; i < len; i++) {
         ch = (unsigned char) text[i];

@@ -5,9 +5,9 @@
 
 
 /*
- * Writes text to stdout as it stands between tags or in quotes.  Where it is
- * no UTF-8 without control characters, as what a stranger said may be, each
- * octet that is not printable ASCII is a "?".
+ * Writes text to stdout as it stands between tags or in quotes.  Where it
+ * is not all DM_TEXT_PLAIN, as what a stranger said may be, each octet that is
+ * not printable ASCII is a "?".
  */
 void dm_xml_put(const char *text);
 

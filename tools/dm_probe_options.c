@@ -1,6 +1,5 @@
 /* The command line of dm-probe */
 
-#include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "dm_account_input.h"
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 #include "dm_devid.h"
 #include "dm_probe_client.h"
 #include "dm_probe_options.h"
@@ -651,25 +651,20 @@ static void
 dm_options_say(const dm_options_t *options, const char *fmt, va_list args,
     const char *more)
 {
-    char   text[DM_OPTIONS_MESSAGE_MAX + 64];
-    char  *p;
+    char    text[DM_OPTIONS_MESSAGE_MAX + 64];
+    size_t  len;
 
     (void) vsnprintf(text, DM_OPTIONS_MESSAGE_MAX, fmt, args);
 
-    for (p = text; *p != '\0'; p++) {
-        if (iscntrl((unsigned char) *p)) {
-            *p = '?';
-        }
-    }
-
-    (void) snprintf(p, sizeof(text) - (size_t) (p - text), "%s", more);
+    len = strlen(text);
+    (void) snprintf(text + len, sizeof(text) - len, "%s", more);
 
     if (options->json) {
         dm_json_error(text);
         return;
     }
 
-    (void) fprintf(stderr, "dm-probe: %s\n", text);
+    dm_out_line(stderr, "dm-probe: %s", text);
 }
 
 

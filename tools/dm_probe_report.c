@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_account_json.h"
+#include "dm_account_output.h"
 #include "dm_account_xml.h"
 #include "dm_probe_report.h"
 
@@ -26,12 +27,12 @@ dm_report_text(const dm_probe_t *probe, const dm_score_t *score, int verbose)
 {
     dm_row_e  row;
 
-    printf("%s, with %s\n", probe->server.url,
-           OpenSSL_version(OPENSSL_VERSION));
+    dm_out_line(stdout, "%s, with %s", probe->server.url,
+                OpenSSL_version(OPENSSL_VERSION));
 
     if (score->protocol[0] != '\0') {
-        printf("the server chooses %s and %s by itself\n", score->protocol,
-               score->suite);
+        dm_out_line(stdout, "the server chooses %s and %s by itself",
+                    score->protocol, score->suite);
     }
 
     printf("\n");
@@ -60,18 +61,19 @@ dm_report_row(const dm_score_t *score, dm_row_e row, int verbose)
 
     verdict = &score->verdict[row];
 
-    printf("%-15s  %-21s  %s%s %s\n", dm_rows[row].id, dm_rows[row].what,
-           dm_score_result(verdict->result),
-           dm_score_counts(score, row) ? "!" : " ", verdict->why);
+    dm_out_line(stdout, "%-15s  %-21s  %s%s %s", dm_rows[row].id,
+                dm_rows[row].what, dm_score_result(verdict->result),
+                dm_score_counts(score, row) ? "!" : " ", verdict->why);
 
     for (i = 0; verbose && i < score->ntests; i++) {
         test = &score->test[i];
 
         if (test->row == row) {
-            printf("    %s  %s: %s%s%s%s%s\n", dm_score_result(test->result),
-                   test->name, test->why,
-                   test->protocol[0] == '\0' ? "" : ", ", test->protocol,
-                   test->protocol[0] == '\0' ? "" : " ", test->suite);
+            dm_out_line(stdout, "    %s  %s: %s%s%s%s%s",
+                        dm_score_result(test->result), test->name, test->why,
+                        test->protocol[0] == '\0' ? "" : ", ",
+                        test->protocol, test->protocol[0] == '\0' ? "" : " ",
+                        test->suite);
         }
     }
 }
@@ -287,7 +289,7 @@ dm_report_case(const dm_score_t *score, dm_row_e row)
             dm_xml_put(test->name);
             printf(": ");
             dm_xml_put(test->why);
-            printf(" %s %s\n", test->protocol, test->suite);
+            dm_out_line(stdout, " %s %s", test->protocol, test->suite);
         }
     }
 

@@ -8,6 +8,7 @@
 static unsigned dm_lower(unsigned c);
 static size_t dm_utf8_octets(const unsigned char *p, const unsigned char *last);
 static int dm_is_control(const unsigned char *p);
+static int dm_is_direction(const unsigned char *p, size_t n);
 
 
 int
@@ -46,15 +47,16 @@ dm_lower(unsigned c)
 
 /*
  * Values from outside stand in these sentences: a control character in one
- * must not start a new line of a log, and a character that the end cuts in
- * two would make the whole sentence useless as JSON.
+ * must not start a new line of a log nor drive a terminal, and a character
+ * that the end cuts in two would make the whole sentence useless as JSON.
  */
 void
 dm_err_set(dm_err_t *err, const char *fmt, ...)
 {
-    int       n;
-    size_t    len, i;
-    va_list   args;
+    int             n;
+    size_t          len, i, octets;
+    va_list         args;
+    unsigned char  *text;
 
     if (err == NULL) {
         return;
@@ -85,9 +87,11 @@ dm_err_set(dm_err_t *err, const char *fmt, ...)
         err->text[len] = '\0';
     }
 
-    for (i = 0; i < len; i++) {
-        if ((unsigned char) err->text[i] < 0x20 || err->text[i] == 0x7f) {
-            err->text[i] = '?';
+    text = (unsigned char *) err->text;
+
+    for (i = 0; i < len; i += octets) {
+        if (dm_text_next(text + i, text + len, &octets) != DM_TEXT_PLAIN) {
+            memset(text + i, '?', octets);
         }
     }
 }
@@ -113,22 +117,64 @@ dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err)
     last = text.data + text.len;
 
     for (p = text.data; p < last; p += n) {
-        n = dm_utf8_octets(p, last);
 
-        if (n == 0) {
+        switch (dm_text_next(p, last, &n)) {
+
+        case DM_TEXT_BROKEN:
             dm_err_set(err, "%s is not UTF-8 at octet %zu", what,
                        (size_t) (p - text.data) + 1);
             return DM_INVALID;
-        }
 
-        if (dm_is_control(p)) {
+        case DM_TEXT_CONTROL:
             dm_err_set(err, "%s has a control character at octet %zu", what,
+                       (size_t) (p - text.data) + 1);
+            return DM_INVALID;
+
+        default:
+            break;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_text_check_shown(dm_str_t text, const char *what, dm_err_t *err)
+{
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    last = text.data + text.len;
+
+    for (p = text.data; p < last; p += n) {
+        if (dm_text_next(p, last, &n) == DM_TEXT_DIRECTION) {
+            dm_err_set(err, "%s has a character at octet %zu that makes "
+                       "others look like something else", what,
                        (size_t) (p - text.data) + 1);
             return DM_INVALID;
         }
     }
 
     return DM_OK;
+}
+
+
+dm_text_e
+dm_text_next(const unsigned char *p, const unsigned char *last, size_t *n)
+{
+    *n = dm_utf8_octets(p, last);
+
+    if (*n == 0) {
+        *n = 1;
+        return DM_TEXT_BROKEN;
+    }
+
+    if (dm_is_control(p)) {
+        return DM_TEXT_CONTROL;
+    }
+
+    return dm_is_direction(p, *n) ? DM_TEXT_DIRECTION : DM_TEXT_PLAIN;
 }
 
 
@@ -185,4 +231,25 @@ dm_is_control(const unsigned char *p)
     }
 
     return *p < 0x20 || *p == 0x7f;
+}
+
+
+static int
+dm_is_direction(const unsigned char *p, size_t n)
+{
+    if (n == 2) {
+        return p[0] == 0xd8 && p[1] == 0x9c;    /* U+061C */
+    }
+
+    if (n != 3 || p[0] != 0xe2) {
+        return 0;
+    }
+
+    /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+
+    if (p[1] == 0x80) {
+        return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
+    }
+
+    return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
 }

@@ -58,4 +58,24 @@ void dm_err_set(dm_err_t *err, const char *fmt, ...)
 int dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err);
 
 
+/* what a terminal, or somebody who reads a log, makes of a character */
+typedef enum {
+    DM_TEXT_PLAIN,
+    DM_TEXT_CONTROL,            /* C0, DEL, C1: it may be obeyed */
+    DM_TEXT_DIRECTION,          /* turns or breaks the line: it misleads */
+    DM_TEXT_BROKEN              /* an octet that is no UTF-8 */
+} dm_text_e;
+
+/* the character at p, which is before last, and its n octets, at least 1 */
+dm_text_e dm_text_next(const unsigned char *p, const unsigned char *last,
+    size_t *n);
+
+/*
+ * Whether text has no DM_TEXT_DIRECTION, as what is new in a store must be,
+ * beside what dm_text_check() asks.  What is there already may, or nobody
+ * could read or delete it.  DM_OK, or DM_INVALID and err starts with what.
+ */
+int dm_text_check_shown(dm_str_t text, const char *what, dm_err_t *err);
+
+
 #endif /* DM_H */

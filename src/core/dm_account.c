@@ -42,6 +42,11 @@ static int dm_account_check_psks(const dm_account_t *account, dm_err_t *err);
 static int dm_account_check_crypt(dm_str_t crypt, dm_err_t *err);
 static int dm_account_check_unique(const dm_str_t *list, unsigned n,
     const char *what, dm_err_t *err);
+static int dm_account_is_in(const dm_str_t *list, unsigned n, dm_str_t text);
+static void dm_account_identities(const dm_account_t *account,
+    dm_str_t *identity);
+static int dm_account_check_list(const dm_str_t *list, unsigned n,
+    const dm_str_t *old, unsigned nold, const char *what, dm_err_t *err);
 static void dm_account_bind(dm_str_t *ad, const unsigned char *store_id,
     const unsigned char *clear, size_t len);
 static unsigned dm_account_flags(const dm_account_t *account);
@@ -331,6 +336,85 @@ dm_account_check_unique(const dm_str_t *list, unsigned n, const char *what,
     }
 
     return DM_OK;
+}
+
+
+int
+dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
+    dm_err_t *err)
+{
+    dm_str_t             identity[DM_PSKS], old_identity[DM_PSKS];
+    static dm_account_t  none;
+
+    old = (old == NULL) ? &none : old;
+
+    dm_account_identities(account, identity);
+    dm_account_identities(old, old_identity);
+
+    if (dm_account_check_list(&account->id, 1, &old->id, 1, "the id", err)
+           != DM_OK
+        || dm_account_check_list(&account->name, 1, &old->name, 1,
+                                 "the name", err)
+           != DM_OK
+        || dm_account_check_list(account->group, account->ngroups,
+                                 old->group, old->ngroups, "a group", err)
+           != DM_OK
+        || dm_account_check_list(account->cert_key, account->ncert_keys,
+                                 old->cert_key, old->ncert_keys,
+                                 "a certificate key", err)
+           != DM_OK
+        || dm_account_check_list(identity, account->npsks, old_identity,
+                                 old->npsks, "a PSK identity", err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+static void
+dm_account_identities(const dm_account_t *account, dm_str_t *identity)
+{
+    unsigned  i;
+
+    for (i = 0; i < account->npsks; i++) {
+        identity[i] = account->psk[i].identity;
+    }
+}
+
+
+static int
+dm_account_check_list(const dm_str_t *list, unsigned n, const dm_str_t *old,
+    unsigned nold, const char *what, dm_err_t *err)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+        if (!dm_account_is_in(old, nold, list[i])
+            && dm_text_check_shown(list[i], what, err) != DM_OK)
+        {
+            return DM_INVALID;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_account_is_in(const dm_str_t *list, unsigned n, dm_str_t text)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+        if (dm_str_eq(list[i], text)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

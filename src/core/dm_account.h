@@ -83,6 +83,14 @@ int dm_account_check_psk_identity(dm_str_t identity, dm_err_t *err);
 int dm_account_check(const dm_account_t *account, dm_err_t *err);
 
 /*
+ * Whether what is new in account, which old (NULL: nothing) has not, is text
+ * that looks like what it is: see dm_text_check_shown().  The borders that
+ * write ask this too.
+ */
+int dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
+    dm_err_t *err);
+
+/*
  * Writes the record into out[DM_RECORD_MAX], for the store with the id
  * store_id[DM_STORE_ID_SIZE].  DM_OK, DM_INVALID or DM_ERROR.
  */

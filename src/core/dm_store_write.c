@@ -216,8 +216,12 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     next.revision = prev == NULL ? 1 : prev->revision + 1;
     next.changed = (int64_t) time(NULL);
 
-    rc = dm_account_encode(&next, store->sealer, store->meta.id, record, &len,
-                           err);
+    rc = dm_account_check_new(&next, prev, err);
+
+    if (rc == DM_OK) {
+        rc = dm_account_encode(&next, store->sealer, store->meta.id, record,
+                               &len, err);
+    }
 
     if (rc == DM_OK) {
         rc = dm_store_exchange(store, prev, &next,

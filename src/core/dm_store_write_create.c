@@ -45,7 +45,9 @@ dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
 static int
 dm_store_check_new(dm_str_t realm, uint64_t map_size, dm_err_t *err)
 {
-    if (dm_text_check(realm, DM_REALM_MAX, "the realm", err) != DM_OK) {
+    if (dm_text_check(realm, DM_REALM_MAX, "the realm", err) != DM_OK
+        || dm_text_check_shown(realm, "the realm", err) != DM_OK)
+    {
         return DM_INVALID;
     }
 

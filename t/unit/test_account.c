@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -699,6 +700,9 @@ test_messages(void **state)
     dm_err_set(&err, "a\nb\x7f" "c\xc3\xa9");
     assert_string_equal(err.text, "a?b?c\xc3\xa9");
 
+    dm_err_set(&err, "\xc2\x9b" "1\x9b" "2\xe2\x80\xae" "3\xc2");
+    assert_string_equal(err.text, "??1?2???3?");
+
     /* cut between characters */
 
     for (i = 500; i < 520; i++) {
@@ -707,6 +711,115 @@ test_messages(void **state)
                                        "it", NULL),
                          DM_OK);
         assert_true(strlen(err.text) >= 500);
+    }
+}
+
+
+/* U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+static const char *const  misleading[] = {
+    "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
+    "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa7",
+    "\xe2\x81\xa8", "\xe2\x81\xa9"
+};
+
+/* their neighbours */
+static const char *const  shown[] = {
+    "\xd8\x9b", "\xd8\x9d", "\xd9\x9c", "\xe2\x80\x8d", "\xe2\x80\x90",
+    "\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\xa5", "\xe2\x81\xaa",
+    "\xe2\x82\xa6", "\xe3\x80\xae", "\xe1\x81\xa6", "\xf0\xa2\x80\xae",
+    "\xc2\xa0", " ", "~"
+};
+
+
+static dm_text_e
+first(const char *text, size_t *n)
+{
+    const unsigned char  *p;
+
+    p = (const unsigned char *) text;
+
+    return dm_text_next(p, p + strlen(text), n);
+}
+
+
+static void
+test_next(void **state)
+{
+    size_t  i, n;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(misleading) / sizeof(misleading[0]); i++) {
+        assert_int_equal(first(misleading[i], &n), DM_TEXT_DIRECTION);
+        assert_int_equal(n, strlen(misleading[i]));
+    }
+
+    for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        assert_int_equal(first(shown[i], &n), DM_TEXT_PLAIN);
+        assert_int_equal(n, strlen(shown[i]));
+        assert_int_equal(dm_text_check_shown(str(shown[i]), "it", NULL),
+                         DM_OK);
+    }
+
+    assert_int_equal(first("\x1f", &n), DM_TEXT_CONTROL);
+    assert_int_equal(first("\x7f", &n), DM_TEXT_CONTROL);
+    assert_int_equal(first("\xc2\x80", &n), DM_TEXT_CONTROL);
+    assert_int_equal(n, 2);
+    assert_int_equal(first("\xc2\x9f", &n), DM_TEXT_CONTROL);
+    assert_int_equal(first("\x9b", &n), DM_TEXT_BROKEN);
+    assert_int_equal(n, 1);
+    assert_int_equal(first("\xe2\x80", &n), DM_TEXT_BROKEN);
+    assert_int_equal(n, 1);
+}
+
+
+/* what account has with text in field n, refused if it is new */
+static void
+refuse_new(unsigned n, const char *text)
+{
+    dm_str_t      *field;
+    dm_err_t       err;
+    dm_account_t   account, old;
+
+    full(&account);
+    full(&old);
+
+    field = n == 0 ? &account.id : n == 1 ? &account.name
+            : n == 2 ? &account.group[1] : n == 3 ? &account.cert_key[1]
+            : &account.psk[1].identity;
+    *field = str(text);
+
+    /* it can be read, and sealed again, wherever it is from */
+    assert_int_equal(dm_account_check(&account, &err), DM_OK);
+
+    assert_int_equal(dm_account_check_new(&account, NULL, &err), DM_INVALID);
+    assert_non_null(strstr(err.text, "look like something else"));
+    assert_int_equal(dm_account_check_new(&account, &old, &err), DM_INVALID);
+    assert_int_equal(dm_account_check_new(&account, &account, &err), DM_OK);
+    assert_int_equal(dm_account_check_new(&old, &account, &err), DM_OK);
+}
+
+
+static void
+test_new(void **state)
+{
+    char          text[64];
+    size_t        i;
+    unsigned      n;
+    dm_account_t  account;
+
+    (void) state;
+
+    full(&account);
+    assert_int_equal(dm_account_check_new(&account, NULL, NULL), DM_OK);
+
+    for (i = 0; i < sizeof(misleading) / sizeof(misleading[0]); i++) {
+        for (n = 0; n < 5; n++) {
+            (void) snprintf(text, sizeof(text), "%s%sb",
+                            n == 3 ? "subject:CN=" : "a", misleading[i]);
+            refuse_new(n, text);
+        }
     }
 }
 
@@ -748,7 +861,9 @@ main(void)
         cmocka_unit_test(test_strict),
         cmocka_unit_test(test_field_checks),
         cmocka_unit_test(test_account_checks),
-        cmocka_unit_test(test_messages)
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_next),
+        cmocka_unit_test(test_new)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,71 @@
+package Test::DmSec::OldStore;
+
+# A store as dm-account 0.1.0 made it before it refused characters that turn
+# the direction of a line: one account has them in its id, name, group and PSK
+# identity.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use base qw/ Exporter /;
+
+our @EXPORT_OK = qw/ write_old_store $odd_id /;
+
+###############################################################################
+
+use IO::Uncompress::Gunzip qw/ gunzip $GunzipError /;
+use MIME::Base64 qw/ decode_base64 /;
+
+our $odd_id = "IMEI:1\xe2\x80\xae2";
+
+# the form of a backup: a directory, and the file of its key
+
+sub write_old_store {
+    my ($dir, $key) = @_;
+    my ($zipped, $data) = decode_base64(join('', <DATA>));
+
+    gunzip(\$zipped, \$data) or die "gunzip: $GunzipError\n";
+
+    mkdir($dir, 0700) or die "$dir: $!\n";
+    put("$dir/data.mdb", $data);
+    put($key, "k1 A1B44D661AB5A9CF81993A0F840E914C33B9087C13E047223123B1561F"
+        . "15970D\n");
+}
+
+sub put {
+    my ($path, $content) = @_;
+
+    open my $fh, '>:raw', $path or die "$path: $!\n";
+    chmod(0600, $path);
+    print $fh $content;
+    close $fh or die "$path: $!\n";
+}
+
+###############################################################################
+
+1;
+
+###############################################################################
+
+__DATA__
+H4sIAAAAAAACA+3df0yUdRwH8O/D/ew4nyfxuF3rJrBSwGMGEmBX0i91R0peYEBk0IkPHl73IzgM
+nDdlQvxhUxNCJQeFdAJZ03MZtmBnmdNNmjqE4yYUt2xNt6KihlQQ3d2jd1jj1mKN7f364/ne8+z7
+ue/3bvfP+/s8zz2EcMTe7ZDzh26KBLr3diMmM5v0IyHi+lMEAAAAAAAAAGYLNav5n/qbcXyE/lY0
+rcU6AAAAAAAAAMB/LyzglYzoaQWjp/GtAAAAAAAAwL/V4t0KSUbmqgx1MiW6qwN34jdqm9TAHRP6
+eyf/FU8NSY9ZN3Uorhbk/34wRy5/1W67L21seKuzobCj35G5bOEx9SVV7VeSrMvu7t6NxuKGrXHb
+3e3N48sFac+ln04fHRrJ0/XYhCXqP55XPGB7eY0uLrdQe39smE5+YJ2tzqPYtfrmvInK8bZoWd5n
+D637rc87AYlvvkmenR8uC3HOkjsVIrOJ9VTZKyj+Zs/OvYTiWVyHpz5GfKS0x53skHXMVzcMlPTm
+TjRNHtc0Tp4fHzuap7wcZ9hwqOeM9vrT8Ys+ciz8eofnnTOn1yqGft77zeI9TVnX6nmPVtr6zVdi
+et8YOSvLmHx4lV5V0WSpqetytmgV+e++Zu+uHXwr8amrg28uZvfroxJktwRZxTVZ2rUp73d2nZS+
+8HijtT28y9rG3vy18+xSKS8g/0eQVqaVwW8VAAAAAAAA4P+g9W75xMhadRR58sXc9/ipdVt29Vfm
+0ClRF+hNxifYCp3R8gq71Fy6OWxacZghqVbsaHCc/DQ8XHPlaPP2/cNpnZoNJ0yZri/r3y7kB+R/
+Gelj+phvsQIAAAAAAAAAMCf47q6nSLLvAgoi8e6LiP+ChDuXKBBBQP6PIDeYG0j/AAAAAAAAAHOY
+bw2ARyyuwwH5XxiQ/5VklL7GrGfamAeZUdqKlQAAAAAAAACY03yZN4aESUwD6tLuvI1HYoqrf5QM
+7jjIqK6fWGR2SfOzBcf5mQX+s+dcf6rVnSOqHhkQ58uPrc6tsafuqcpor59HH0mIXzF2asHrLUH9
+5xNSVXDr48aUn8pP5aQqTdHlu4POxk+NX/IdG2kfTvy8L821fMmlqi8iSpqjz31gjjxQPRG7xZmt
+DMjpXA2lkhc9q3SKBCOaey40NS75xJCwIvaR810rVdqUBe6Y9nN31UzN45n+X7LTh2rWb7v4/Uvu
+cZUmoI8oKP/vo53MRXofXc2ImZXI/wAAAAAAADBrEr1J1Hevu+/IPz9DjtvnTastYkutoY7HPa/O
+V8sjljJDqMMKgucsJuVlbKleV6af6Q2E01pu3iadkZ2plru9nx9UKyK6oiJzuckaavntfwn4EyMa
+eisAgAAA
