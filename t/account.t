@@ -38,7 +38,7 @@ done('--version', qr/^dm-account \d+\.\d+\.\d+$/, 'version');
 # help
 
 my %options = (
-    init => [qw/ realm owner map-size /],
+    init => [qw/ realm owner map-size share-key /],
     add => [qw/ name password-file generate-password slow-hash psk-identity
         psk-file generate-psk cert cert-key group not-before not-after
         disabled /],
@@ -155,7 +155,7 @@ ok(!-e "$d/other.key", 'init: no second key');
 ok($before[0] eq content($key), 'init: key is as before');
 is(sum("$store/data.mdb"), $before[1], 'init: store is as before');
 
-$r = json("--store $d/second init --realm r --owner $me",
+$r = json("--store $d/second init --share-key --realm r --owner $me",
     'init with the key of another store');
 is(-s "$d/second/data.mdb", 1 << 34, 'size of the map by default');
 cmp_ok((stat("$d/second/data.mdb"))[12] * 512, '<', 1 << 20, 'it is sparse');
@@ -167,7 +167,7 @@ ok(!$r->{new_key}, 'init, json: key is not new');
 ok($before[0] eq content($key), 'init: existing key is as before');
 
 chmod(0644, $key);
-refused("--store $d/third init --realm r --owner $me", $key,
+refused("--store $d/third init --share-key --realm r --owner $me", $key,
     'init: world readable key');
 ok(!-e "$d/third", 'init: no store without a key');
 ok(-e $key, 'init: the bad key is kept');
@@ -806,7 +806,8 @@ is_deeply([messages($log)], [], 'syslog: nothing changed, nothing said');
 my $out = private("SUDO_USER='ev\"il' $bin add 'log\"ged' "
     . "--generate-password; $bin set 'log\"ged' --group a; "
     . "for i in disable enable unlock del; do $bin \$i 'log\"ged'; done; "
-    . "$bin --store $d/logged init --realm r --owner root --map-size 1m");
+    . "$bin --store $d/logged init --share-key --realm r "
+    . "--owner root --map-size 1m");
 my @messages = messages($log);
 
 is(scalar(@messages), 7, 'syslog: a line for each change');

@@ -209,7 +209,8 @@ is_deeply(ids('--lacks SHA-256'), [qw/ BOB IMEI:77 alice two u2 /],
 
 my $export = run('export --secrets')->{out};
 
-done("--store $d/second init --realm $realm --owner $me", '', 'second store');
+done("--store $d/second init --share-key --realm $realm "
+    . "--owner $me", '', 'second store');
 done("--store $d/second import -", '', 'import of an export', $export);
 is(run("--store $d/second list --lacks SHA-256")->{out},
     run('list --lacks SHA-256')->{out}, 'the same lack it');
@@ -223,7 +224,8 @@ sound('none lacks it');
 
 # a realm with colons
 
-done("--store $d/third init --realm urn:a:b --owner $me", '', 'third store');
+done("--store $d/third init --share-key --realm urn:a:b "
+    . "--owner $me", '', 'third store');
 done("--store $d/third import - --format htdigest", ' 1 added',
     'a realm with colons', line('a', 'pw', 'urn:a:b'));
 is(run("--store $d/third verify a --password-file -", 'pw')->{rc}, 0,

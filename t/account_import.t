@@ -402,7 +402,8 @@ is_deeply(decode_json((grep { /"w1"/ } split(/\n/, $secrets))[0]),
 
 # to another store of that realm, and back
 
-done("--store $d/second init --realm r --owner $me", '', 'second store');
+done("--store $d/second init --share-key --realm r --owner $me",
+    '', 'second store');
 done("--store $d/second import -", '', 'import of an export', $secrets);
 is(run("--store $d/second export --secrets")->{out}, $secrets,
     'the same accounts');
@@ -530,7 +531,8 @@ like($messages[2], qr/ verb=export id="-" store="\Q$store\E"$/,
 
 my $out = private("mount -t tmpfs -o size=1m,mode=700 none /var/lib; "
     . "exec 2>&1; export DM_SEC_STORE=/var/lib/s; "
-    . "$bin init --realm r --owner root --map-size 1m; $bin add a; "
+    . "$bin init --share-key --realm r --owner root --map-size 1m; "
+    . "$bin add a; "
     . "$bin import $big; echo rc=\$?; $bin list; $bin check; "
     . "$bin import --json $big");
 like($out, qr/^dm-account: a page of the store cannot be had: its disk is /m,

@@ -316,8 +316,8 @@ SKIP: {
         my $daemon = $user eq 'nobody' ? 'off' : 'on';
 
         remove('store');
-        account($t, 'init', '--realm', 'example', '--owner', $user,
-            '--map-size', '1m');
+        account($t, 'init', '--share-key', '--realm', 'example', '--owner',
+            $user, '--map-size', '1m');
         account($t, 'add', 'me', { password => 'secret' });
         configure(user => $user, daemon => $daemon);
 
@@ -349,8 +349,8 @@ SKIP: {
     # a store that is not theirs
 
     remove('store');
-    account($t, 'init', '--realm', 'example', '--owner', 'root',
-        '--map-size', '1m');
+    account($t, 'init', '--share-key', '--realm', 'example', '--owner',
+        'root', '--map-size', '1m');
     account($t, 'add', 'me', { password => 'secret' });
     configure(user => 'nobody');
 

@@ -1,4 +1,4 @@
-/* dm-account init: a new store and, where there is none, its key */
+/* dm-account init: a new store and its key */
 
 #include <errno.h>
 #include <libgen.h>
@@ -21,6 +21,7 @@
 enum {
     DM_OPT_REALM = DM_OPT_VERB,
     DM_OPT_OWNER,
+    DM_OPT_SHARE_KEY,
     DM_OPT_MAP_SIZE,
     DM_OPT_UPGRADE
 };
@@ -30,6 +31,7 @@ typedef struct {
     const char  *realm;
     const char  *owner;
     uint64_t     map_size;
+    int          share_key;
     int          new_key;
     int          upgrade;
 
@@ -54,6 +56,7 @@ static const struct option  dm_init_opts[] = {
     { "owner", required_argument, NULL, DM_OPT_OWNER },
     { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
     { "upgrade", no_argument, NULL, DM_OPT_UPGRADE },
+    { "share-key", no_argument, NULL, DM_OPT_SHARE_KEY },
     DM_CLI_OPTIONS
 };
 
@@ -61,7 +64,7 @@ static const struct option  dm_init_opts[] = {
 const dm_verb_t  dm_verb_init = {
     "init",
     "--realm REALM [OPTION ...], or --upgrade [--owner USER]",
-    "make a store and, where there is none, its key file",
+    "make a store and its key file",
 
     "  --realm REALM    the realm of all its accounts; it cannot be changed,\n"
     "                   for the hashes of passwords hold it\n"
@@ -72,6 +75,10 @@ const dm_verb_t  dm_verb_init = {
     "  --upgrade        give the store that is there the files and modes that\n"
     "                   this version makes, for the workers of USER; stop an\n"
     "                   nginx of an older version before\n"
+    "  --share-key      take the key file that is there, which may seal\n"
+    "                   another store: a rekey of the one that is finished\n"
+    "                   then makes the other unreadable, until it gets the\n"
+    "                   old key back\n"
     "\n"
     "The key file is made with mode 0600. Keep a copy of it apart from the\n"
     "store's: without it no password and no PSK can be read again.\n"
@@ -144,6 +151,7 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
     init->map_size = DM_STORE_MAP_SIZE;
     init->whose.uid = geteuid();
     init->whose.gid = getegid();
+    init->share_key = 0;
     init->new_key = 0;
     init->upgrade = 0;
 
@@ -161,6 +169,10 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 
         case DM_OPT_UPGRADE:
             init->upgrade = 1;
+            break;
+
+        case DM_OPT_SHARE_KEY:
+            init->share_key = 1;
             break;
 
         default: /* DM_OPT_MAP_SIZE */
@@ -292,6 +304,10 @@ dm_init_key(dm_cli_t *cli, dm_init_t *init)
     int        rc;
     dm_keys_t  keys;
 
+    if (init->share_key) {
+        return DM_CLI_DONE;
+    }
+
     memset(&keys, 0, sizeof(dm_keys_t));
 
     rc = dm_keyfile_add(&keys, DM_INIT_KEY_ID, &cli->err);
@@ -306,7 +322,15 @@ dm_init_key(dm_cli_t *cli, dm_init_t *init)
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
-    init->new_key = (rc == DM_OK);
+    if (rc == DM_EXISTS) {
+        return dm_cli_refuse(cli, "key file \"%s\" exists and may seal "
+                             "another store, which would lose its key when "
+                             "this one gets a new one: name another file "
+                             "with --key, or say --share-key",
+                             cli->key_path);
+    }
+
+    init->new_key = 1;
 
     return DM_CLI_DONE;
 }

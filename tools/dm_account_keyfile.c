@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -21,6 +22,8 @@
 
 
 static int dm_keyfile_exchange(const char *path, const struct stat *old,
+    const dm_keys_t *keys);
+static int dm_keyfile_keep_at(const char *path, const struct stat *owner,
     const dm_keys_t *keys);
 static int dm_keyfile_write(int fd, const dm_keys_t *keys);
 static int dm_keyfile_text(const dm_keys_t *keys, char *text, size_t size);
@@ -138,6 +141,85 @@ dm_keyfile_exchange(const char *path, const struct stat *old,
 failed:
 
     (void) unlink(temp);
+    errno = saved;
+
+    return -1;
+}
+
+
+int
+dm_keyfile_keep(const char *path, const dm_key_t *key, char *kept,
+    dm_err_t *err)
+{
+    int          rc, i, n;
+    char         when[DM_KEYFILE_KEPT], real[PATH_MAX];
+    time_t       now;
+    struct tm    tm;
+    dm_keys_t    keys;
+    struct stat  owner;
+
+    now = time(NULL);
+    (void) gmtime_r(&now, &tm);
+    (void) strftime(when, sizeof(when), ".old-%Y%m%dT%H%M%SZ", &tm);
+
+    if (realpath(path, real) == NULL || stat(real, &owner) == -1) {
+        dm_err_set(err, "key file \"%s\" cannot be examined: %s", path,
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    memset(&keys, 0, sizeof(dm_keys_t));
+    keys.key[0] = *key;
+    keys.n = 1;
+
+    n = snprintf(kept, PATH_MAX + DM_KEYFILE_KEPT, "%s%s", real, when);
+    rc = dm_keyfile_keep_at(kept, &owner, &keys);
+
+    /* of the same second */
+    for (i = 2; rc == -1 && errno == EEXIST && i <= 9; i++) {
+        (void) snprintf(kept + n, sizeof("-9"), "-%d", i);
+        rc = dm_keyfile_keep_at(kept, &owner, &keys);
+    }
+
+    dm_keys_wipe(&keys);
+
+    if (rc == -1) {
+        dm_err_set(err, "the old key cannot be kept in \"%s\": %s", kept,
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* 0, or -1 with errno, and the file is not there unless it was before */
+static int
+dm_keyfile_keep_at(const char *path, const struct stat *owner,
+    const dm_keys_t *keys)
+{
+    int  fd, saved;
+
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    if (fchown(fd, owner->st_uid, owner->st_gid) == -1) {
+        saved = errno;
+        (void) close(fd);
+
+    } else if (dm_keyfile_write(fd, keys) == -1
+               || dm_keyfile_sync_parent(path) == -1)
+    {
+        saved = errno;
+
+    } else {
+        return 0;
+    }
+
+    (void) unlink(path);
     errno = saved;
 
     return -1;

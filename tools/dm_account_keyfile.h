@@ -23,5 +23,17 @@ int dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err);
 int dm_keyfile_replace(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
 
+/* of what dm_keyfile_keep() makes: ".old-", a time in UTC and maybe a number */
+#define DM_KEYFILE_KEPT  sizeof(".old-20270131T000000Z-9")
+
+/*
+ * Keeps a key that leaves the file: as a key file of its own beside it, closed
+ * to all others, with the owner of the file, and on the disk when this
+ * returns.  Its path is put into kept[PATH_MAX + DM_KEYFILE_KEPT].  DM_OK or
+ * DM_ERROR.
+ */
+int dm_keyfile_keep(const char *path, const dm_key_t *key, char *kept,
+    dm_err_t *err);
+
 
 #endif /* DM_ACCOUNT_KEYFILE_H */

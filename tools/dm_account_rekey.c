@@ -1,14 +1,17 @@
 /* dm-account rekey: from one store key to the next, while nginx serves */
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
 #include "dm_account_keyfile.h"
+#include "dm_account_output.h"
 #include "dm_account_progress.h"
 
 
@@ -31,6 +34,7 @@ typedef struct {
     int             finish;
 
     dm_keys_t       keys;                   /* the first is the new one */
+    char            kept[PATH_MAX + DM_KEYFILE_KEPT];   /* the old one */
     dm_reseal_t     at;
     dm_progress_t   progress;
 } dm_rekey_t;
@@ -57,6 +61,7 @@ static int dm_rekey_finish(dm_rekey_t *rekey);
 static int dm_rekey_is_old(const dm_rekey_t *rekey);
 static int dm_rekey_done(dm_rekey_t *rekey, const char *result,
     const char *before, const char *after);
+static int dm_rekey_done_json(const dm_rekey_t *rekey, const char *result);
 
 
 static const struct option  dm_rekey_opts[] = {
@@ -74,7 +79,7 @@ const dm_verb_t  dm_verb_rekey = {
     "  --prepare  make the new key: it becomes the first of two in the key\n"
     "             file, and seals nothing yet\n"
     "  --finish   take the old key out of the key file, if it seals nothing\n"
-    "             any more\n"
+    "             any more, and keep it in KEYFILE.old-DATE\n"
     "\n"
     "In this order, and no request fails meanwhile:\n"
     "  1. dm-account rekey --prepare\n"
@@ -87,8 +92,8 @@ const dm_verb_t  dm_verb_rekey = {
     "know the new key: an old worker that still ends its requests. It seals\n"
     "in steps between which other writers have their turn; interrupted or\n"
     "killed, it goes on when it is run again. Backups made before it need the\n"
-    "old key: keep that with them. A key file serves one store only: another\n"
-    "one that has the same would lose its key in step 4.\n"
+    "old key, KEYFILE.old-DATE: keep it with them, and delete it with the\n"
+    "last of them. Another store that shares the key file needs it too.\n"
     "\n"
     "example:\n"
     "  dm-account rekey --prepare && nginx -s reload\n",
@@ -544,7 +549,14 @@ dm_rekey_finish(dm_rekey_t *rekey)
 
     keys->n = 1;
 
+    if (dm_keyfile_keep(cli->key_path, &keys->key[1], rekey->kept, &cli->err)
+        != DM_OK)
+    {
+        return dm_cli_refuse(cli, "%s", cli->err.text);
+    }
+
     if (dm_keyfile_replace(cli->key_path, keys, &cli->err) != DM_OK) {
+        (void) unlink(rekey->kept);
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
@@ -576,11 +588,29 @@ dm_rekey_done(dm_rekey_t *rekey, const char *result, const char *before,
     (void) snprintf(cli->note, sizeof(cli->note), "%s key=%s", result, key);
     dm_cli_audit(cli);
 
-    if (!cli->json) {
-        printf("%s \"%s\"%s\n", before, key, after);
-        return DM_CLI_DONE;
+    if (cli->json) {
+        return dm_rekey_done_json(rekey, result);
     }
 
-    return dm_cli_printed(cli, dm_json_print(
-        json_pack("{s:s, s:s}", "result", result, "key", key)));
+    printf("%s \"%s\"%s\n", before, key, after);
+
+    if (rekey->kept[0] != '\0') {
+        dm_out_line(stdout, "backups from before need the old key, which is "
+                    "kept in \"%s\"", rekey->kept);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_rekey_done_json(const dm_rekey_t *rekey, const char *result)
+{
+    json_t  *old;
+
+    old = rekey->kept[0] == '\0' ? json_null() : dm_json_text(rekey->kept);
+
+    return dm_cli_printed(rekey->cli, dm_json_print(
+        json_pack("{s:s, s:s, s:o}", "result", result,
+                  "key", rekey->keys.key[0].id, "old_key", old)));
 }
