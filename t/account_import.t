@@ -521,12 +521,14 @@ private("$bin import $d/three; $bin import $d/three; "
 
 my @messages = messages($log);
 
-is(@messages, 3, 'syslog: each import, and an export of secrets');
+is(@messages, 5, 'syslog: each import, and an export of secrets');
 like($messages[0],
     qr/ verb=import id="-" store="\Q$store\E" added=3 updated=0$/,
     'syslog: added');
-like($messages[1], qr/ verb=import .* added=0 updated=3$/, 'syslog: updated');
-like($messages[2], qr/ verb=export id="-" store="\Q$store\E"$/,
+like($messages[1], qr/ verb=import .* refused reason=".*bad lines; /,
+    'syslog: refused');
+like($messages[2], qr/ verb=import .* added=0 updated=3$/, 'syslog: updated');
+like($messages[3], qr/ verb=export id="-" store="\Q$store\E" secrets=begin$/,
     'syslog: export');
 
 my $out = private("mount -t tmpfs -o size=1m,mode=700 none /var/lib; "

@@ -85,6 +85,7 @@ int
 main(int argc, char **argv)
 {
     int       status;
+    char      said[DM_CLI_MESSAGE_MAX];
     dm_cli_t  cli;
 
     if (dm_process_prepare("dm-account") != DM_OK) {
@@ -93,7 +94,12 @@ main(int argc, char **argv)
 
     dm_json_init();
 
+    said[0] = '\0';
+
     memset(&cli, 0, sizeof(dm_cli_t));
+    cli.said = said;
+    dm_cli_who(&cli);
+
     cli.store_path = dm_main_env("DM_SEC_STORE", DM_DEFAULT_STORE);
     cli.key_path = dm_main_env("DM_SEC_STORE_KEY", DM_DEFAULT_KEY);
 
@@ -112,9 +118,11 @@ main(int argc, char **argv)
     }
 
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        return dm_cli_refuse(&cli, "cannot write to stdout: %s",
-                             strerror(errno));
+        status = dm_cli_refuse(&cli, "cannot write to stdout: %s",
+                               strerror(errno));
     }
+
+    dm_cli_audit_end(&cli, status);
 
     return status;
 }

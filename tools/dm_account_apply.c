@@ -63,7 +63,10 @@ dm_apply_start(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
     int  rc;
 
     if (!edit->add) {
-        return dm_cli_find(cli, found);
+        rc = dm_cli_find(cli, found);
+        edit->before = found->account;
+
+        return rc;
     }
 
     rc = dm_cli_lookup(cli, DM_BY_ID, cli->id, found);

@@ -1,12 +1,9 @@
-/* Options, errors, the store and the audit trail of dm-account */
+/* Options, errors and the store of dm-account */
 
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -15,9 +12,6 @@
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
 #include "dm_account_output.h"
-
-
-#define DM_CLI_MESSAGE_MAX  2048    /* octets; a longer message is cut */
 
 
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);
@@ -339,36 +333,6 @@ dm_cli_commit(dm_cli_t *cli)
 
 
 void
-dm_cli_audit(const dm_cli_t *cli)
-{
-    char            user[256], id[4 * DM_ID_MAX + 1], store[1024];
-    const char     *name;
-    struct passwd  *pw;
-
-    name = getenv("SUDO_USER");
-
-    if (name == NULL) {
-        pw = getpwuid(getuid());
-        name = (pw == NULL) ? "-" : pw->pw_name;
-    }
-
-    dm_out_escape(user, sizeof(user), dm_cli_str(name), "\"\\");
-    dm_out_escape(id, sizeof(id), cli->id.len ? cli->id : dm_str("-"),
-                  "\"\\");
-    dm_out_escape(store, sizeof(store), dm_cli_str(cli->store_path), "\"\\");
-
-    openlog("dm-account", LOG_PID, LOG_AUTHPRIV);
-
-    syslog(LOG_NOTICE,
-           "user=\"%s\" uid=%u verb=%s id=\"%s\" store=\"%s\"%s%s",
-           user, (unsigned) getuid(), cli->verb->name, id, store,
-           cli->note[0] == '\0' ? "" : " ", cli->note);
-
-    closelog();
-}
-
-
-void
 dm_cli_close(dm_cli_t *cli)
 {
     if (cli->writing) {
@@ -439,6 +403,8 @@ dm_cli_printed(const dm_cli_t *cli, int rc)
 static void
 dm_cli_tell(const dm_cli_t *cli, const char *text)
 {
+    (void) snprintf(cli->said, DM_CLI_MESSAGE_MAX, "%s", text);
+
     if (!cli->json) {
         dm_out_line(stderr, "dm-account: %s", text);
         return;

@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "dm_store_write.h"
 
@@ -46,6 +47,10 @@ enum {
     { NULL, 0, NULL, 0 }
 
 
+#define DM_CLI_MESSAGE_MAX  2048    /* octets; a longer message is cut */
+#define DM_CLI_USER_MAX     256
+
+
 typedef struct dm_verb_s  dm_verb_t;
 
 
@@ -53,6 +58,10 @@ typedef struct {
     const char       *store_path;
     const char       *key_path;
     int               json;
+
+    uid_t             uid;                  /* who runs it, for syslog */
+    char              user[DM_CLI_USER_MAX];
+    char             *said;                 /* the last that was refused */
 
     const dm_verb_t  *verb;                 /* NULL before it is known */
     int               status;               /* why dm_cli_getopt() ended */
@@ -64,7 +73,7 @@ typedef struct {
     dm_store_t       *store;
     int               writing;              /* a transaction is open */
     uint64_t          reserve;              /* room that it shall have */
-    char              note[96];             /* for syslog, beside the id */
+    char              note[256];            /* for syslog, beside the id */
     dm_err_t          err;
 } dm_cli_t;
 
@@ -145,8 +154,16 @@ int dm_cli_put(dm_cli_t *cli, const dm_account_t *account);
 /* commits the transaction and tells syslog */
 int dm_cli_commit(dm_cli_t *cli);
 
-/* tells syslog who did what to cli->id */
+/* who runs this: before anything else */
+void dm_cli_who(dm_cli_t *cli);
+
+/*
+ * Tells syslog who did what to cli->id, with cli->note, and at the end of a
+ * run that it was refused or misused, and why.  Where syslog cannot be had,
+ * that is said on stderr, once.
+ */
 void dm_cli_audit(const dm_cli_t *cli);
+void dm_cli_audit_end(const dm_cli_t *cli, int status);
 
 /* ends a transaction that was not committed, closes the store */
 void dm_cli_close(dm_cli_t *cli);

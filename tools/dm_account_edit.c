@@ -49,6 +49,10 @@ static int dm_edit_load(dm_cli_t *cli, dm_edit_t *edit);
 static int dm_edit_load_secrets(dm_edit_t *edit, dm_err_t *err);
 static int dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err);
 
+static void dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
+    const dm_account_t *account);
+static int dm_edit_differ(const dm_str_t *a, unsigned na, const dm_str_t *b,
+    unsigned nb);
 static int dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name);
 static int dm_edit_done_json(dm_cli_t *cli, const dm_edit_t *edit,
     dm_str_t name, const char *psk);
@@ -212,6 +216,7 @@ dm_edit_steps(dm_cli_t *cli, dm_edit_t *edit, int argc, char **argv)
     rc = dm_apply_edit(cli, edit, &found);
 
     if (rc == DM_CLI_DONE) {
+        dm_edit_note(cli, edit, &found.account);
         rc = dm_cli_put(cli, &found.account);
     }
 
@@ -529,6 +534,68 @@ dm_edit_cert_key(const char *value, dm_edit_key_t *key, dm_err_t *err)
     }
 
     return dm_cert_key_canonical(in, key->data, &key->len, err);
+}
+
+
+/* which fields set changes; of secrets not even whether they are the same */
+static void
+dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
+    const dm_account_t *account)
+{
+    int                  len;
+    size_t               i;
+    const dm_account_t  *old;
+
+    old = &edit->before;
+
+    const struct {
+        const char  *name;
+        int          changed;
+    } fields[] = {
+        { "name", !dm_str_eq(account->name, old->name) },
+        { "password", edit->password.len != 0 },
+        { "psk", edit->psk_identity != NULL || edit->drop_psk.n != 0 },
+        { "cert_keys", dm_edit_differ(account->cert_key, account->ncert_keys,
+                                      old->cert_key, old->ncert_keys) },
+        { "groups", dm_edit_differ(account->group, account->ngroups,
+                                   old->group, old->ngroups) },
+        { "state", account->state != old->state },
+        { "not_before", account->not_before != old->not_before },
+        { "not_after", account->not_after != old->not_after }
+    };
+
+    if (edit->add) {
+        return;
+    }
+
+    len = snprintf(cli->note, sizeof(cli->note), "changed=");
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i].changed) {
+            len += snprintf(cli->note + len, sizeof(cli->note) - (size_t) len,
+                            "%s%s", cli->note[len - 1] == '=' ? "" : ",",
+                            fields[i].name);
+        }
+    }
+
+    if (cli->note[len - 1] == '=') {
+        (void) snprintf(cli->note, sizeof(cli->note), "changed=-");
+    }
+}
+
+
+static int
+dm_edit_differ(const dm_str_t *a, unsigned na, const dm_str_t *b, unsigned nb)
+{
+    unsigned  i;
+
+    for (i = 0; i < na && i < nb; i++) {
+        if (!dm_str_eq(a[i], b[i])) {
+            return 1;
+        }
+    }
+
+    return na != nb;
 }
 
 

@@ -49,6 +49,8 @@ typedef struct {
     dm_secret_t     password;               /* len 0: none */
     dm_secret_t     psk;
     char            crypt[DM_CRYPT_MAX];
+
+    dm_account_t    before;                 /* of set: what it was */
 } dm_edit_t;
 
 

@@ -1,5 +1,6 @@
 /* dm-account export: all accounts, in the form that import takes */
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ enum {
 typedef struct {
     dm_cli_t  *cli;
     int        secrets;
+    uint64_t   accounts;
 } dm_export_t;
 
 
@@ -57,6 +59,7 @@ dm_export_run(dm_cli_t *cli, int argc, char **argv)
 
     export.cli = cli;
     export.secrets = 0;
+    export.accounts = 0;
 
     rc = dm_export_options(&export, argc, argv);
 
@@ -70,6 +73,13 @@ dm_export_run(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
+    /* before the first of them leaves: this may be the last that is heard */
+
+    if (export.secrets) {
+        (void) snprintf(cli->note, sizeof(cli->note), "secrets=begin");
+        dm_cli_audit(cli);
+    }
+
     if (dm_store_walk(cli->store, dm_export_account, NULL, &export,
                       &cli->err)
         != DM_OK)
@@ -77,7 +87,15 @@ dm_export_run(dm_cli_t *cli, int argc, char **argv)
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
+    if (fflush(stdout) != 0) {
+        return dm_cli_refuse(cli, "cannot write to stdout: %s",
+                             strerror(errno));
+    }
+
     if (export.secrets) {
+        (void) snprintf(cli->note, sizeof(cli->note), "secrets=end "
+                        "accounts=%llu",
+                        (unsigned long long) export.accounts);
         dm_cli_audit(cli);
     }
 
@@ -123,6 +141,8 @@ dm_export_account(const dm_account_t *account, void *data)
                    dm_cli_arg(account->id));
         return DM_ERROR;
     }
+
+    export->accounts++;
 
     return DM_OK;
 }

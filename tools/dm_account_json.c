@@ -14,6 +14,7 @@
 
 static void dm_json_free(void *p);
 static int dm_json_write(const char *text, size_t len, void *data);
+static void dm_json_tell(const char *what, const char *text);
 static unsigned dm_json_code(const unsigned char *p, size_t n);
 static json_t *dm_json_fields(const dm_account_t *account);
 static json_t *dm_json_add(json_t *json, json_t *digest, json_t *crypt,
@@ -361,9 +362,23 @@ dm_json_text(const char *text)
 void
 dm_json_error(const char *text)
 {
+    dm_json_tell("error", text);
+}
+
+
+void
+dm_json_warning(const char *text)
+{
+    dm_json_tell("warning", text);
+}
+
+
+static void
+dm_json_tell(const char *what, const char *text)
+{
     json_t  *error;
 
-    error = json_pack("{s:o}", "error", dm_json_text(text));
+    error = json_pack("{s:o}", what, dm_json_text(text));
 
     (void) json_dump_callback(error, dm_json_write, stderr, JSON_COMPACT);
     (void) fputc('\n', stderr);

@@ -40,8 +40,9 @@ json_t *dm_json_text(const char *text);
  */
 int dm_json_print(json_t *json);
 
-/* {"error": text} on stderr, text as dm_json_text() makes it */
+/* {"error": text} or "warning" on stderr, text as dm_json_text() makes it */
 void dm_json_error(const char *text);
+void dm_json_warning(const char *text);
 
 /* RFC 3339 in UTC into out[DM_TIME_MAX] */
 void dm_json_time(int64_t t, char *out);
