@@ -38,7 +38,7 @@ done('--version', qr/^dm-account \d+\.\d+\.\d+$/, 'version');
 # help
 
 my %options = (
-    init => [qw/ realm owner map-size share-key /],
+    init => [qw/ realm owner user map-size share-key upgrade /],
     add => [qw/ name password-file generate-password slow-hash psk-identity
         psk-file generate-psk cert cert-key group not-before not-after
         disabled /],

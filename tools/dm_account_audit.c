@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "dm_account_cli.h"
-#include "dm_account_json.h"
 #include "dm_account_output.h"
 
 
@@ -106,9 +105,8 @@ dm_audit_write(const dm_cli_t *cli, const char *what, const char *reason)
 static void
 dm_audit_reach(const dm_cli_t *cli)
 {
-    int          rc;
-    char         text[128];
-    static int   told;
+    int         rc;
+    static int  told;
 
     rc = told ? 0 : dm_audit_connect();
 
@@ -118,16 +116,8 @@ dm_audit_reach(const dm_cli_t *cli)
 
     told = 1;
 
-    (void) snprintf(text, sizeof(text), "syslog cannot be had at %s (%s): "
-                    "nothing of this is logged", DM_AUDIT_SOCKET,
-                    strerror(rc));
-
-    if (cli->json) {
-        dm_json_warning(text);
-
-    } else {
-        dm_out_line(stderr, "dm-account: warning: %s", text);
-    }
+    dm_cli_warn(cli, "syslog cannot be had at %s (%s): nothing of this is "
+                "logged", DM_AUDIT_SOCKET, strerror(rc));
 }
 
 

@@ -5,13 +5,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
 #include "dm_account_output.h"
+#include "dm_account_user.h"
 
 
 /* of the store that was replaced: "." and a time in UTC */
@@ -22,7 +25,29 @@
 #define DM_BACKUP_PATIENCE  5000
 
 
+/* what the process that has opened the store says, in shared memory */
+typedef struct {
+    uint64_t       accounts;
+    unsigned char  realm[DM_REALM_MAX];
+    char           said[DM_CLI_MESSAGE_MAX];
+} dm_backup_seen_t;
+
+
+typedef struct {
+    dm_cli_t          *cli;
+    const char        *from;
+    int                restore;             /* else backup */
+    dm_backup_seen_t  *seen;                /* NULL: this process has it */
+} dm_backup_t;
+
+
 static int dm_backup_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_backup_prepare(dm_backup_t *backup);
+static int dm_backup_open(dm_backup_t *backup);
+static int dm_backup_make(dm_backup_t *backup, const char *path,
+    const char *like);
+static int dm_backup_fill(int fd, void *data, dm_err_t *err);
+static int dm_backup_child(dm_backup_t *backup, int fd);
 static int dm_backup_dir(dm_cli_t *cli, int argc, char **argv,
     const char **dir);
 static int dm_backup_done(dm_cli_t *cli, const char *dir);
@@ -34,10 +59,9 @@ static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
 static void dm_backup_wait(dm_cli_t *cli, const char *aside);
 static void dm_backup_aside(const char *path, char *aside, size_t size);
-static int dm_backup_exchange(dm_cli_t *cli, const char *dir,
-    const char *path, int exists);
-static int dm_backup_restored(dm_cli_t *cli, const char *dir,
-    const char *aside);
+static int dm_backup_exchange(dm_backup_t *backup, const char *path,
+    int exists);
+static int dm_backup_restored(const dm_backup_t *backup, const char *aside);
 
 
 static const struct option  dm_backup_opts[] = {
@@ -85,6 +109,7 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
 {
     int          rc;
     const char  *dir;
+    dm_backup_t  backup;
 
     rc = dm_backup_dir(cli, argc, argv, &dir);
 
@@ -92,17 +117,165 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_cli_open(cli, DM_STORE_READ);
+    memset(&backup, 0, sizeof(dm_backup_t));
+    backup.cli = cli;
+    backup.from = cli->store_path;
+
+    rc = dm_backup_prepare(&backup);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_backup_make(&backup, dir, cli->store_path);
+    }
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
 
-    if (dm_store_copy(cli->store, dir, cli->store_path, &cli->err) != DM_OK) {
+    return dm_backup_done(cli, dir);
+}
+
+
+/*
+ * Where root handles another user's store, a process that has become him opens
+ * it; this one, which opens none, makes the new one where only root can.
+ */
+static int
+dm_backup_prepare(dm_backup_t *backup)
+{
+    void  *seen;
+
+    if (!dm_user_is_other(backup->from)) {
+        return dm_backup_open(backup);
+    }
+
+    seen = mmap(NULL, sizeof(dm_backup_seen_t), PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (seen == MAP_FAILED) {
+        return dm_cli_refuse(backup->cli, "out of memory");
+    }
+
+    backup->seen = seen;
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_backup_open(dm_backup_t *backup)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = backup->cli;
+
+    if (!backup->restore) {
+        return dm_cli_open(cli, DM_STORE_READ);
+    }
+
+    dm_cli_guard(cli, SIGSEGV);
+    dm_cli_guard(cli, SIGABRT);
+
+    /* nobody else has a backup open: no lock file is made in it */
+    rc = dm_cli_open_at(cli, backup->from, DM_STORE_PEEK);
+
+    return rc == DM_CLI_DONE ? dm_backup_check(cli, backup->from) : rc;
+}
+
+
+static int
+dm_backup_make(dm_backup_t *backup, const char *path, const char *like)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = backup->cli;
+
+    if (backup->seen == NULL) {
+        rc = dm_store_copy(cli->store, path, like, &cli->err);
+
+    } else if (dm_user_parent(cli, path) != DM_CLI_DONE) {
+        return DM_CLI_REFUSED;
+
+    } else {
+        rc = dm_store_receive(path, like, dm_backup_fill, backup, &cli->err);
+    }
+
+    if (rc == DM_OK) {
+        return DM_CLI_DONE;
+    }
+
+    /* it has told it itself */
+
+    if (backup->seen != NULL && backup->seen->said[0] != '\0') {
+        (void) snprintf(cli->said, DM_CLI_MESSAGE_MAX, "%.*s",
+                        DM_CLI_MESSAGE_MAX - 1, backup->seen->said);
+        return DM_CLI_REFUSED;
+    }
+
+    return dm_cli_refuse(cli, "%s", cli->err.text);
+}
+
+
+static int
+dm_backup_fill(int fd, void *data, dm_err_t *err)
+{
+    int           status;
+    pid_t         pid;
+    dm_backup_t  *backup;
+
+    backup = data;
+    pid = fork();
+
+    if (pid == 0) {
+        _exit(dm_backup_child(backup, fd));
+    }
+
+    if (pid == -1 || waitpid(pid, &status, 0) == -1) {
+        dm_err_set(err, "cannot make a process for the store's user: %s",
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != DM_CLI_DONE) {
+        dm_err_set(err, "\"%s\" cannot be copied", backup->from);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_backup_child(dm_backup_t *backup, int fd)
+{
+    int                     rc;
+    dm_cli_t               *cli;
+    dm_backup_seen_t       *seen;
+    const dm_store_meta_t  *meta;
+
+    cli = backup->cli;
+    seen = backup->seen;
+    cli->said = seen->said;
+
+    rc = dm_backup_open(backup);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    if (dm_store_send(cli->store, fd, &cli->err) != DM_OK) {
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
-    return dm_backup_done(cli, dir);
+    meta = dm_store_meta(cli->store);
+
+    seen->accounts = meta->accounts;
+    memcpy(seen->realm, meta->realm.data, meta->realm.len);
+
+    dm_cli_close(cli);
+
+    return DM_CLI_DONE;
 }
 
 
@@ -151,6 +324,7 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
     int          rc, exists;
     char         path[PATH_MAX];
     const char  *dir;
+    dm_backup_t  backup;
 
     rc = dm_backup_dir(cli, argc, argv, &dir);
 
@@ -164,23 +338,18 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    dm_cli_guard(cli, SIGSEGV);
-    dm_cli_guard(cli, SIGABRT);
+    memset(&backup, 0, sizeof(dm_backup_t));
+    backup.cli = cli;
+    backup.from = dir;
+    backup.restore = 1;
 
-    /* nobody else has a backup open: no lock file is made in it */
-    rc = dm_cli_open_at(cli, dir, DM_STORE_PEEK);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    rc = dm_backup_check(cli, dir);
+    rc = dm_backup_prepare(&backup);
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
 
-    return dm_backup_exchange(cli, dir, path, exists);
+    return dm_backup_exchange(&backup, path, exists);
 }
 
 
@@ -241,18 +410,20 @@ dm_backup_damage(const dm_err_t *what, void *data)
 
 
 static int
-dm_backup_exchange(dm_cli_t *cli, const char *dir, const char *path,
-    int exists)
+dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
 {
-    int   old;
-    char  aside[PATH_MAX + DM_BACKUP_SUFFIX];
+    int        rc, old;
+    char       aside[PATH_MAX + DM_BACKUP_SUFFIX];
+    dm_cli_t  *cli;
+
+    cli = backup->cli;
 
     dm_backup_aside(path, aside, sizeof(aside));
 
-    if (dm_store_copy(cli->store, aside, exists ? path : dir, &cli->err)
-        != DM_OK)
-    {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    rc = dm_backup_make(backup, aside, exists ? path : backup->from);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
     }
 
     if (dm_store_install(aside, path, &old, &cli->err) != DM_OK) {
@@ -266,7 +437,7 @@ dm_backup_exchange(dm_cli_t *cli, const char *dir, const char *path,
 
     dm_cli_audit(cli);
 
-    return dm_backup_restored(cli, dir, old ? aside : NULL);
+    return dm_backup_restored(backup, old ? aside : NULL);
 }
 
 
@@ -312,18 +483,29 @@ dm_backup_aside(const char *path, char *aside, size_t size)
 
 
 static int
-dm_backup_restored(dm_cli_t *cli, const char *dir, const char *aside)
+dm_backup_restored(const dm_backup_t *backup, const char *aside)
 {
-    int                     rc;
-    json_t                 *old;
-    const dm_store_meta_t  *meta;
+    int              rc;
+    json_t          *old;
+    dm_cli_t        *cli;
+    dm_store_meta_t  meta;
 
-    meta = dm_store_meta(cli->store);
+    cli = backup->cli;
+
+    if (backup->seen == NULL) {
+        meta = *dm_store_meta(cli->store);
+
+    } else {
+        meta.accounts = backup->seen->accounts;
+        meta.realm.data = backup->seen->realm;
+        meta.realm.len = strnlen((const char *) backup->seen->realm,
+                                 DM_REALM_MAX);
+    }
 
     if (!cli->json) {
         dm_out_line(stdout, "restored %llu accounts, realm \"%.*s\", from "
-                    "\"%s\"", (unsigned long long) meta->accounts,
-                    dm_cli_arg(meta->realm), dir);
+                    "\"%s\"", (unsigned long long) meta.accounts,
+                    dm_cli_arg(meta.realm), backup->from);
 
         if (aside != NULL) {
             dm_out_line(stdout, "the store before is now \"%s\"", aside);
@@ -336,8 +518,8 @@ dm_backup_restored(dm_cli_t *cli, const char *dir, const char *aside)
 
     rc = dm_json_print(json_pack("{s:s, s:I, s:o, s:o}",
                                  "result", "restored",
-                                 "accounts", (json_int_t) meta->accounts,
-                                 "realm", dm_json_str(meta->realm),
+                                 "accounts", (json_int_t) meta.accounts,
+                                 "realm", dm_json_str(meta.realm),
                                  "old", old));
 
     return dm_cli_printed(cli, rc);

@@ -12,6 +12,7 @@
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
 #include "dm_account_output.h"
+#include "dm_account_user.h"
 
 
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);
@@ -192,6 +193,13 @@ dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
     dm_cli_guard(cli, SIGBUS);
 
     rc = dm_keys_read(cli->key_path, &keys, &cli->err);
+
+    /* nothing that others may write is opened by root */
+
+    if (rc == DM_OK && dm_user_drop(cli, path) != DM_CLI_DONE) {
+        dm_keys_wipe(&keys);
+        return DM_CLI_REFUSED;
+    }
 
     if (rc == DM_OK) {
         rc = dm_store_open(&cli->store, path, mode, &keys, &cli->err);
@@ -384,6 +392,25 @@ dm_cli_usage(const dm_cli_t *cli, const char *fmt, ...)
     dm_cli_tell(cli, text);
 
     return DM_CLI_USAGE;
+}
+
+
+void
+dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
+{
+    char     text[DM_CLI_MESSAGE_MAX];
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    if (cli->json) {
+        dm_json_warning(text);
+
+    } else {
+        dm_out_line(stderr, "dm-account: warning: %s", text);
+    }
 }
 
 

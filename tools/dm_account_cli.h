@@ -125,7 +125,11 @@ int dm_cli_only_id(dm_cli_t *cli, int argc, char **argv);
 /* opens the store; with DM_STORE_WRITE a transaction too */
 int dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode);
 
-/* opens the store at another path, and begins no transaction */
+/*
+ * Opens the store at another path, and begins no transaction.  Root reads the
+ * key, and then becomes the store's user for good: see dm_account_user.h.
+ * What only root can read or write is opened before.
+ */
 int dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode);
 
 /*
@@ -173,6 +177,10 @@ void dm_cli_close(dm_cli_t *cli);
 int dm_cli_refuse(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int dm_cli_usage(const dm_cli_t *cli, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* tells on stderr what is no error */
+void dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* for rc of dm_json_print(), when the change is already made */

@@ -13,6 +13,7 @@
 #include "dm_account_json.h"
 #include "dm_account_keyfile.h"
 #include "dm_account_output.h"
+#include "dm_account_user.h"
 
 
 #define DM_INIT_KEY_ID    "k1"
@@ -21,6 +22,7 @@
 enum {
     DM_OPT_REALM = DM_OPT_VERB,
     DM_OPT_OWNER,
+    DM_OPT_USER,
     DM_OPT_SHARE_KEY,
     DM_OPT_MAP_SIZE,
     DM_OPT_UPGRADE
@@ -30,6 +32,7 @@ enum {
 typedef struct {
     const char  *realm;
     const char  *owner;
+    const char  *user;                  /* NULL: as it is */
     uint64_t     map_size;
     int          share_key;
     int          new_key;
@@ -43,6 +46,7 @@ static int dm_init_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc,
     char **argv);
 static int dm_init_owner(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_user(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_parents(dm_cli_t *cli);
 static int dm_init_parent(dm_cli_t *cli, const char *path);
 static int dm_init_key(dm_cli_t *cli, dm_init_t *init);
@@ -54,6 +58,7 @@ static int dm_init_upgrade(dm_cli_t *cli, dm_init_t *init);
 static const struct option  dm_init_opts[] = {
     { "realm", required_argument, NULL, DM_OPT_REALM },
     { "owner", required_argument, NULL, DM_OPT_OWNER },
+    { "user", required_argument, NULL, DM_OPT_USER },
     { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
     { "upgrade", no_argument, NULL, DM_OPT_UPGRADE },
     { "share-key", no_argument, NULL, DM_OPT_SHARE_KEY },
@@ -70,6 +75,11 @@ const dm_verb_t  dm_verb_init = {
     "                   for the hashes of passwords hold it\n"
     "  --owner USER     whose workers read the store, by the primary group of\n"
     "                   USER, default www-data\n"
+    "  --user USER      who shall own the store, a system user of its own:\n"
+    "                   root becomes him before it opens the store. Neither\n"
+    "                   root nor that of the workers; default dm-sec, where\n"
+    "                   there is one and the store is at the default place,\n"
+    "                   else whoever runs this\n"
     "  --map-size SIZE  the room it may grow into, default 16g; the file is\n"
     "                   sparse, and the room is doubled when it is 90 % full\n"
     "  --upgrade        give the store that is there the files and modes that\n"
@@ -121,6 +131,10 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
 
     rc = dm_init_parents(cli);
 
+    if (rc == DM_CLI_DONE && init.user != NULL) {
+        rc = dm_user_parent(cli, cli->store_path);
+    }
+
     if (rc != DM_CLI_DONE) {
         return rc;
     }
@@ -148,6 +162,7 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 
     init->realm = "";
     init->owner = "www-data";
+    init->user = NULL;
     init->map_size = DM_STORE_MAP_SIZE;
     init->whose.uid = geteuid();
     init->whose.gid = getegid();
@@ -165,6 +180,10 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 
         case DM_OPT_OWNER:
             init->owner = optarg;
+            break;
+
+        case DM_OPT_USER:
+            init->user = optarg;
             break;
 
         case DM_OPT_UPGRADE:
@@ -209,6 +228,46 @@ dm_init_owner(dm_cli_t *cli, dm_init_t *init)
     init->whose.reader = pw->pw_uid;
     init->whose.readers = pw->pw_gid;
 
+    return dm_init_user(cli, init);
+}
+
+
+static int
+dm_init_user(dm_cli_t *cli, dm_init_t *init)
+{
+    struct passwd  *pw;
+
+    if (init->user == NULL && geteuid() == 0
+        && strcmp(cli->store_path, DM_DEFAULT_STORE) == 0
+        && getpwnam(DM_USER_DEFAULT) != NULL)
+    {
+        init->user = DM_USER_DEFAULT;
+    }
+
+    if (init->user == NULL) {
+        return DM_CLI_DONE;
+    }
+
+    pw = getpwnam(init->user);
+
+    if (pw == NULL) {
+        return dm_cli_refuse(cli, "there is no user \"%s\": make one with "
+                             "\"adduser --system --group %s\"", init->user,
+                             init->user);
+    }
+
+    if (pw->pw_uid == 0 || pw->pw_gid == 0
+        || pw->pw_uid == init->whose.reader
+        || pw->pw_gid == init->whose.readers)
+    {
+        return dm_cli_refuse(cli, "\"%s\" cannot own the store: it is a user "
+                             "and a group of its own, not root's and not "
+                             "those of the workers", init->user);
+    }
+
+    init->whose.uid = pw->pw_uid;
+    init->whose.gid = pw->pw_gid;
+
     return DM_CLI_DONE;
 }
 
@@ -225,13 +284,17 @@ dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
                              cli->store_path, strerror(errno));
     }
 
+    init->whose.uid = sb.st_uid;
+
     rc = dm_init_owner(cli, init);
+
+    if (rc == DM_CLI_DONE && init->whose.uid != 0) {
+        rc = dm_user_parent(cli, cli->store_path);
+    }
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
-
-    init->whose.uid = sb.st_uid;
 
     if (dm_store_upgrade(cli->store_path, &init->whose, &cli->err) != DM_OK) {
         return dm_cli_refuse(cli, "%s", cli->err.text);
@@ -370,6 +433,11 @@ dm_init_done(dm_cli_t *cli, dm_init_t *init)
     int  rc;
 
     dm_cli_audit(cli);
+
+    if (init->whose.uid == 0) {
+        dm_cli_warn(cli, "store \"%s\" is root's: --user gives it a user of "
+                    "its own", cli->store_path);
+    }
 
     if (!cli->json) {
         dm_out_line(stdout, "created \"%s\", realm \"%s\", with the %s key in "

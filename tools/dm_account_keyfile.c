@@ -55,6 +55,35 @@ dm_keyfile_add(dm_keys_t *keys, const char *id, dm_err_t *err)
 
 
 int
+dm_keyfile_check(const dm_keys_t *keys, dm_err_t *err)
+{
+    size_t    len;
+    unsigned  i;
+
+    static const char  chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    if (keys->n == 0 || keys->n > DM_KEYS) {
+        dm_err_set(err, "a key file has 1 to %d keys", DM_KEYS);
+        return DM_INVALID;
+    }
+
+    for (i = 0; i < keys->n; i++) {
+        len = strnlen(keys->key[i].id, sizeof(keys->key[i].id));
+
+        if (len == 0 || len == sizeof(keys->key[i].id)
+            || strspn(keys->key[i].id, chars) != len)
+        {
+            dm_err_set(err, "a key file has no such key id");
+            return DM_INVALID;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+int
 dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err)
 {
     int  fd;

@@ -11,6 +11,12 @@
 int dm_keyfile_add(dm_keys_t *keys, const char *id, dm_err_t *err);
 
 /*
+ * Whether keys are what a key file can hold, wherever they are from.  DM_OK or
+ * DM_INVALID.
+ */
+int dm_keyfile_check(const dm_keys_t *keys, dm_err_t *err);
+
+/*
  * Makes the file, closed to all others and on the disk when this returns.
  * DM_OK; DM_EXISTS: there is one; DM_ERROR: there is none.
  */

@@ -4,15 +4,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "dm_account_cli.h"
 #include "dm_account_json.h"
-#include "dm_account_keyfile.h"
+#include "dm_account_holder.h"
 #include "dm_account_output.h"
 #include "dm_account_progress.h"
+#include "dm_account_user.h"
 
 
 /* room in the store for what one transaction seals anew */
@@ -30,6 +30,7 @@ enum {
 
 typedef struct {
     dm_cli_t       *cli;
+    dm_holder_t     holder;                 /* of the key file */
     int             prepare;
     int             finish;
 
@@ -111,6 +112,7 @@ dm_rekey_run(dm_cli_t *cli, int argc, char **argv)
 
     memset(&rekey, 0, sizeof(dm_rekey_t));
     rekey.cli = cli;
+    rekey.holder.fd = -1;
 
     rc = dm_rekey_options(&rekey, argc, argv);
 
@@ -124,6 +126,7 @@ dm_rekey_run(dm_cli_t *cli, int argc, char **argv)
              : dm_rekey_seal(&rekey);
     }
 
+    dm_holder_stop(&rekey.holder);
     dm_keys_wipe(&rekey.keys);
 
     return rc;
@@ -166,7 +169,13 @@ dm_rekey_open(dm_rekey_t *rekey)
     cli = rekey->cli;
     cli->reserve = DM_REKEY_ROOM;
 
-    if (dm_keys_read(cli->key_path, &before, &cli->err) != DM_OK) {
+    /* from here on the store's user has the store, and root the key file */
+
+    if (dm_holder_start(&rekey->holder, cli->key_path,
+                        dm_user_is_other(cli->store_path), &cli->err)
+           != DM_OK
+        || dm_holder_read(&rekey->holder, &before, &cli->err) != DM_OK)
+    {
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 
@@ -177,7 +186,7 @@ dm_rekey_open(dm_rekey_t *rekey)
         return rc;
     }
 
-    rc = dm_keys_read(cli->key_path, &rekey->keys, &cli->err);
+    rc = dm_holder_read(&rekey->holder, &rekey->keys, &cli->err);
     same = (CRYPTO_memcmp(&before, &rekey->keys, sizeof(dm_keys_t)) == 0);
 
     dm_keys_wipe(&before);
@@ -216,7 +225,7 @@ dm_rekey_prepare(dm_rekey_t *rekey)
         dm_rekey_next_id(keys->key[0].id, id);
 
         if (dm_keyfile_add(keys, id, &cli->err) != DM_OK
-            || dm_keyfile_replace(cli->key_path, keys, &cli->err) != DM_OK)
+            || dm_holder_replace(&rekey->holder, keys, &cli->err) != DM_OK)
         {
             return dm_cli_refuse(cli, "%s", cli->err.text);
         }
@@ -547,16 +556,9 @@ dm_rekey_finish(dm_rekey_t *rekey)
                              (unsigned long long) others, keys->key[0].id);
     }
 
-    keys->n = 1;
-
-    if (dm_keyfile_keep(cli->key_path, &keys->key[1], rekey->kept, &cli->err)
+    if (dm_holder_retire(&rekey->holder, keys, rekey->kept, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
-    }
-
-    if (dm_keyfile_replace(cli->key_path, keys, &cli->err) != DM_OK) {
-        (void) unlink(rekey->kept);
         return dm_cli_refuse(cli, "%s", cli->err.text);
     }
 

@@ -181,6 +181,16 @@ int dm_store_copy(dm_store_t *store, const char *path, const char *like,
     dm_err_t *err);
 
 /*
+ * The halves of that, for two processes: one writes the data to fd, a file
+ * open for writing, the other makes the store and calls fill for its data.
+ * Nobody but this process can open what is there until it has its owners.
+ */
+int dm_store_send(dm_store_t *store, int fd, dm_err_t *err);
+int dm_store_receive(const char *path, const char *like,
+    int (*fill)(int fd, void *data, dm_err_t *err), void *data,
+    dm_err_t *err);
+
+/*
  * Exchanges the stores at path and at fresh, in the same file system, at once
  * and when no writer is in the one at path; where nothing is at path, it only
  * renames, and *old is 0, else 1.  DM_OK or DM_ERROR.

@@ -14,10 +14,11 @@
 #include "dm_store_write_internal.h"
 
 
-/* what dm_store_copy() was given */
+/* what dm_store_receive() was given */
 typedef struct {
-    dm_store_t  *store;
     const char  *like;
+    int        (*fill)(int fd, void *data, dm_err_t *err);
+    void        *data;
 } dm_store_copy_t;
 
 
@@ -26,6 +27,7 @@ static int dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
 static void dm_store_discard(const char *path);
+static int dm_store_fill_copy(int fd, void *data, dm_err_t *err);
 static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
 static int dm_store_give_like(const char *path, const char *like,
     dm_err_t *err);
@@ -280,9 +282,37 @@ int
 dm_store_copy(dm_store_t *store, const char *path, const char *like,
     dm_err_t *err)
 {
+    return dm_store_receive(path, like, dm_store_fill_copy, store, err);
+}
+
+
+static int
+dm_store_fill_copy(int fd, void *data, dm_err_t *err)
+{
+    return dm_store_send(data, fd, err);
+}
+
+
+int
+dm_store_send(dm_store_t *store, int fd, dm_err_t *err)
+{
+    int  rc;
+
+    rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+
+    return rc == 0 ? DM_OK
+                   : dm_store_fail(store, rc, "cannot be copied", err);
+}
+
+
+int
+dm_store_receive(const char *path, const char *like,
+    int (*fill)(int fd, void *data, dm_err_t *err), void *data,
+    dm_err_t *err)
+{
     dm_store_copy_t  copy;
 
-    copy = (dm_store_copy_t) { store, like };
+    copy = (dm_store_copy_t) { like, fill, data };
 
     return dm_store_make(path, dm_store_build_copy, &copy, err);
 }
@@ -291,17 +321,33 @@ dm_store_copy(dm_store_t *store, const char *path, const char *like,
 static int
 dm_store_build_copy(const char *path, void *data, dm_err_t *err)
 {
-    int               rc;
+    int               fd, rc;
+    char             *name;
     dm_store_copy_t  *copy;
 
     copy = data;
+    name = dm_store_join(path, DM_STORE_DATA);
 
-    rc = mdb_env_copy2(copy->store->env, path, MDB_CP_COMPACT);
-    if (rc != 0) {
-        return dm_store_fail(copy->store, rc, "cannot be copied", err);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
     }
 
-    if (dm_store_touch(path, DM_STORE_LOCK, err) != DM_OK
+    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        dm_err_set(err, "\"%s\" cannot be made: %s", name, strerror(errno));
+        free(name);
+        return DM_ERROR;
+    }
+
+    rc = copy->fill(fd, copy->data, err);
+
+    close(fd);
+    free(name);
+
+    if (rc != DM_OK
+        || dm_store_touch(path, DM_STORE_LOCK, err) != DM_OK
         || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK
         || dm_store_give_like(path, copy->like, err) != DM_OK)
     {
@@ -585,7 +631,8 @@ dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
             close(*fd);
         }
 
-        *fd = open(name, O_RDWR|O_CLOEXEC);
+        /* the store's user may have put something else there */
+        *fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
 
         do {
             rc = flock(*fd, LOCK_EX);
