@@ -291,6 +291,7 @@ typedef struct {
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
     struct ngx_dm_sec_upgrade_s  *upgrade;          /* to TLS; NULL: none */
     ngx_uint_t                    retry_after;      /* s, where locked */
+    ngx_dm_sec_account_t         *whose;            /* it must be; or NULL */
 
     ngx_dm_sec_account_t         *account;          /* decided: verified */
     ngx_uint_t                    method;

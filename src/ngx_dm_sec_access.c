@@ -29,6 +29,8 @@ static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
     ngx_dm_sec_presented_t *presented);
 static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+static ngx_dm_sec_credential_t *ngx_dm_sec_ask(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx, ngx_uint_t method);
 static void ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
     ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid);
@@ -251,16 +253,63 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 }
 
 
-/* asks the methods that the location accepts, the strongest first */
+/*
+ * Asks the methods that the location accepts, the strongest first.  Where all
+ * are needed, the next one is asked only when all before it verified, and only
+ * for their account: else who lacks the certificate could try passwords, or
+ * lock a device out.
+ */
 static ngx_uint_t
 ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_presented_t *presented)
 {
-    ngx_uint_t  n;
+    ngx_uint_t                i, n;
+    ngx_dm_sec_credential_t  *cred;
+
+    static const ngx_uint_t  methods[] = {
+        NGX_DM_SEC_X509, NGX_DM_SEC_PSK, NGX_DM_SEC_DIGEST, NGX_DM_SEC_BASIC
+    };
 
     n = 0;
+    ctx->whose = NULL;
 
-    if (dlcf->auth & NGX_DM_SEC_X509) {
+    /* what another location verified is nothing to this one */
+
+    ngx_str_null(&ctx->psk_identity);
+
+    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+
+        if (!(dlcf->auth & methods[i])) {
+            continue;
+        }
+
+        cred = ngx_dm_sec_ask(r, dlcf, ctx, methods[i]);
+
+        presented[n].method = methods[i];
+        presented[n++].cred = cred;
+
+        if (!dlcf->auth_all) {
+            continue;
+        }
+
+        if (cred->outcome != NGX_DM_SEC_VERIFIED) {
+            break;
+        }
+
+        ctx->whose = cred->account;
+    }
+
+    return n;
+}
+
+
+static ngx_dm_sec_credential_t *
+ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, ngx_uint_t method)
+{
+    switch (method) {
+
+    case NGX_DM_SEC_X509:
 
         /* another location may look for the account in another way */
 
@@ -271,15 +320,9 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
             ngx_dm_sec_x509_verify(r, dlcf, &ctx->x509);
         }
 
-        presented[n].method = NGX_DM_SEC_X509;
-        presented[n++].cred = &ctx->x509;
-    }
+        return &ctx->x509;
 
-    /* what another location verified is nothing to this one */
-
-    ngx_str_null(&ctx->psk_identity);
-
-    if (dlcf->auth & NGX_DM_SEC_PSK) {
+    case NGX_DM_SEC_PSK:
 
         if (ctx->in_clear) {
             ngx_dm_sec_unproven(&ctx->psk);
@@ -288,16 +331,12 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
             ngx_dm_sec_psk_verify(r, ctx);
         }
 
-        presented[n].method = NGX_DM_SEC_PSK;
-        presented[n++].cred = &ctx->psk;
-    }
+        return &ctx->psk;
 
-    if (dlcf->auth & NGX_DM_SEC_DIGEST) {
-        presented[n].method = NGX_DM_SEC_DIGEST;
-        presented[n++].cred = ngx_dm_sec_digest_verify(r, dlcf, ctx);
-    }
+    case NGX_DM_SEC_DIGEST:
+        return ngx_dm_sec_digest_verify(r, dlcf, ctx);
 
-    if (dlcf->auth & NGX_DM_SEC_BASIC) {
+    default:
 
         /* after an internal redirect the header may be gone */
 
@@ -306,11 +345,8 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
             ngx_dm_sec_basic_verify(r, ctx);
         }
 
-        presented[n].method = NGX_DM_SEC_BASIC;
-        presented[n++].cred = &ctx->basic;
+        return &ctx->basic;
     }
-
-    return n;
 }
 
 

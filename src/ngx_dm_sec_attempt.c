@@ -57,6 +57,18 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
+ngx_uint_t
+ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
+{
+    if (ctx->whose == NULL) {
+        return 1;
+    }
+
+    return ctx->attempt->known
+           && dm_str_eq(account->id, ngx_dm_sec_set_dm_str(ctx->whose->id));
+}
+
+
 void
 ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_store_index_t index, dm_str_t key, dm_account_t *account, ngx_int_t rc)
@@ -101,6 +113,11 @@ ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     case NGX_DECLINED:
         cred->outcome = NGX_DM_SEC_WRONG;
         cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
+        break;
+
+    case NGX_ABORT:
+        cred->outcome = NGX_DM_SEC_WRONG;
+        cred->reason = NGX_DM_SEC_R_MISMATCH;
         break;
 
     case NGX_BUSY:

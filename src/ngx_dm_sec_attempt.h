@@ -31,6 +31,13 @@ ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_store_index_t index, dm_str_t key,
     dm_str_t name, dm_account_t **account);
 
+/*
+ * 1 if the account that was looked up is one whose secret may be looked at,
+ * ctx->whose where that is set; else 0.
+ */
+ngx_uint_t ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx,
+    dm_account_t *account);
+
 void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_store_index_t index, dm_str_t key, dm_account_t *account,
     ngx_int_t rc);
@@ -39,7 +46,7 @@ void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
  * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,
  * NGX_DECLINED wrong, and then it is counted, or locked where it may not count
  * any more; NGX_BUSY locked where ctx->retry_after is set, else overloaded;
- * NGX_ERROR internal.
+ * NGX_ABORT another's account, not looked at; NGX_ERROR internal.
  */
 void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, ngx_int_t rc);

@@ -81,16 +81,18 @@ ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-/*
- * NGX_OK verified, NGX_DECLINED wrong, NGX_AGAIN pending, NGX_BUSY overloaded
- * or, with ctx->retry_after, locked; NGX_ERROR internal
- */
+/* what ngx_dm_sec_attempt_conclude() takes */
 static ngx_int_t
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_account_t *account, dm_basic_t *basic)
 {
     ngx_int_t       rc;
     dm_algorithm_t  alg;
+
+    if (!ngx_dm_sec_attempt_fits(ctx, account)) {
+        ctx->basic_done = 0;    /* another location may take it */
+        return NGX_ABORT;
+    }
 
     rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
 

@@ -431,6 +431,11 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
 
+    if (!ngx_dm_sec_attempt_fits(ctx, account)) {
+        digest->tried = 0;      /* another location may take it */
+        return NGX_ABORT;
+    }
+
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     if (ngx_dm_sec_nonce_open(dmcf, digest->answer.nonce, account->id,

@@ -531,7 +531,7 @@ is(tls('/all', 'alice', 'alice:no'), '401 bad_credentials',
     'all: right certificate, wrong password');
 is(tls('/all', 'alice', 'bob'), '403 account_mismatch', 'all: two accounts');
 is(tls('/all', 'alice', 'alice'), '200 upstream IMEI:1 x509', 'all: both');
-is(tls('/all', '', '='), '400 malformed', 'all: malformed header');
+is(tls('/all', 'alice', '='), '400 malformed', 'all: malformed header');
 
 # a certificate that did not verify proves nothing, and is not overlooked
 
