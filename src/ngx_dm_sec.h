@@ -305,6 +305,7 @@ typedef struct {
     unsigned                      scrub_done:1;
     unsigned                      basic_done:1;
     unsigned                      digest_read:1;
+    unsigned                      http_auth:1;      /* accepted on its way */
     unsigned                      body_whole:1;     /* it is all read */
     unsigned                      body_hashed:1;    /* to its last octet */
     unsigned                      in_clear:1;       /* TLS began behind it */

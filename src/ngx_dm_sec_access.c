@@ -127,7 +127,7 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
         reason = ngx_dm_sec_tls_judge(r, dlcf);
     }
 
-    if (reason == NGX_DM_SEC_R_NONE) {
+    if (reason == NGX_DM_SEC_R_NONE && !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)) {
         return NGX_DECLINED;
     }
 
@@ -136,7 +136,15 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_dm_sec_deny(r, ctx, reason);
+    if (reason != NGX_DM_SEC_R_NONE) {
+        return ngx_dm_sec_deny(r, ctx, reason);
+    }
+
+    /* wherever a redirect leads it, its Authorization was sent to us */
+
+    ctx->http_auth = 1;
+
+    return NGX_DECLINED;
 }
 
 

@@ -38,7 +38,7 @@ static ngx_uint_t ngx_dm_sec_is_replaced(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static ngx_uint_t ngx_dm_sec_is_authorization(ngx_http_request_t *r,
     ngx_table_elt_t *h);
-static ngx_uint_t ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx);
+static ngx_uint_t ngx_dm_sec_keeps_authorization(ngx_http_request_t *r);
 static ngx_uint_t ngx_dm_sec_count_headers(ngx_http_request_t *r,
     ngx_dm_sec_drop_pt drop);
 static ngx_int_t ngx_dm_sec_filter_headers(ngx_http_request_t *r,
@@ -201,21 +201,13 @@ ngx_dm_sec_folds_to(ngx_str_t *key, ngx_str_t *name)
 }
 
 
-/* ours from before an internal redirect, and a consumed Authorization */
+/* ours from before an internal redirect, and the Authorization sent to us */
 static ngx_uint_t
 ngx_dm_sec_is_replaced(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
-    ngx_dm_sec_loc_conf_t  *dlcf;
-
-    if (ngx_dm_sec_is_identity(r, h)) {
-        return 1;
-    }
-
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
-
-    return !dlcf->pass_authorization
-           && ngx_dm_sec_is_authorization(r, h)
-           && ngx_dm_sec_consumed(ngx_dm_sec_get_ctx(r, 0));
+    return ngx_dm_sec_is_identity(r, h)
+           || (ngx_dm_sec_is_authorization(r, h)
+               && ngx_dm_sec_keeps_authorization(r));
 }
 
 
@@ -229,12 +221,24 @@ ngx_dm_sec_is_authorization(ngx_http_request_t *r, ngx_table_elt_t *h)
 }
 
 
-/* 1 if the module used the header, whatever it made of it */
+/*
+ * 1 if Authorization is not for the server behind, whatever it holds: Basic or
+ * Digest is accepted here, or was on the way here, or is where this is a
+ * subrequest of.
+ */
 static ngx_uint_t
-ngx_dm_sec_consumed(ngx_dm_sec_ctx_t *ctx)
+ngx_dm_sec_keeps_authorization(ngx_http_request_t *r)
 {
-    return (ctx->basic_done && ctx->basic.outcome != NGX_DM_SEC_ABSENT)
-           || (ctx->digest_read && ctx->digest.outcome != NGX_DM_SEC_ABSENT);
+    ngx_dm_sec_ctx_t       *ctx;
+    ngx_dm_sec_loc_conf_t  *dlcf, *main;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+    main = ngx_http_get_module_loc_conf(r->main, ngx_dm_sec_module);
+
+    return !dlcf->pass_authorization
+           && (((dlcf->auth | main->auth) & NGX_DM_SEC_HTTP_AUTH)
+               || (ctx && ctx->http_auth));
 }
 
 
@@ -341,11 +345,12 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
     ngx_dm_sec_ctx_t       *ctx;
     ngx_dm_sec_loc_conf_t  *dlcf;
 
-    ctx = ngx_dm_sec_get_ctx(r, 0);
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
+    ctx = ngx_dm_sec_get_ctx(r, ngx_dm_sec_keeps_authorization(r));
+
     if (ctx == NULL) {
-        return NGX_OK;
+        return ngx_dm_sec_keeps_authorization(r) ? NGX_ERROR : NGX_OK;
     }
 
     /* what was denied here and has come so far was let in by another */
@@ -369,7 +374,7 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
     }
 
     if (dlcf->pass_authorization
-        && ngx_dm_sec_consumed(ctx)
+        && r->headers_in.authorization
         && ngx_dm_sec_restore_authorization(r) != NGX_OK)
     {
         return NGX_ERROR;

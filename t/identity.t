@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl http_v2 auth_request mirror proxy rewrite/)
     ->has(qw/fastcgi grpc scgi uwsgi socket_ssl socket_ssl_reused/)
-    ->has_daemon('openssl')->has_daemon('curl')->plan(235);
+    ->has_daemon('openssl')->has_daemon('curl')->plan(236);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -488,13 +488,15 @@ is_deeply(plain('/accel', $alice, 'X: 1', @forged), [ 'X: 1', @alice ],
 
 ###############################################################################
 
-# Authorization, once it was used
+# Authorization, where Basic is accepted
 
 my $bearer = 'Authorization: Bearer x';
 
 is_deeply(plain('/', 'authorization: ' . substr $alice, 15), \@alice,
     'consumed, in lower case');
-is_deeply(tls('/', 'bob', $bearer), [ $bearer, @bob ], 'Bearer kept');
+is_deeply(tls('/', 'bob', $bearer), \@bob, 'Bearer where Basic is accepted');
+is_deeply(tls('/x509', 'bob', $bearer), [ $bearer, @bob ],
+    'Bearer kept where it is not accepted');
 is_deeply(tls('/x509', 'bob', $alice), [ $alice, @bob ],
     'Basic kept where it is not accepted');
 is_deeply(plain('/open', $alice), [ $alice ],

@@ -4,10 +4,10 @@
 #include <openssl/evp.h>
 
 #include "dm_basic.h"
+#include "dm_scheme.h"
 
 
 static int dm_basic_read(dm_basic_t *basic, dm_str_t value, dm_err_t *err);
-static int dm_basic_is_scheme(dm_str_t value);
 static int dm_basic_token(dm_str_t value, dm_str_t *token, dm_err_t *err);
 static int dm_basic_canonical(dm_str_t token, size_t pad, dm_err_t *err);
 static int dm_basic_split(dm_basic_t *basic, size_t len, dm_err_t *err);
@@ -36,8 +36,9 @@ dm_basic_read(dm_basic_t *basic, dm_str_t value, dm_err_t *err)
     size_t    pad;
     dm_str_t  token;
 
-    if (!dm_basic_is_scheme(value)) {
-        return DM_DECLINED;
+    rc = dm_scheme_match(value, dm_str("Basic"), err);
+    if (rc != DM_OK) {
+        return rc;
     }
 
     rc = dm_basic_token(value, &token, err);
@@ -63,25 +64,6 @@ dm_basic_read(dm_basic_t *basic, dm_str_t value, dm_err_t *err)
     }
 
     return dm_basic_split(basic, (size_t) n - pad, err);
-}
-
-
-/* 1 if the scheme is Basic: in any case, and a space or nothing after it */
-
-static int
-dm_basic_is_scheme(dm_str_t value)
-{
-    dm_str_t  scheme;
-
-    if (value.len < sizeof("Basic") - 1) {
-        return 0;
-    }
-
-    scheme.data = value.data;
-    scheme.len = sizeof("Basic") - 1;
-
-    return dm_str_ieq(scheme, dm_str("Basic"))
-           && (value.len == scheme.len || value.data[scheme.len] == ' ');
 }
 
 

@@ -19,11 +19,11 @@ typedef struct {
 
 /*
  * Parses the value of an Authorization header.  DM_OK, and the caller wipes
- * basic; DM_DECLINED: another scheme; DM_INVALID: no token68, not canonical
- * Base64 (RFC 4648, section 4, with its padding), longer than DM_BASIC_MAX,
- * no colon, an empty name, a control character in name or password (NUL too,
- * RFC 7617, section 2); err says which, without the value; DM_ERROR.  Whatever
- * fails, basic is wiped.
+ * basic; DM_DECLINED: another scheme; DM_INVALID: no scheme, as dm_scheme.h
+ * says, no token68, not canonical Base64 (RFC 4648, section 4, with its
+ * padding), longer than DM_BASIC_MAX, no colon, an empty name, a control
+ * character in name or password (NUL too, RFC 7617, section 2); err says
+ * which, without the value; DM_ERROR.  Whatever fails, basic is wiped.
  */
 int dm_basic_parse(dm_basic_t *basic, dm_str_t value, dm_err_t *err);
 

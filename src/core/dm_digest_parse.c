@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_digest_parse.h"
+#include "dm_scheme.h"
 
 
 typedef enum {
@@ -64,15 +65,6 @@ static const dm_str_t  dm_digest_params[DM_P_MAX] = {
 };
 
 
-/* tchar, RFC 7230, section 3.2.6: a bit for each octet */
-static const uint32_t  dm_digest_tokens[8] = {
-    0x00000000, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0
-};
-
-#define dm_digest_is_token(c)  (dm_digest_tokens[(c) >> 5] >> ((c) & 31) & 1)
-
-
-static int dm_digest_is_scheme(dm_str_t value);
 static int dm_digest_split(dm_digest_params_t *params, dm_str_t value,
     dm_err_t *err);
 static const unsigned char *dm_digest_quoted(dm_digest_params_t *params,
@@ -107,8 +99,9 @@ dm_digest_parse(dm_digest_answer_t *answer, dm_str_t value,
     int                 rc;
     dm_digest_params_t  params;
 
-    if (!dm_digest_is_scheme(value)) {
-        return DM_DECLINED;
+    rc = dm_scheme_match(value, dm_str("Digest"), err);
+    if (rc != DM_OK) {
+        return rc;
     }
 
     memset(answer, 0, sizeof(dm_digest_answer_t));
@@ -158,24 +151,6 @@ dm_digest_parse(dm_digest_answer_t *answer, dm_str_t value,
     }
 
     return dm_digest_read_name(answer, &params, err);
-}
-
-
-/* 1 if the scheme is Digest: in any case, and a space or nothing after it */
-static int
-dm_digest_is_scheme(dm_str_t value)
-{
-    dm_str_t  scheme;
-
-    if (value.len < sizeof("Digest") - 1) {
-        return 0;
-    }
-
-    scheme.data = value.data;
-    scheme.len = sizeof("Digest") - 1;
-
-    return dm_str_ieq(scheme, dm_str("Digest"))
-           && (value.len == scheme.len || value.data[scheme.len] == ' ');
 }
 
 
@@ -259,7 +234,7 @@ dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
         /* fall through */
 
     case sw_name:
-        if (dm_digest_is_token(c)) {
+        if (dm_is_token(c)) {
             return DM_OK;
         }
 
@@ -310,7 +285,7 @@ dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
         /* fall through */
 
     case sw_token:
-        if (dm_digest_is_token(c)) {
+        if (dm_is_token(c)) {
             *params->out++ = c;
             return DM_OK;
         }

@@ -105,8 +105,14 @@ test_scheme(void **state)
 
     static const char *const  other[] = {
         "", "B", "Basi", "Digest username=\"a\"", "Basics " ALADDIN,
-        "Basic-x " ALADDIN, "\"asic " ALADDIN, "Basic\t" ALADDIN,
-        "Basic=" ALADDIN, " Basic " ALADDIN, "Bearer " ALADDIN
+        "Basic-x " ALADDIN, "Bearer " ALADDIN
+    };
+
+    static const char *const  none[] = {
+        "\"Basic\" " ALADDIN, "\"asic " ALADDIN, "Basic\t" ALADDIN,
+        "\tBasic " ALADDIN, " Basic " ALADDIN, "Basic=" ALADDIN,
+        "Basic," ALADDIN, "Basic:" ALADDIN, "Basic\x7f" ALADDIN,
+        "Bas\xc3\xaf" "c " ALADDIN, "Bearer\t" ALADDIN, ",", " "
     };
 
     (void) state;
@@ -120,6 +126,12 @@ test_scheme(void **state)
     for (i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
         assert_int_equal(parse(&basic, other[i], strlen(other[i]), NULL),
                          DM_DECLINED);
+        assert_wiped(&basic);
+    }
+
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_int_equal(parse(&basic, none[i], strlen(none[i]), NULL),
+                         DM_INVALID);
         assert_wiped(&basic);
     }
 }

@@ -163,6 +163,9 @@ test_forms(void **state)
     assert_int_equal(parse("Digestive username=u"), DM_DECLINED);
     assert_int_equal(parse(""), DM_DECLINED);
     assert_int_equal(parse("Diges"), DM_DECLINED);
+    assert_int_equal(parse("Digest\tusername=u"), DM_INVALID);
+    assert_int_equal(parse("\"Digest\" username=u"), DM_INVALID);
+    assert_int_equal(parse("\tDigest username=u"), DM_INVALID);
 }
 
 
