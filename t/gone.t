@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ together /;
+use Test::DmSec::Gate;
 use Test::DmSec::HTTP2;
 
 ###############################################################################
@@ -34,9 +35,10 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_v2 proxy stub_status/)
-    ->has_daemon('cc')->plan(42);
+    ->has_daemon('gcc')->plan(42);
 my $d = $t->testdir();
-my ($begun, %old);
+my $gate = Test::DmSec::Gate->new($t);
+my (%old);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -104,46 +106,6 @@ http {
 
 EOF_CONF
 
-# The hash is computed as soon as the test lets it: each is a line in a file,
-# then it waits until there is another file.
-
-$t->write_file('computed', '');
-chmod 0666, "$d/computed" or die "Can't chmod: $!\n";
-
-$t->write_file('gate.c', <<"EOF_C");
-#define _GNU_SOURCE
-#include <crypt.h>
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-char *
-crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
-{
-    int    fd;
-    char  *(*next)(const char *, const char *, struct crypt_data *);
-
-    next = dlsym(RTLD_NEXT, "crypt_r");
-
-    fd = open("$d/computed", O_WRONLY|O_APPEND);
-
-    if (fd >= 0) {
-        (void) !write(fd, "\\n", 1);
-        (void) close(fd);
-    }
-
-    while (access("$d/open", F_OK) != 0) {
-        (void) usleep(1000);
-    }
-
-    return next(phrase, setting, data);
-}
-EOF_C
-
-my ($exit, $out, $err) = run_command([ qw/ cc -shared -fPIC -o /,
-    "$d/gate.so", "$d/gate.c" ], timeout => 60);
-die "cc: $err\n" if $exit;
-
 store($t, realm => 'dm.example');
 
 # cheap hashes: what is tried is not how long they take
@@ -157,12 +119,7 @@ account($t, 'add', 'IMEI:1', '--name', 'fast', { password => 'right' });
 upstream($t, 8081);
 upstream($t, 8082);
 
-opened();
-
-{
-    local $ENV{LD_PRELOAD} = "$d/gate.so";
-    $t->run();
-}
+$gate->run($t);
 
 ###############################################################################
 
@@ -186,7 +143,7 @@ my %gone = (
         my $h = Test::DmSec::HTTP2->new(HTTP2);
 
         $h->request(@_);
-        started();
+        $gate->waiting(1) or die "no hash\n";
         $h->close();
 
         return sub { };
@@ -198,7 +155,7 @@ my %gone = (
         my $c = keepalive(PLAIN);
 
         $c->send(request('GET', $uri, @lines));
-        started();
+        $gate->waiting(1) or die "no hash\n";
         $c->close();
 
         return sub { };
@@ -237,20 +194,20 @@ is(passwords(), 1, 'and remembered');
 
 # what waits and is not begun before its client has gone is not computed
 
-shut();
+$gate->shut();
 my $first = Test::DmSec::HTTP2->new(HTTP2);
 my $stream = $first->request('/', basic('stream-next', 'right'));
-started();
+$gate->waiting(1) or die "no hash\n";
 
-my $count = computed();
+my $count = $gate->begun();
 my $canceled = log_lines($t, qr/client canceled stream/, 0);
 
 $first->request('/skipped', basic('stream-next', 'x'), { reset => 1 });
 log_lines($t, qr/client canceled stream/, $canceled + 1);
-opened();
+$gate->open();
 is($first->status($stream), 200, 'the one before it is answered');
 ok(done('/skipped', 1), 'the one behind it is ended');
-is(computed(), $count, 'and not computed');
+is($gate->begun(), $count, 'and not computed');
 is(scalar(refused('stream-next', qr/./, 0)), 0, 'nor refused');
 $first->close();
 
@@ -291,14 +248,14 @@ ok(wait_for(TIME, sub { active() == $before }), 'no connection is left');
 
 # a worker that shuts down takes its hashes with it
 
-shut();
+$gate->shut();
 my $h = Test::DmSec::HTTP2->new(HTTP2);
 $h->request('/worker', basic('worker-wrong', 'wrong1'), { reset => 1 });
-started();
+$gate->waiting(1) or die "no hash\n";
 %old = map { $_ => 1 } workers($t);
 $t->reload();
 ok(new_workers(), 'reload while it is computed');
-opened();
+$gate->open();
 ok(done('/worker', 1), 'it is ended');
 $h->close();
 
@@ -310,15 +267,15 @@ is(ask('worker-wrong', 'right'), 429, 'the first one counts');
 reconfigure('daemon off;',
     'daemon off; worker_shutdown_timeout 10ms;');
 
-shut();
+$gate->shut();
 $c = keepalive(PLAIN);
 $c->send(request('GET', '/timeout', basic('timeout-wrong', 'wrong1')));
-started();
+$gate->waiting(1) or die "no hash\n";
 %old = map { $_ => 1 } workers($t);
 $t->reload();
 ok(new_workers(), 'reload with worker_shutdown_timeout');
 wait_for(0.3, sub { 0 });
-opened();
+$gate->open();
 ok(done('/timeout', 1), 'it is ended');
 $c->close();
 
@@ -330,14 +287,14 @@ is(ask('timeout-wrong', 'right'), 429, 'the first one counts');
 
 reconfigure('dm_sec_hash_threads   1', 'dm_sec_hash_threads   4');
 
-shut();
+$gate->shut();
 
 my @many = map { Test::DmSec::HTTP2->new(HTTP2) } 1 .. 4;
 my @streams = map { my $h = $_; map { [ $h, $h->request('/',
     basic('many-wrong', "wrong$_")) ] } 1 .. 25 } @many;
 
-started();
-opened();
+$gate->waiting(1) or die "no hash\n";
+$gate->open();
 
 is_deeply(count(map { $_->[0]->status($_->[1]) } @streams),
     { 401 => 3, 429 => 97 }, 'wrong passwords, many at once');
@@ -368,9 +325,9 @@ sub one_gone {
     my ($times) = scalar lines($uri);
     my ($close);
 
-    shut();
+    $gate->shut();
     $close = $gone{$way}->($uri, @lines);
-    opened();
+    $gate->open();
     done($uri, $times + 1);
     $close->();
 }
@@ -435,26 +392,6 @@ sub passwords {
 # connections but this one
 sub active {
     return http_get('/stub') =~ /^Active connections: (\d+)/m ? $1 - 1 : -1;
-}
-
-# hashes that were begun
-sub computed {
-    return $t->read_file('computed') =~ tr/\n//;
-}
-
-# from here on they wait
-sub shut {
-    unlink "$d/open";
-    $begun = computed();
-}
-
-sub opened {
-    $t->write_file('open', '');
-}
-
-# one has begun since they wait
-sub started {
-    wait_for(TIME, sub { computed() > $begun }) or die "no hash\n";
 }
 
 sub reconfigure {
