@@ -2,9 +2,9 @@
 
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_peek.h"
 
 #include "dm_digest.h"
-#include "dm_store_slot.h"
 
 
 #define NGX_DM_SEC_STORE_TEND   1000    /* ms */
@@ -14,10 +14,6 @@
 static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_wipe_keys(void *data);
-static ngx_int_t ngx_dm_sec_store_read_meta(ngx_conf_t *cf,
-    ngx_dm_sec_main_conf_t *dmcf);
-static ngx_int_t ngx_dm_sec_store_check_user(ngx_conf_t *cf,
-    ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_tend(ngx_event_t *ev);
 static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
@@ -84,7 +80,7 @@ ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_store_read_meta(cf, dmcf);
+    return ngx_dm_sec_peek(cf, dmcf);
 }
 
 
@@ -118,66 +114,6 @@ static void
 ngx_dm_sec_store_wipe_keys(void *data)
 {
     dm_keys_wipe(data);
-}
-
-
-/* without locks, and closed again: the workers are forked later */
-static ngx_int_t
-ngx_dm_sec_store_read_meta(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
-{
-    dm_err_t                err;
-    ngx_int_t               rc;
-    dm_store_t             *store;
-    const dm_store_meta_t  *meta;
-
-    if (dm_store_open(&store, (char *) dmcf->store.data, DM_STORE_PEEK,
-                      dmcf->keys, &err)
-        != DM_OK)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
-        return NGX_ERROR;
-    }
-
-    meta = dm_store_meta(store);
-
-    dmcf->lacks_sha256 = meta->lacks_sha256;
-
-    rc = ngx_dm_sec_store_dup(cf->pool, meta->realm, &dmcf->realm);
-
-    dm_store_close(store);
-
-    return rc == NGX_OK ? ngx_dm_sec_store_check_user(cf, dmcf) : rc;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_store_check_user(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
-{
-    uid_t             uid;
-    dm_err_t          err;
-    ngx_core_conf_t  *ccf;
-
-    uid = geteuid();
-
-    if (uid == 0) {
-        ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                               ngx_core_module);
-
-        /* nginx's own choice is not yet made: the workers will find out */
-
-        if (ccf->user == (uid_t) NGX_CONF_UNSET_UINT) {
-            return NGX_OK;
-        }
-
-        uid = ccf->user;
-    }
-
-    if (dm_slots_check((char *) dmcf->store.data, uid, &err) != DM_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 

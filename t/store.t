@@ -24,7 +24,7 @@ use Test::DmSec::Verdict qw/ verdict /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(94)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(95)
     ->todo_alerts();
 
 my $d = $t->testdir();
@@ -310,7 +310,7 @@ $t->stop();
 # workers that are nobody, and the user of Debian's; as a daemon too
 
 SKIP: {
-    skip 'workers keep their user unless nginx runs as root', 16 if $>;
+    skip 'workers keep their user unless nginx runs as root', 17 if $>;
 
     foreach my $user (qw/ nobody www-data /) {
         my $daemon = $user eq 'nobody' ? 'off' : 'on';
@@ -354,7 +354,16 @@ SKIP: {
     account($t, 'add', 'me', { password => 'secret' });
     configure(user => 'nobody');
 
+    like(join(' ', nginx_t($t)),
+        qr/\[emerg\] dm_sec: .* by user id \d+: Permission denied; its/,
+        'a store of root: refused');
+
+    # and one that becomes root's
+
+    run_command([ 'chown', '-R', 'nobody', "$d/store" ]);
     $t->run();
+    run_command([ 'chown', '-R', 'root', "$d/store" ]);
+    kill_worker($t, $_) foreach workers($t);
     @clients = clients();
 
     all('503 store_unavailable', 'a store of root');
