@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_lockout.h"
@@ -451,6 +452,9 @@ ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
     ngx_dm_sec_page_value(page, "store_up", "gauge",
                           "1 if this worker has the store open",
                           stat.map_size != 0);
+    ngx_dm_sec_page_value(page, "store_damaged", "gauge",
+                          "1 if a process died while it read the store",
+                          ngx_dm_sec_damage_here());
     ngx_dm_sec_page_value(page, "store_accounts", "gauge",
                           "accounts in the store", stat.accounts);
     ngx_dm_sec_page_value(page, "store_map_used", "gauge",

@@ -1,6 +1,7 @@
 /* The account store in nginx: the master's check, each worker's environment */
 
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_peek.h"
 
@@ -20,6 +21,7 @@ static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
+static ngx_uint_t ngx_dm_sec_store_is_open(void);
 static ngx_uint_t ngx_dm_sec_store_is_gone(int rc);
 static int ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key,
     dm_err_t *err);
@@ -135,6 +137,8 @@ ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_dm_sec_damage_init_process(cycle);
+
     ngx_dm_sec_store_open(dmcf, cycle->log);
 
     ngx_dm_sec_worker.tend.handler = ngx_dm_sec_store_tend;
@@ -173,8 +177,15 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_dm_sec_worker.store && ngx_dm_sec_damage_here()) {
+        dm_store_close(ngx_dm_sec_worker.store);
+        ngx_dm_sec_worker.store = NULL;
+    }
+
     if (ngx_dm_sec_worker.store) {
+        ngx_dm_sec_damage_enter();
         dm_store_tend(ngx_dm_sec_worker.store);
+        ngx_dm_sec_damage_leave();
 
         if (!dm_store_replaced(ngx_dm_sec_worker.store)) {
             return;
@@ -234,14 +245,23 @@ ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf)
 static void
 ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 {
+    int       rc;
     dm_err_t  err;
 
     ngx_dm_sec_worker.store = NULL;
 
-    if (dm_store_open(&ngx_dm_sec_worker.store, (char *) dmcf->store.data,
-                      DM_STORE_SERVE, dmcf->keys, &err)
-        == DM_OK)
-    {
+    if (ngx_dm_sec_damage_look(dmcf, log) != NGX_OK) {
+        return;
+    }
+
+    ngx_dm_sec_damage_enter();
+
+    rc = dm_store_open(&ngx_dm_sec_worker.store, (char *) dmcf->store.data,
+                       DM_STORE_SERVE, dmcf->keys, &err);
+
+    ngx_dm_sec_damage_leave();
+
+    if (rc == DM_OK) {
         ngx_dm_sec_worker.opened++;
         ngx_dm_sec_worker.complained = 0;
         ngx_dm_sec_worker.copied = 0;
@@ -257,6 +277,14 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
                       "dm_sec: %s; requests that need it are answered 503, "
                       "and it is tried again each second", err.text);
     }
+}
+
+
+/* and no process died in it */
+static ngx_uint_t
+ngx_dm_sec_store_is_open(void)
+{
+    return ngx_dm_sec_worker.store && !ngx_dm_sec_damage_here();
 }
 
 
@@ -300,7 +328,7 @@ ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
         return NGX_DECLINED;
     }
 
-    if (ngx_dm_sec_worker.store
+    if (ngx_dm_sec_store_is_open()
         && ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason))
     {
         ngx_log_error(NGX_LOG_CRIT, log, 0, "dm_sec: %s", err.text);
@@ -337,14 +365,22 @@ ngx_dm_sec_store_is_gone(int rc)
 static int
 ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key, dm_err_t *err)
 {
-    if (ngx_dm_sec_worker.store == NULL) {
+    int  rc;
+
+    if (!ngx_dm_sec_store_is_open()) {
         return DM_ERROR;
     }
 
-    return dm_store_lookup(ngx_dm_sec_worker.store, index,
-                           ngx_dm_sec_set_dm_str(*key),
-                           ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
-                           &ngx_dm_sec_worker.account, err);
+    ngx_dm_sec_damage_enter();
+
+    rc = dm_store_lookup(ngx_dm_sec_worker.store, index,
+                         ngx_dm_sec_set_dm_str(*key),
+                         ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
+                         &ngx_dm_sec_worker.account, err);
+
+    ngx_dm_sec_damage_leave();
+
+    return rc;
 }
 
 
@@ -361,11 +397,15 @@ ngx_dm_sec_store_version(void)
 {
     /* what is remembered of another store is not to be recalled */
 
-    if (ngx_dm_sec_worker.store == NULL || ngx_dm_sec_store_is_gone(DM_OK)) {
+    if (!ngx_dm_sec_store_is_open() || ngx_dm_sec_store_is_gone(DM_OK)) {
         return 0;
     }
 
-    return ngx_dm_sec_store_number(dm_store_version(ngx_dm_sec_worker.store));
+    ngx_dm_sec_damage_enter();
+    version = dm_store_version(ngx_dm_sec_worker.store);
+    ngx_dm_sec_damage_leave();
+
+    return ngx_dm_sec_store_number(version);
 }
 
 
@@ -412,15 +452,18 @@ ngx_dm_sec_store_id(void)
 ngx_int_t
 ngx_dm_sec_store_stat(dm_store_stat_t *stat)
 {
+    int       rc;
     dm_err_t  err;
 
-    if (ngx_dm_sec_worker.store == NULL
-        || dm_store_stat(ngx_dm_sec_worker.store, stat, &err) != DM_OK)
-    {
+    if (!ngx_dm_sec_store_is_open()) {
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    ngx_dm_sec_damage_enter();
+    rc = dm_store_stat(ngx_dm_sec_worker.store, stat, &err);
+    ngx_dm_sec_damage_leave();
+
+    return rc == DM_OK ? NGX_OK : NGX_DECLINED;
 }
 
 

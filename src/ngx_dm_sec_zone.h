@@ -9,6 +9,7 @@
 #include "dm_failures.h"
 #include "dm_mac.h"
 #include "dm_nonce.h"
+#include "dm_store_stamp.h"
 #include "dm_table.h"
 
 
@@ -25,6 +26,14 @@ typedef enum {
     NGX_DM_SEC_HS_TLS_OTHER,
     NGX_DM_SEC_HS_MAX
 } ngx_dm_sec_handshake_e;
+
+
+/* which store a process died in; written by who dies, without the lock */
+typedef struct {
+    ngx_atomic_t      marked;           /* the stamp is whole */
+    ngx_atomic_t      said;
+    dm_store_stamp_t  stamp;
+} ngx_dm_sec_damage_t;
 
 
 /*
@@ -48,6 +57,8 @@ typedef struct {
     ngx_atomic_t    versions[DM_VERSIONS];
     ngx_atomic_t    suites[NGX_DM_SEC_SUITES];
     ngx_atomic_t    handshakes[NGX_DM_SEC_HS_MAX];
+
+    ngx_dm_sec_damage_t  damage;
 } ngx_dm_sec_shared_t;
 
 

@@ -9,6 +9,7 @@
 #include "dm_account_hash.h"
 #include "dm_account_json.h"
 #include "dm_account_output.h"
+#include "dm_store_stamp.h"
 
 
 typedef struct {
@@ -28,6 +29,7 @@ static int dm_check_has_ha1(const dm_account_t *account);
 static int dm_check_guessed(const dm_account_t *account, dm_str_t realm,
     dm_str_t guess);
 static void dm_check_print(dm_check_t *check, json_t *json);
+static void dm_check_stamp(dm_cli_t *cli);
 static int dm_check_done(dm_check_t *check, uint64_t damages);
 
 
@@ -43,7 +45,9 @@ const dm_verb_t  dm_verb_check = {
 
     "Each record must open with the key, each account be found by all that\n"
     "it is found by, each entry of an index lead to an account that holds\n"
-    "it, and the counters agree. Exits with 1 if there is any damage.\n"
+    "it, and the counters agree. Exits with 1 if there is any damage; with 0\n"
+    "nginx reads the store again, where it left it alone since a worker died\n"
+    "in it.\n"
     "\n"
     "Accounts are listed as weak that have no credential at all, a password\n"
     "hash that is quickly tried ($apr1$, {SHA}, {SSHA}, bcrypt with a cost\n"
@@ -215,6 +219,17 @@ dm_check_print(dm_check_t *check, json_t *json)
 }
 
 
+/* for workers that left it alone since one of them died in it */
+static void
+dm_check_stamp(dm_cli_t *cli)
+{
+    if (dm_store_stamp_checked(cli->store_path, &cli->err) != DM_OK) {
+        fprintf(stderr, "dm-account: nginx cannot see that the store was "
+                "found whole: %s\n", cli->err.text);
+    }
+}
+
+
 static int
 dm_check_done(dm_check_t *check, uint64_t damages)
 {
@@ -244,6 +259,7 @@ dm_check_done(dm_check_t *check, uint64_t damages)
     }
 
     if (damages == 0) {
+        dm_check_stamp(cli);
         return DM_CLI_DONE;
     }
 

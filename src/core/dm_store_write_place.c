@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm_store_stamp.h"
 #include "dm_store_write_internal.h"
 
 
@@ -147,7 +148,7 @@ dm_store_discard(const char *path)
     const char  *name;
 
     static const char *const  file[] = {
-        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS
+        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS, DM_STORE_CHECKED
     };
 
     dir = opendir(path);

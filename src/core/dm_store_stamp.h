@@ -1,0 +1,31 @@
+/*
+ * Which store stands at a path, and when it was last found whole: by this a
+ * store in which a process died is known again.
+ */
+
+#ifndef DM_STORE_STAMP_H
+#define DM_STORE_STAMP_H
+
+
+#include "dm.h"
+
+
+/* what "dm-account check" leaves in a store that it found whole */
+#define DM_STORE_CHECKED  "checked"
+
+
+typedef struct {
+    uint64_t  dev;          /* of the data file */
+    uint64_t  ino;
+    uint64_t  checked;      /* when it was found whole, ns; 0: never */
+} dm_store_stamp_t;
+
+
+/* DM_OK; DM_ERROR: there is no such file, or too little memory */
+int dm_store_stamp(const char *path, dm_store_stamp_t *stamp);
+
+/* says of the store that it was found whole just now; DM_OK or DM_ERROR */
+int dm_store_stamp_checked(const char *path, dm_err_t *err);
+
+
+#endif /* DM_STORE_STAMP_H */

@@ -1,0 +1,29 @@
+/* The mark of a store in which a process died */
+
+#ifndef NGX_DM_SEC_DAMAGE_H
+#define NGX_DM_SEC_DAMAGE_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* a worker's start: what kills it in the store leaves a mark in the zone */
+void ngx_dm_sec_damage_init_process(ngx_cycle_t *cycle);
+
+/*
+ * Looks which store is there, before it is opened.  NGX_OK; NGX_DECLINED: a
+ * process died in it, and it was neither replaced nor found whole since, which
+ * is said once for all workers.
+ */
+ngx_int_t ngx_dm_sec_damage_look(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
+
+/* 1 if a process has died in the store that was looked at last */
+ngx_uint_t ngx_dm_sec_damage_here(void);
+
+/* around all that reads the store's file */
+void ngx_dm_sec_damage_enter(void);
+void ngx_dm_sec_damage_leave(void);
+
+
+#endif /* NGX_DM_SEC_DAMAGE_H */
