@@ -8,20 +8,33 @@
 #include "dm_hello.h"
 
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-static ngx_uint_t ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_core_srv_conf_t *other);
-#else
+/* what was said of the server, in the connection's pool */
+typedef struct {
+    ngx_str_t                  ext;         /* the first ClientHello's SNI */
+    ngx_http_conf_ctx_t       *chosen;
+} ngx_dm_sec_hello_t;
+
+
 static int ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg);
+static ngx_int_t ngx_dm_sec_hello_remember(SSL *ssl, ngx_str_t *ext,
+    ngx_dm_sec_hello_t **hello);
+static int ngx_dm_sec_hello_choose(SSL *ssl, int *alert,
+    ngx_dm_sec_hello_t *hello);
+#if !(NGX_DM_SEC_STOCK_HELLO)
 static ngx_http_core_srv_conf_t *ngx_dm_sec_hello_find(
     ngx_http_virtual_names_t *names, ngx_str_t *host);
-static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl,
-    ngx_http_core_srv_conf_t *cscf);
+static ngx_int_t ngx_dm_sec_hello_context(SSL *ssl, SSL_CTX *ctx);
+static int ngx_dm_sec_hello_servername(SSL *ssl, int *alert, void *arg);
 #endif
+static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_conf_ctx_t *conf);
 static ngx_int_t ngx_dm_sec_hello_session_context(
     ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx);
+static ngx_uint_t ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf);
+
+
+static int  ngx_dm_sec_hello_index = -1;
 
 
 ngx_int_t
@@ -37,8 +50,20 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_OK;
     }
 
-#if !(NGX_DM_SEC_STOCK_HELLO)
+    if (ngx_dm_sec_hello_index == -1) {
+        ngx_dm_sec_hello_index = SSL_get_ex_new_index(0, NULL, NULL, NULL,
+                                                      NULL);
+        if (ngx_dm_sec_hello_index == -1) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "dm_sec: SSL_get_ex_new_index() failed");
+            return NGX_ERROR;
+        }
+    }
+
     SSL_CTX_set_client_hello_cb(ctx, ngx_dm_sec_hello, NULL);
+
+#if !(NGX_DM_SEC_STOCK_HELLO)
+    SSL_CTX_set_tlsext_servername_callback(ctx, ngx_dm_sec_hello_servername);
 #endif
 
     if (ngx_dm_sec_psk_init_server(cf, dscf) != NGX_OK) {
@@ -80,12 +105,6 @@ ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
         }
 
         hidden |= dscf->tls;
-
-#if (NGX_DM_SEC_STOCK_HELLO)
-        if (ngx_dm_sec_hello_check_server(cf, dscf, addr) != NGX_OK) {
-            return NGX_ERROR;
-        }
-#endif
     }
 
     if (hidden) {
@@ -100,89 +119,18 @@ ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 }
 
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-
-/* nginx has a client hello callback of its own, with no way to chain it */
-ngx_int_t
-ngx_dm_sec_hello_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_conf_addr_t *addr)
-{
-    if (ngx_dm_sec_hello_differs(dscf, addr->default_server)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "server \"%V\" on the same address has another "
-                            "TLS policy, which this version of nginx cannot "
-                            "keep apart: give both the same, or \"listen\" on "
-                            "another address",
-                            &addr->default_server->server_name);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_dm_sec_hello_differs(ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_core_srv_conf_t *other)
-{
-    ngx_uint_t              i;
-    ngx_array_t            *suites[2];
-    ngx_dm_sec_suite_t     *elt[2];
-    ngx_dm_sec_loc_conf_t  *dlcf;
-    ngx_dm_sec_srv_conf_t  *server;
-
-    dlcf = other->ctx->loc_conf[ngx_dm_sec_module.ctx_index];
-    server = other->ctx->srv_conf[ngx_dm_sec_module.ctx_index];
-
-    suites[0] = dscf->dlcf->policy.suites;
-    suites[1] = dlcf->policy.suites;
-
-    if (((dscf->auth ^ server->auth) & NGX_DM_SEC_PSK)
-        || dscf->dlcf->policy.versions != dlcf->policy.versions
-        || (suites[0] == NULL) != (suites[1] == NULL))
-    {
-        return 1;
-    }
-
-    if (suites[0] == suites[1]) {
-        return 0;
-    }
-
-    if (suites[0]->nelts != suites[1]->nelts) {
-        return 1;
-    }
-
-    elt[0] = suites[0]->elts;
-    elt[1] = suites[1]->elts;
-
-    for (i = 0; i < suites[0]->nelts; i++) {
-        if (elt[0][i].suite != elt[1][i].suite) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-#else
-
 /*
  * nginx chooses the server in its servername callback, when the version has
- * been negotiated already with the default server's limits.  Whatever is
- * chosen here, nginx chooses again there, and a request that ends up in yet
- * another server is misdirected.
+ * been negotiated already with the default server's limits: here it is chosen
+ * before.  From version 1.29.2 on nginx does so too, and is asked.
  */
 static int
 ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
 {
-    int                        rc;
-    size_t                     len;
-    u_char                     name[DM_SERVERNAME_MAX];
-    ngx_str_t                  host;
-    const u_char              *ext;
-    ngx_connection_t          *c;
-    ngx_http_connection_t     *hc;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_int_t            rc;
+    ngx_str_t            ext;
+    ngx_connection_t    *c;
+    ngx_dm_sec_hello_t  *hello;
 
     c = ngx_ssl_get_connection(ssl);
 
@@ -192,13 +140,118 @@ ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
 
     ngx_dm_sec_handshake_note(ssl);
 
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len)
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name,
+                                  (const u_char **) &ext.data, &ext.len)
         != 1)
     {
+        ngx_str_null(&ext);
+    }
+
+    rc = ngx_dm_sec_hello_remember(ssl, &ext, &hello);
+
+    if (rc == NGX_ERROR) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        return ngx_dm_sec_hello_choose(ssl, alert, hello);
+    }
+
+    /* RFC 8446, section 4.1.2: sent again, it names the same server */
+
+    if (ext.len != hello->ext.len
+        || (ext.len && ngx_memcmp(ext.data, hello->ext.data, ext.len) != 0))
+    {
+        *alert = SSL_AD_ILLEGAL_PARAMETER;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+
+/* NGX_OK; NGX_DECLINED: this is not the first ClientHello; NGX_ERROR */
+static ngx_int_t
+ngx_dm_sec_hello_remember(SSL *ssl, ngx_str_t *ext,
+    ngx_dm_sec_hello_t **hello)
+{
+    ngx_connection_t  *c;
+
+    *hello = SSL_get_ex_data(ssl, ngx_dm_sec_hello_index);
+    if (*hello) {
+        return NGX_DECLINED;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+
+    *hello = ngx_pcalloc(c->pool, sizeof(ngx_dm_sec_hello_t));
+    if (*hello == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ext->len) {
+        (*hello)->ext.len = ext->len;
+        (*hello)->ext.data = ngx_pstrdup(c->pool, ext);
+
+        if ((*hello)->ext.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return SSL_set_ex_data(ssl, ngx_dm_sec_hello_index, *hello) == 1
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+#if (NGX_DM_SEC_STOCK_HELLO)
+
+static int
+ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
+{
+    int                     rc;
+    ngx_connection_t       *c;
+    ngx_http_connection_t  *hc;
+
+    rc = ngx_ssl_client_hello_callback(ssl, alert, NULL);
+
+    if (rc != SSL_CLIENT_HELLO_SUCCESS) {
+        return rc;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+    hc = c->data;
+    hello->chosen = hc->conf_ctx;
+
+    if (ngx_dm_sec_hello_apply(ssl, hello->chosen) != NGX_OK) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+#else
+
+static int
+ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
+{
+    int                        rc;
+    u_char                     name[DM_SERVERNAME_MAX];
+    ngx_str_t                  host;
+    ngx_connection_t          *c;
+    ngx_http_connection_t     *hc;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    c = ngx_ssl_get_connection(ssl);
+    hc = c->data;
+    hello->chosen = hc->conf_ctx;
+
+    if (hello->ext.len == 0) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
 
-    rc = dm_hello_servername(ext, len, name, &host.len);
+    rc = dm_hello_servername(hello->ext.data, hello->ext.len, name, &host.len);
 
     if (rc == DM_INVALID) {
         *alert = SSL_AD_DECODE_ERROR;
@@ -210,11 +263,15 @@ ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg)
     }
 
     host.data = name;
-    hc = c->data;
-
     cscf = ngx_dm_sec_hello_find(hc->addr_conf->virtual_names, &host);
 
-    if (cscf && ngx_dm_sec_hello_apply(ssl, cscf) != NGX_OK) {
+    if (cscf == NULL) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+
+    hello->chosen = cscf->ctx;
+
+    if (ngx_dm_sec_hello_apply(ssl, hello->chosen) != NGX_OK) {
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -256,24 +313,11 @@ ngx_dm_sec_hello_find(ngx_http_virtual_names_t *names, ngx_str_t *host)
 
 /* what SSL_set_SSL_CTX() leaves as it was copied at SSL_new() */
 static ngx_int_t
-ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_core_srv_conf_t *cscf)
+ngx_dm_sec_hello_context(SSL *ssl, SSL_CTX *ctx)
 {
-    SSL_CTX                  *ctx;
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    ctx = sscf->ssl.ctx;
-
-    if (ctx == NULL) {
-        return NGX_OK;
-    }
-
     if (SSL_set_SSL_CTX(ssl, ctx) == NULL) {
         return NGX_ERROR;
     }
-
-    ngx_dm_sec_psk_apply(ssl, cscf->ctx->srv_conf[ngx_dm_sec_module
-                                                  .ctx_index]);
 
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx),
                    SSL_CTX_get_verify_callback(ctx));
@@ -281,6 +325,65 @@ ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_core_srv_conf_t *cscf)
 
     SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
     SSL_set_options(ssl, SSL_CTX_get_options(ctx)|SSL_OP_NO_RENEGOTIATION);
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx's own choice, and the last word: who takes a name for another one than
+ * nginx does is not served, whichever of the two is right.
+ */
+static int
+ngx_dm_sec_hello_servername(SSL *ssl, int *alert, void *arg)
+{
+    int                     rc;
+    ngx_connection_t       *c;
+    ngx_dm_sec_hello_t     *hello;
+    ngx_http_connection_t  *hc;
+
+    rc = ngx_http_ssl_servername(ssl, alert, arg);
+
+    if (rc == SSL_TLSEXT_ERR_ALERT_FATAL) {
+        return rc;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+    hc = c->data;
+    hello = SSL_get_ex_data(ssl, ngx_dm_sec_hello_index);
+
+    if (hello == NULL || hello->chosen != hc->conf_ctx) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+
+    return rc;
+}
+
+#endif
+
+
+/* what nginx leaves as the default server has it */
+static ngx_int_t
+ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_conf_ctx_t *conf)
+{
+    SSL_CTX                  *ctx;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = conf->srv_conf[ngx_http_ssl_module.ctx_index];
+    ctx = sscf->ssl.ctx;
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+#if !(NGX_DM_SEC_STOCK_HELLO)
+    if (ngx_dm_sec_hello_context(ssl, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+#endif
+
+    ngx_dm_sec_psk_apply(ssl, conf->srv_conf[ngx_dm_sec_module.ctx_index]);
 
     if (SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(ctx))
         != 1
@@ -292,8 +395,6 @@ ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_core_srv_conf_t *cscf)
 
     return NGX_OK;
 }
-
-#endif
 
 
 /*
@@ -404,26 +505,26 @@ ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx)
 ngx_uint_t
 ngx_dm_sec_hello_misdirected(ngx_http_request_t *r)
 {
-    SSL_CTX                  *ctx;
-    ngx_uint_t                i;
-    ngx_dm_sec_srv_conf_t    *dscf, **dscfp;
-    ngx_dm_sec_main_conf_t   *dmcf;
-    ngx_http_ssl_srv_conf_t  *sscf;
+    SSL_CTX                   *ctx;
+    ngx_uint_t                 i;
+    ngx_dm_sec_srv_conf_t    **dscfp;
+    ngx_dm_sec_main_conf_t    *dmcf;
+    ngx_http_ssl_srv_conf_t   *sscf;
+    ngx_http_core_srv_conf_t  *cscf;
 
     if (r->connection->ssl == NULL) {
         return 0;
     }
 
     ctx = SSL_get_SSL_CTX(r->connection->ssl->connection);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
 
     if (ctx == sscf->ssl.ctx) {
         return 0;
     }
 
-    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
-
-    if (dscf->tls) {
+    if (ngx_dm_sec_hello_guarded(cscf)) {
         return 1;
     }
 
@@ -431,13 +532,27 @@ ngx_dm_sec_hello_misdirected(ngx_http_request_t *r)
     dscfp = dmcf->servers.elts;
 
     for (i = 0; i < dmcf->servers.nelts; i++) {
-
-        sscf = dscfp[i]->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+        cscf = dscfp[i]->cscf;
+        sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
         if (sscf->ssl.ctx == ctx) {
-            return dscfp[i]->tls;
+            return ngx_dm_sec_hello_guarded(cscf);
         }
     }
 
     return 1;
+}
+
+
+/* what a handshake proves counts there, to the module or to nginx itself */
+static ngx_uint_t
+ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_dm_sec_srv_conf_t    *dscf;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    dscf = cscf->ctx->srv_conf[ngx_dm_sec_module.ctx_index];
+    sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    return dscf->tls || sscf->verify;
 }

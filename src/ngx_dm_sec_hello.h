@@ -14,17 +14,6 @@
 ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
     ngx_http_conf_addr_t *addr);
 
-#if (NGX_DM_SEC_STOCK_HELLO)
-
-/*
- * That a server has the policy of the address's default server, which this
- * nginx cannot keep apart.  NGX_OK or NGX_ERROR, logged.
- */
-ngx_int_t ngx_dm_sec_hello_check_server(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_conf_addr_t *addr);
-
-#endif
-
 /*
  * Makes a server's SSL_CTX choose by SNI before anything is negotiated, and
  * keeps its sessions to itself; for every TLS server, as soon as the module
@@ -35,7 +24,8 @@ ngx_int_t ngx_dm_sec_hello_init_server(ngx_conf_t *cf,
 
 /*
  * 1 if the request is for another server than its handshake was, and one of
- * the two has a policy that would be evaded so; else 0.
+ * the two has a policy, x509, psk or nginx's own "ssl_verify_client", which
+ * would be evaded so; else 0.
  */
 ngx_uint_t ngx_dm_sec_hello_misdirected(ngx_http_request_t *r);
 

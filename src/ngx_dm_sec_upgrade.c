@@ -9,7 +9,6 @@
 
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_body.h"
-#include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_tls.h"
@@ -92,14 +91,6 @@ ngx_dm_sec_upgrade_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
                                 "\"ssl_certificate_key\"");
             return NGX_ERROR;
         }
-
-#if (NGX_DM_SEC_STOCK_HELLO)
-        if (dscf != first
-            && ngx_dm_sec_hello_check_server(cf, dscf, addr) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-#endif
 
         dscf->listens = 1;
         dscf->upgrades = 1;

@@ -272,11 +272,11 @@ is(versions(8447, 'b.example.com'), '', 'ssl_reject_handshake, unknown SNI');
 
 # names in other forms
 
-foreach my $name ('B.Example.COM', 'b.example.com.', 'Y.X.B.EXAMPLE.COM.',
-    'b.example.com:443')
-{
+foreach my $name ('B.Example.COM', 'b.example.com.', 'Y.X.B.EXAMPLE.COM.') {
     is(versions(8443, $name), '1.3', "versions of $name");
 }
+
+is(versions(8443, 'b.example.com:443'), '', 'a name with a port is refused');
 
 is(versions(8443, 'C22.example.com'), '1.2', 'versions of C22.example.com');
 is(versions(8443, 'c.example.com'), '1.0 1.1 1.2',

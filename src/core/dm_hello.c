@@ -9,14 +9,15 @@
 /*
  * ServerNameList: length (2), then one entry: type (1), length (2), name.
  * Of several entries none but the first could be a host_name: the types must
- * differ, and no other has been defined.  What is taken for a name, and that
- * a port is left out, is as in nginx, which looks at it again later.
+ * differ, and no other has been defined.  What nginx reads in a way of its own,
+ * as brackets, ports and two dots, is no name here: nginx's own reading has
+ * the last word, and where the two differ the client is refused.
  */
 int
 dm_hello_servername(const unsigned char *data, size_t len, unsigned char *out,
     size_t *outlen)
 {
-    size_t         i, n, end;
+    size_t         i, n;
     unsigned char  ch;
 
     if (len < 5 || len - 2 != ((size_t) data[0] << 8 | data[1])) {
@@ -33,29 +34,30 @@ dm_hello_servername(const unsigned char *data, size_t len, unsigned char *out,
         return DM_DECLINED;
     }
 
-    end = n;
-
     for (i = 0; i < n; i++) {
         ch = data[5 + i];
 
-        if (ch <= 0x20 || ch == 0x7f || ch == '/') {
+        if (ch <= 0x20
+            || ch == 0x7f
+            || ch == '/'
+            || ch == ':'
+            || ch == '['
+            || ch == ']'
+            || (ch == '.' && i && out[i - 1] == '.'))
+        {
             return DM_DECLINED;
-        }
-
-        if (ch == ':' && end == n) {
-            end = i;
         }
 
         out[i] = (unsigned char) (ch >= 'A' && ch <= 'Z' ? ch | 0x20 : ch);
     }
 
-    if (end && out[end - 1] == '.') {
-        end--;
+    if (out[n - 1] == '.') {
+        n--;
     }
 
-    *outlen = end;
+    *outlen = n;
 
-    return end ? DM_OK : DM_DECLINED;
+    return n ? DM_OK : DM_DECLINED;
 }
 
 

@@ -12,9 +12,8 @@
 
 /*
  * The host_name of a server_name extension's data (RFC 6066, section 3), in
- * lower case, without a port and a trailing dot, into
- * out[DM_SERVERNAME_MAX].
- * DM_OK; DM_DECLINED: none, or not a host name; DM_INVALID: malformed.
+ * lower case, without a trailing dot, into out[DM_SERVERNAME_MAX].
+ * DM_OK; DM_DECLINED: none, or no plain host name; DM_INVALID: malformed.
  */
 int dm_hello_servername(const unsigned char *data, size_t len,
     unsigned char *out, size_t *outlen);

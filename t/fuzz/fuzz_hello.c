@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_must(len != 0 && len <= sizeof(name));
 
         for (i = 0; i < len; i++) {
-            fuzz_must(name[i] > ' ' && name[i] != 0x7f);
+            fuzz_must(name[i] > ' ' && name[i] != 0x7f && name[i] != ':');
             fuzz_must(!(name[i] >= 'A' && name[i] <= 'Z'));
         }
     }

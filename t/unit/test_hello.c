@@ -39,9 +39,6 @@ test_name(void **state)
     assert_int_equal(servername("\0\10\0\0\5a.eu.", 10, name), DM_OK);
     assert_string_equal(name, "a.eu");
 
-    assert_int_equal(servername("\0\13\0\0\10a.eu.:4:", 13, name), DM_OK);
-    assert_string_equal(name, "a.eu");
-
     assert_int_equal(servername("\0\10\0\0\5\303\244.eu", 10, name), DM_OK);
     assert_string_equal(name, "\303\244.eu");
 }
@@ -55,7 +52,7 @@ test_declined(void **state)
 
     (void) state;
 
-    /* another type, no name, only a dot, what is no host name */
+    /* another type, no name, only a dot, what is no plain host name */
 
     assert_int_equal(servername("\0\7\1\0\4a.eu", 9, name), DM_DECLINED);
     assert_int_equal(servername("\0\3\0\0\0", 5, name), DM_DECLINED);
@@ -63,6 +60,12 @@ test_declined(void **state)
     assert_int_equal(servername("\0\7\0\0\4a\0eu", 9, name), DM_DECLINED);
     assert_int_equal(servername("\0\7\0\0\4a/eu", 9, name), DM_DECLINED);
     assert_int_equal(servername("\0\7\0\0\4:443", 9, name), DM_DECLINED);
+
+    assert_int_equal(servername("\0\10\0\0\5a.eu:", 10, name), DM_DECLINED);
+    assert_int_equal(servername("\0\10\0\0\5a..eu", 10, name), DM_DECLINED);
+    assert_int_equal(servername("\0\10\0\0\5..aeu", 10, name), DM_DECLINED);
+    assert_int_equal(servername("\0\11\0\0\6[a.eu]", 11, name), DM_DECLINED);
+    assert_int_equal(servername("\0\10\0\0\5a.e]u", 10, name), DM_DECLINED);
 
     memset(ext, 'a', sizeof(ext));
     memcpy(ext, "\1\3\0\1\0", 5);
