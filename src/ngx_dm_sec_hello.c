@@ -8,6 +8,12 @@
 #include "dm_hello.h"
 
 
+#define NGX_DM_SEC_HELLO_VERIFY  256     /* of the text that says how */
+
+/* of SHA-256: the other octets are the number of a server of several */
+#define NGX_DM_SEC_HELLO_ALIKE   28
+
+
 /* what was said of the server, in the connection's pool */
 typedef struct {
     ngx_str_t                  ext;         /* the first ClientHello's SNI */
@@ -27,8 +33,13 @@ static ngx_int_t ngx_dm_sec_hello_context(SSL *ssl, SSL_CTX *ctx);
 static int ngx_dm_sec_hello_servername(SSL *ssl, int *alert, void *arg);
 #endif
 static ngx_int_t ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_conf_ctx_t *conf);
-static ngx_int_t ngx_dm_sec_hello_session_context(
-    ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_session_context(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
+static ngx_int_t ngx_dm_sec_hello_hash_server(EVP_MD_CTX *md,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
+static ngx_int_t ngx_dm_sec_hello_hash_verify(EVP_MD_CTX *md,
+    ngx_http_ssl_srv_conf_t *sscf);
+static ngx_int_t ngx_dm_sec_hello_hash_str(EVP_MD_CTX *md, ngx_str_t *str);
 static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx);
 static ngx_uint_t ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf);
@@ -70,7 +81,7 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_hello_session_context(dscf, ctx) != NGX_OK) {
+    if (ngx_dm_sec_hello_session_context(cf, dscf, sscf) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
                       "dm_sec: cannot set the session id context");
         return NGX_ERROR;
@@ -399,18 +410,23 @@ ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_conf_ctx_t *conf)
 
 /*
  * nginx's context is the same for servers with the same certificate and CAs.
- * Here it is the server's own; it changes too when these or the CRLs change,
- * so that a session from before a reload does not bring an old trust with it:
- * it holds the leaf only, whose chain could not be verified anew.
+ * Here it is the server's own, and changes with whatever decides who may enter
+ * at a handshake, so that a session from before a reload does not bring an old
+ * trust with it: it holds the leaf only, whose chain could not be verified
+ * anew.  Where the server is written says nothing: of those that are alike
+ * each has its number.
  */
 static ngx_int_t
-ngx_dm_sec_hello_session_context(ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx)
+ngx_dm_sec_hello_session_context(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_ssl_srv_conf_t *sscf)
 {
-    u_char                    *hash;
-    unsigned                  *len;
-    EVP_MD_CTX                *md;
-    ngx_int_t                  rc;
-    ngx_http_core_srv_conf_t  *cscf;
+    u_char                   *hash;
+    uint32_t                  number;
+    EVP_MD_CTX               *md;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_dm_sec_srv_conf_t   **dscfp;
+    ngx_dm_sec_main_conf_t   *dmcf;
 
     md = EVP_MD_CTX_new();
     if (md == NULL) {
@@ -418,27 +434,121 @@ ngx_dm_sec_hello_session_context(ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx)
     }
 
     rc = NGX_ERROR;
-    cscf = dscf->cscf;
     hash = dscf->session_context;
-    len = &dscf->session_context_len;
 
     if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-        && EVP_DigestUpdate(md, cscf->server_name.data,
-                            cscf->server_name.len) == 1
-        && EVP_DigestUpdate(md, cscf->file_name, ngx_strlen(cscf->file_name))
-           == 1
-        && EVP_DigestUpdate(md, &cscf->line, sizeof(cscf->line)) == 1
-        && ngx_dm_sec_hello_hash_certs(md, ctx) == NGX_OK
-        && ngx_dm_sec_hello_hash_trust(md, ctx) == NGX_OK
-        && EVP_DigestFinal_ex(md, hash, len) == 1
-        && SSL_CTX_set_session_id_context(ctx, hash, *len) == 1)
+        && ngx_dm_sec_hello_hash_server(md, dscf, sscf) == NGX_OK
+        && EVP_DigestFinal_ex(md, hash, &dscf->session_context_len) == 1)
     {
         rc = NGX_OK;
     }
 
     EVP_MD_CTX_free(md);
 
-    return rc;
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    number = 0;
+    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
+    dscfp = dmcf->servers.elts;
+
+    for (i = 0; dscfp[i] != dscf; i++) {
+        if (ngx_memcmp(dscfp[i]->session_context, hash,
+                       NGX_DM_SEC_HELLO_ALIKE)
+            == 0)
+        {
+            number++;
+        }
+    }
+
+    number = htonl(number);
+    ngx_memcpy(hash + NGX_DM_SEC_HELLO_ALIKE, &number, sizeof(number));
+
+    return SSL_CTX_set_session_id_context(sscf->ssl.ctx, hash,
+                                          dscf->session_context_len)
+           == 1 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hello_hash_server(EVP_MD_CTX *md, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_ssl_srv_conf_t *sscf)
+{
+    if (ngx_dm_sec_hello_hash_str(md, &dscf->cscf->server_name) != NGX_OK
+        || ngx_dm_sec_hello_hash_verify(md, sscf) != NGX_OK
+        || ngx_dm_sec_hello_hash_certs(md, sscf->ssl.ctx) != NGX_OK
+        || ngx_dm_sec_hello_hash_trust(md, sscf->ssl.ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* how clients are verified: in text, which is the same on every machine */
+static ngx_int_t
+ngx_dm_sec_hello_hash_verify(EVP_MD_CTX *md, ngx_http_ssl_srv_conf_t *sscf)
+{
+    u_char             text[NGX_DM_SEC_HELLO_VERIFY];
+    SSL_CTX           *ctx;
+    ngx_str_t          str;
+    ngx_uint_t         i;
+    X509_STORE        *store;
+    ngx_keyval_t      *command;
+    X509_VERIFY_PARAM *param, *common;
+
+    ctx = sscf->ssl.ctx;
+    store = SSL_CTX_get_cert_store(ctx);
+    param = SSL_CTX_get0_param(ctx);
+    common = X509_STORE_get0_param(store);
+
+    str.data = text;
+    str.len = ngx_slprintf(text, text + sizeof(text),
+                           "verify %ui %ui %i %i %i ocsp %ui flags %uL %uL",
+                           sscf->verify, sscf->verify_depth,
+                           (ngx_int_t) SSL_CTX_get_verify_mode(ctx),
+                           (ngx_int_t) SSL_CTX_get_verify_depth(ctx),
+                           (ngx_int_t) X509_VERIFY_PARAM_get_depth(common),
+                           (ngx_uint_t) sscf->ocsp,
+                           (uint64_t) X509_VERIFY_PARAM_get_flags(param),
+                           (uint64_t) X509_VERIFY_PARAM_get_flags(common))
+              - text;
+
+    if (ngx_dm_sec_hello_hash_str(md, &str) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (sscf->conf_commands == NULL) {
+        return NGX_OK;
+    }
+
+    command = sscf->conf_commands->elts;
+
+    for (i = 0; i < sscf->conf_commands->nelts; i++) {
+        if (ngx_dm_sec_hello_hash_str(md, &command[i].key) != NGX_OK
+            || ngx_dm_sec_hello_hash_str(md, &command[i].value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* with its end, so that no two of them are one */
+static ngx_int_t
+ngx_dm_sec_hello_hash_str(EVP_MD_CTX *md, ngx_str_t *str)
+{
+    if (EVP_DigestUpdate(md, str->data, str->len) != 1
+        || EVP_DigestUpdate(md, "", 1) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
