@@ -705,6 +705,13 @@ ngx_dm_sec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         dlcf->auth |= method->value;
     }
 
+    /* later is too late in Angie, which has made up its pools by then */
+
+    if ((dlcf->auth & NGX_DM_SEC_BASIC) && ngx_dm_sec_hash_pool(cf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 

@@ -81,9 +81,10 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         return NGX_ERROR;
     }
 
+    ngx_dm_sec_hash_init(dmcf);
+
     if (dmcf->auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
-                       || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK
-                       || ngx_dm_sec_hash_init(cf, dmcf) != NGX_OK))
+                       || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK))
     {
         return NGX_ERROR;
     }

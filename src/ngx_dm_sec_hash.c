@@ -111,15 +111,26 @@ ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_int_t
-ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+void
+ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf)
 {
-    static ngx_str_t  name = ngx_string("default");
-
     ngx_conf_init_uint_value(dmcf->hash_threads, NGX_DM_SEC_HASH_THREADS);
     ngx_conf_init_uint_value(dmcf->hash_queue, NGX_DM_SEC_HASH_QUEUE);
+}
 
-    dmcf->thread_pool = ngx_thread_pool_add(cf, &name);
+
+ngx_int_t
+ngx_dm_sec_hash_pool(ngx_conf_t *cf)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    static ngx_str_t  name = ngx_string("default");
+
+    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
+
+    if (dmcf->thread_pool == NULL) {
+        dmcf->thread_pool = ngx_thread_pool_add(cf, &name);
+    }
 
     return dmcf->thread_pool ? NGX_OK : NGX_ERROR;
 }
@@ -275,7 +286,7 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     if (ngx_dm_sec_hashes.running < dmcf->hash_threads) {
 
         if (ngx_dm_sec_hash_post(job) != NGX_OK) {
-            return NGX_ERROR;
+            return NGX_BUSY;
         }
 
     } else if (ngx_dm_sec_hashes.waiting < dmcf->hash_queue) {
@@ -293,6 +304,7 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
+/* NGX_OK, or NGX_ERROR: the pool's own queue is full */
 static ngx_int_t
 ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
 {
@@ -352,6 +364,9 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
 
         } else if (ngx_dm_sec_hash_post(job) == NGX_OK) {
             continue;
+
+        } else {
+            job->rc = NGX_BUSY;
         }
 
         ngx_dm_sec_hash_conclude(job);

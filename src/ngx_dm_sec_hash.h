@@ -23,8 +23,14 @@ typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r);
 char *ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* takes nginx's default thread pool; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_dm_sec_hash_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
+/* what dm_sec_hash_threads is where it is not given */
+void ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf);
+
+/*
+ * Takes nginx's default thread pool, as soon as a directive accepts a method
+ * that can have a slow hash.  NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_hash_pool(ngx_conf_t *cf);
 
 /*
  * Verifies a password against the account's crypt(3) hash.  NGX_OK: it was

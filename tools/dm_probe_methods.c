@@ -389,20 +389,18 @@ dm_methods_stranger(EVP_PKEY *key)
     X509_NAME  *name;
 
     cert = X509_new();
+    name = X509_NAME_new();
 
-    if (cert == NULL || key == NULL) {
-        X509_free(cert);
-        return NULL;
-    }
-
-    name = X509_get_subject_name(cert);
-
-    if (X509_set_version(cert, X509_VERSION_3) != 1
+    if (cert == NULL
+        || key == NULL
+        || name == NULL
+        || X509_set_version(cert, X509_VERSION_3) != 1
         || ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) != 1
         || X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
                                       (const unsigned char *) "dm-probe", -1,
                                       -1, 0)
            != 1
+        || X509_set_subject_name(cert, name) != 1
         || X509_set_issuer_name(cert, name) != 1
         || X509_gmtime_adj(X509_getm_notBefore(cert), -DM_METHODS_CERT_DAY)
            == NULL
@@ -412,8 +410,10 @@ dm_methods_stranger(EVP_PKEY *key)
         || X509_sign(cert, key, EVP_sha256()) == 0)
     {
         X509_free(cert);
-        return NULL;
+        cert = NULL;
     }
+
+    X509_NAME_free(name);
 
     return cert;
 }
