@@ -214,6 +214,7 @@ typedef struct {
     ngx_uint_t                    on;
     ngx_uint_t                    tls;              /* policy, x509, psk */
     ngx_uint_t                    listens;          /* with TLS, somewhere */
+    ngx_uint_t                    quic;             /* and so, somewhere */
 
     u_char                        session_context[EVP_MAX_MD_SIZE];
     unsigned                      session_context_len;

@@ -146,8 +146,12 @@ ngx_dm_sec_check_addresses(ngx_conf_t *cf)
 
         for (a = 0; a < port[p].addrs.nelts; a++) {
 
-            rc = addr[a].opt.ssl ? ngx_dm_sec_hello_check_address(cf, &addr[a])
-                 : ngx_dm_sec_upgrade_check_address(cf, &addr[a]);
+            if (addr[a].opt.ssl || ngx_dm_sec_hello_quic(&addr[a])) {
+                rc = ngx_dm_sec_hello_check_address(cf, &addr[a]);
+
+            } else {
+                rc = ngx_dm_sec_upgrade_check_address(cf, &addr[a]);
+            }
 
             if (rc != NGX_OK) {
                 return NGX_ERROR;

@@ -109,6 +109,7 @@ ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 
         if (sscf->ssl.ctx) {
             dscf->listens = 1;
+            dscf->quic |= ngx_dm_sec_hello_quic(addr);
         }
 
         if (cscfp[s] == addr->default_server) {

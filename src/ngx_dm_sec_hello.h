@@ -7,9 +7,17 @@
 #include "ngx_dm_sec.h"
 
 
+/* "listen ... quic" is TLS 1.3, and needs no "ssl" */
+#if (nginx_version >= 1025000)
+#define ngx_dm_sec_hello_quic(addr)  ((addr)->opt.quic)
+#else
+#define ngx_dm_sec_hello_quic(addr)  0
+#endif
+
+
 /*
- * Finds the servers of an address with "ssl" that listen with TLS, and what
- * they mean for each other.  NGX_OK or NGX_ERROR, logged.
+ * Finds the servers of an address with "ssl" or "quic" that listen with TLS,
+ * and what they mean for each other.  NGX_OK or NGX_ERROR, logged.
  */
 ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
     ngx_http_conf_addr_t *addr);

@@ -24,6 +24,8 @@ static ngx_int_t ngx_dm_sec_tls_apply(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_conflicts(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_ssl_srv_conf_t *sscf);
+static ngx_int_t ngx_dm_sec_tls_check_quic(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t versions);
 static ngx_uint_t ngx_dm_sec_tls_offered(ngx_dm_sec_policy_t *policy,
     ngx_http_ssl_srv_conf_t *sscf);
 static ngx_int_t ngx_dm_sec_tls_check_suites(ngx_conf_t *cf,
@@ -115,6 +117,10 @@ ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     versions = ngx_dm_sec_tls_offered(policy, sscf);
 
+    if (ngx_dm_sec_tls_check_quic(cf, dscf, versions) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (policy->suites
         && (ngx_dm_sec_tls_check_suites(cf, dscf, versions) != NGX_OK
             || ngx_dm_sec_tls_set_suites(cf, ctx, policy->suites) != NGX_OK))
@@ -193,6 +199,25 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     return NGX_OK;
+}
+
+
+/* RFC 9001, section 4.2: there is no other version in QUIC */
+static ngx_int_t
+ngx_dm_sec_tls_check_quic(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_uint_t versions)
+{
+    if (!dscf->quic || (versions & DM_TLSV1_3)) {
+        return NGX_OK;
+    }
+
+    ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
+                        "\"listen ... quic\" needs TLSv1.3, which the TLS "
+                        "policy does not offer: add \"modern\" to "
+                        "\"dm_sec_profile\" or TLSv1.3 to "
+                        "\"dm_sec_protocols\"");
+
+    return NGX_ERROR;
 }
 
 
