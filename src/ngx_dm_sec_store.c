@@ -395,6 +395,8 @@ ngx_dm_sec_store_release(void)
 uint64_t
 ngx_dm_sec_store_version(void)
 {
+    uint64_t  version;
+
     /* what is remembered of another store is not to be recalled */
 
     if (!ngx_dm_sec_store_is_open() || ngx_dm_sec_store_is_gone(DM_OK)) {
