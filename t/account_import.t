@@ -439,6 +439,7 @@ like(`script -qec "$bin export" /dev/null </dev/null`, qr/"id"/,
 
 put("$d/p1", "x\n{\"id\":\"p1\"}\n");
 $out = `script -qec "$bin import $d/p1 --keep-going" /dev/null </dev/null`;
+$out = heard($out);
 like($out, qr/\r\e\[Kdm-account: .* line 1: it is not JSON/,
     'progress makes room for an error');
 like($out, qr/\r100 %, 2 lines, \d+ lines\/s, writing\e\[K\r\e\[Kimported /,
@@ -486,7 +487,7 @@ my ($in, $status, $err);
 
     kill('TERM', $pid);
     waitpid($pid, 0);
-    ($status, $err) = ($?, content("$d/background"));
+    ($status, $err) = ($?, heard(content("$d/background")));
 }
 
 ok($in, '--keep-going: another writer comes in between');
@@ -537,6 +538,7 @@ my $out = private("mount -t tmpfs -o size=1m,mode=700 none /var/lib; "
     . "$bin add a; "
     . "$bin import $big; echo rc=\$?; $bin list; $bin check; "
     . "$bin import --json $big");
+$out = heard($out);
 like($out, qr/^dm-account: a page of the store cannot be had: its disk is /m,
     'full disk: message');
 like($out, qr/^rc=1\na  .*^1 accounts, 1 weaknesses, 0 damages$/ms,
@@ -581,7 +583,7 @@ sub interrupt {
     kill($signal, $pid);
     waitpid($pid, 0);
 
-    return ($?, content("$d/background"));
+    return ($?, heard(content("$d/background")));
 }
 
 ###############################################################################

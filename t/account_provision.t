@@ -200,9 +200,11 @@ private("$bin provision IMEI:1 --psk-identity second >$d/x; "
 
 my @messages = messages($log);
 
-is(@messages, 1, 'syslog: what has a secret');
+is(@messages, 2, 'syslog: what has a secret, and what is refused');
 like($messages[0], qr/ verb=provision id="IMEI:1" store="\Q$store\E"$/,
     'syslog: who and whose');
+like($messages[1], qr/ verb=provision id="none" .* refused reason="there is /,
+    'syslog: refused');
 
 }
 

@@ -10,7 +10,7 @@ use strict;
 use base qw/ Exporter /;
 
 our @EXPORT = qw/ $bin $d $store $key $me $user
-    run done fails refused usage json bad show list ids verify
+    run heard done fails refused usage json bad show list ids verify
     private messages listen_log
     secret put content sum mode when text /;
 
@@ -24,6 +24,8 @@ use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX qw/ strftime /;
 use Test::More;
+
+use Test::DmSec::Process qw/ heard /;
 
 our $bin = abs_path($ENV{TEST_DM_ACCOUNT} || '../build/dm-account');
 die "no dm-account: make it, or set TEST_DM_ACCOUNT\n"
@@ -60,19 +62,6 @@ sub run {
 
     return { rc => $rc, out => content("$d/out"),
         err => heard(content("$d/err")) };
-}
-
-# Where a machine has no syslog, or a store is root's, that is said each time:
-# it is no news to tests of something else.
-
-sub heard {
-    my ($said) = @_;
-
-    my $head = qr/^(?:dm-account: warning: |\{"warning":")/m;
-
-    $said =~ s/$head(?:syslog cannot |store \\?".*" is root's).*\n//g;
-
-    return $said;
 }
 
 # A shell that starts all of them: to fork Perl each time would take longer

@@ -285,7 +285,7 @@ sub store {
     $owner = $o{owner} || worker_user($t);
 
     account($t, 'init', '--realm', $o{realm}, '--owner', $owner,
-        @{ $o{args} || [] });
+        (-e "$dir/store.key" ? '--share-key' : ()), @{ $o{args} || [] });
 
     return "$dir/store";
 }
