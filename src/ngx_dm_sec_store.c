@@ -40,6 +40,7 @@ static struct {
     ngx_uint_t         copied;      /* over the one that was open */
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
+    uint64_t           version;     /* of the copy; 0: not yet seen */
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
 
@@ -199,8 +200,12 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
 static void
 ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 {
+    uint64_t    version;
+    ngx_uint_t  quiet;
+
     if (ngx_dm_sec_worker.store) {
         ngx_dm_sec_worker.copied = dm_store_stale(ngx_dm_sec_worker.store);
+        ngx_dm_sec_worker.version = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, log, 0, "dm_sec: store \"%V\" was %s",
                       &dmcf->store, ngx_dm_sec_worker.copied
@@ -210,13 +215,32 @@ ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
         ngx_dm_sec_worker.store = NULL;
     }
 
-    /* what is half copied may look whole, and lack accounts */
+    quiet = !ngx_dm_sec_worker.copied || ngx_dm_sec_store_is_quiet(dmcf);
 
-    if (ngx_dm_sec_worker.copied && !ngx_dm_sec_store_is_quiet(dmcf)) {
+    ngx_dm_sec_store_open(dmcf, log);
+
+    if (ngx_dm_sec_worker.store == NULL || quiet) {
         return;
     }
 
-    ngx_dm_sec_store_open(dmcf, log);
+    /*
+     * What is half copied may look whole, and lack accounts.  Where the number
+     * grows, that is dm-account, at work on a copy that is complete.
+     */
+
+    ngx_dm_sec_damage_enter();
+    version = dm_store_version(ngx_dm_sec_worker.store);
+    ngx_dm_sec_damage_leave();
+
+    if (ngx_dm_sec_worker.version && version > ngx_dm_sec_worker.version) {
+        return;
+    }
+
+    ngx_dm_sec_worker.version = version;
+    ngx_dm_sec_worker.copied = 1;
+
+    dm_store_close(ngx_dm_sec_worker.store);
+    ngx_dm_sec_worker.store = NULL;
 }
 
 
