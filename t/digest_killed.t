@@ -299,7 +299,7 @@ sub reached {
     my ($hit);
 
     while (my $line = readline $gdb->{out}) {
-        $hit = 1 if $line =~ /hit Breakpoint .*\b$gdb->{function}\b/;
+        $hit = 1 if $line =~ /Breakpoint \d+, .*\b$gdb->{function}\b/;
         last if $line =~ /^reached/;
     }
 

@@ -64,7 +64,7 @@ static inline void
 discard(const char *store)
 {
     int             fd;
-    DIR            *dir_of, *slots;
+    DIR            *dir_of, *dir_slots;
     uid_t           uid;
     const char     *name;
     struct dirent  *entry;
@@ -81,13 +81,13 @@ discard(const char *store)
 
     while (dm_slots_next(dir_of, &name, &uid) == DM_OK) {
         fd = openat(dirfd(dir_of), name, O_RDONLY | O_DIRECTORY);
-        slots = fdopendir(fd);
+        dir_slots = fdopendir(fd);
 
-        while ((entry = readdir(slots)) != NULL) {
+        while ((entry = readdir(dir_slots)) != NULL) {
             unlinkat(fd, entry->d_name, 0);
         }
 
-        closedir(slots);
+        closedir(dir_slots);
         unlinkat(dirfd(dir_of), name, AT_REMOVEDIR);
     }
 
