@@ -359,15 +359,13 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
         ngx_queue_remove(q);
         ngx_dm_sec_hashes.waiting--;
 
-        if (job->r->connection->error || job->may(job->r) != NGX_OK) {
-            job->rc = NGX_BUSY;
-
-        } else if (ngx_dm_sec_hash_post(job) == NGX_OK) {
+        if (!job->r->connection->error && job->may(job->r) == NGX_OK
+            && ngx_dm_sec_hash_post(job) == NGX_OK)
+        {
             continue;
-
-        } else {
-            job->rc = NGX_BUSY;
         }
+
+        job->rc = NGX_BUSY;
 
         ngx_dm_sec_hash_conclude(job);
         ngx_dm_sec_hash_resume(job);

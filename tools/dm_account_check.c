@@ -224,8 +224,8 @@ static void
 dm_check_stamp(dm_cli_t *cli)
 {
     if (dm_store_stamp_checked(cli->store_path, &cli->err) != DM_OK) {
-        fprintf(stderr, "dm-account: nginx cannot see that the store was "
-                "found whole: %s\n", cli->err.text);
+        dm_cli_warn(cli, "nginx cannot see that the store was found whole: %s",
+                    cli->err.text);
     }
 }
 

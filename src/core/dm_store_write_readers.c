@@ -40,7 +40,6 @@ dm_store_wait_readers(dm_store_t *store)
     dm_wait_t  wait;
 
     start = dm_wait_now();
-    spent = 0;
 
     /* what was committed is there before it is seen who reads */
 

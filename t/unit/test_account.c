@@ -700,6 +700,7 @@ test_messages(void **state)
     dm_err_set(&err, "a\nb\x7f" "c\xc3\xa9");
     assert_string_equal(err.text, "a?b?c\xc3\xa9");
 
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional) */
     dm_err_set(&err, "\xc2\x9b" "1\x9b" "2\xe2\x80\xae" "3\xc2");
     assert_string_equal(err.text, "??1?2???3?");
 
@@ -716,12 +717,14 @@ test_messages(void **state)
 
 
 /* U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+/* NOLINTBEGIN(misc-misleading-bidirectional) */
 static const char *const  misleading[] = {
     "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8",
     "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
     "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa7",
     "\xe2\x81\xa8", "\xe2\x81\xa9"
 };
+/* NOLINTEND(misc-misleading-bidirectional) */
 
 /* their neighbours */
 static const char *const  shown[] = {
