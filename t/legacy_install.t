@@ -138,6 +138,8 @@ $master = master($t);
 is((nginx(1, '-s', 'quit'))[0], 0, 'quit');
 wait_for(30, sub { !kill 0, $master }) or die "nginx goes on\n";
 
+undef $t;
+
 ###############################################################################
 
 # nginx with the environment of the drop-in, or with none

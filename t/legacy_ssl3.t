@@ -418,13 +418,15 @@ foreach my $port (8447, 8448, 8449) {
     handshake_failures($t, 0);
 is($lines[-1]{reason}, 'tls_protocol', 'reason in the log');
 
-# servers on one address: a client of SSL 3.0 sends no SNI, but it can
+# servers on one address: a client of SSL 3.0 sends no SNI, but it can; OpenSSL,
+# and so nginx, does not read it in this version, and what names another server
+# than nginx takes is refused
 
 is(hello(8443, 0x0300, 0x0005, { sni => 'ssl3' }), 'hello 0300 0005',
     'SNI of a server with SSL 3.0');
 is(hello(8443, 0x0300, 0x0005, { sni => 'modern' }), 'alert 40',
     'SNI of a server without');
-is(hello(8448, 0x0300, 0x0005, { sni => 'named' }), 'hello 0300 0005',
+is(hello(8448, 0x0300, 0x0005, { sni => 'named' }), 'alert 40',
     'SNI of the other server with SSL 3.0');
 is(hello(8448, 0x0300, 0x0005, { sni => 'default' }), 'alert 40',
     'SNI of the default server without');
