@@ -456,7 +456,11 @@ foreach my $suite (@suites[1 .. 6]) {
     failed($suite, 'dev9', $long, 'psk_unknown_identity', 'dev9', 'dev9');
 }
 
-is_deeply(\%seen, { 'TLSv1.2' => { 20 => 28 }, 'TLSv1.3' => { 47 => 9 } },
+# illegal_parameter, or decrypt_error, with OpenSSL 3.5 and later
+
+my $alert = exists $seen{'TLSv1.3'}{51} ? 51 : 47;
+
+is_deeply(\%seen, { 'TLSv1.2' => { 20 => 28 }, 'TLSv1.3' => { $alert => 9 } },
     'one alert for all of a version');
 
 is(verdict($t, undef, 8081), '0', 'the upstream knows nothing of it');

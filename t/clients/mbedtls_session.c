@@ -69,6 +69,13 @@ asked(mbedtls_ssl_context *ssl, int tls13)
         }
 #endif
 
+        /* a ticket that is not asked for comes as "read again" */
+
+        if (n == MBEDTLS_ERR_SSL_WANT_READ) {
+            n = 0;
+            continue;
+        }
+
         if (n <= 0) {
             break;
         }
