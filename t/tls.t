@@ -335,7 +335,8 @@ like(s_client(8443, '-tls1_2', '-cipher', 'DHE-RSA-AES128-GCM-SHA256')
 like(s_client(8443, '-tls1', '-cipher', 'DHE-RSA-AES128-SHA:@SECLEVEL=0')
     ->{output}, qr/^(?:Server|Peer) Temp Key: DH, 2048 bits$/m, 'DHE TLS 1.0');
 like(s_client(8448, '-tls1_2', '-cipher', 'DHE-RSA-AES128-GCM-SHA256')
-    ->{output}, qr/^(?:Server|Peer) Temp Key: DH, 3072 bits$/m, 'ssl_dhparam kept');
+    ->{output}, qr/^(?:Server|Peer) Temp Key: DH, 3072 bits$/m,
+    'ssl_dhparam kept');
 
 # client certificates
 
