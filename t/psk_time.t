@@ -23,7 +23,7 @@ use Test::DmSec::Calls;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-use constant { ACCOUNTS => 100, ROUNDS => 5 };
+use constant { ACCOUNTS => 100, ROUNDS => 5, TRIES => 3 };
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl socket_ssl/)
     ->has_daemon('openssl')->plan(2 * ROUNDS + 5);
@@ -98,28 +98,41 @@ my %reasons;
 
 $reasons{$_->{reason}}++ foreach handshake_failures($t, $failures);
 
-is_deeply(\%reasons, { psk_unknown_identity => 2 * ROUNDS,
-    psk_wrong_key => 2 * ROUNDS + 2 }, 'reasons');
+is_deeply(\%reasons, { psk_unknown_identity => 2 * ROUNDS * TRIES,
+    psk_wrong_key => (2 * ROUNDS + 2) * TRIES }, 'reasons');
 
 undef $t;
 
 ###############################################################################
 
-# what the server does for a handshake that fails: { function => calls }
+# What the server does for a handshake that fails: { function => calls }.  Its
+# timers work too, once a second: the least of some handshakes is without them.
 sub calls {
     my ($identity, %o) = @_;
-    my (%calls);
+    my (%least);
 
-    $calls->forget();
+    foreach my $try (1 .. TRIES) {
+        my (%calls);
 
-    keepalive(8443, SSL => 1, %o, psk($identity, '5a' x 32));
+        $calls->forget();
 
-    # its line is the last of it
-    handshake_failures($t, ++$failures) == $failures or die "no line\n";
+        keepalive(8443, SSL => 1, %o, psk($identity, '5a' x 32));
 
-    $calls{s/ .*//r}++ foreach $calls->made();
+        # its line is the last of it
+        handshake_failures($t, ++$failures) == $failures or die "no line\n";
 
-    return \%calls;
+        $calls{s/ .*//r}++ foreach $calls->made();
+
+        %least = %calls if $try == 1;
+
+        foreach my $name (keys %least) {
+            my $n = $calls{$name} // 0;
+
+            $least{$name} = $n if $n < $least{$name};
+        }
+    }
+
+    return { map { $least{$_} ? ($_ => $least{$_}) : () } keys %least };
 }
 
 ###############################################################################
