@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Preload qw/ preload /;
 
 ###############################################################################
 
@@ -125,9 +126,27 @@ is(status($slow->request($rest)), 200, 'its request is answered');
 $slow->close();
 ok(wait_for(30, sub { !kill 0, $last[0] }), 'and it is gone');
 
-# killed in the middle
+# killed in the middle: it takes the lock a few times, and then no more
 
-my $pid = rekey();
+my $halt = preload($t, 'halt', <<'EOF_C');
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int  taken;
+
+int
+flock(int fd, int operation)
+{
+    if (operation == LOCK_EX && ++taken > 5) {
+        sleep(60);
+    }
+
+    return (int) syscall(SYS_flock, fd, operation);
+}
+EOF_C
+
+my $pid = rekey($halt);
 my ($left, $writer);
 
 wait_for(30, sub {
@@ -298,11 +317,14 @@ sub accounts_left {
 }
 
 sub rekey {
+    my ($preload) = @_;
     my ($pid) = fork();
 
     die "Can't fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
+        local $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
+
         open STDOUT, '>', '/dev/null';
         exec $program, '--store', "$d/store", '--key', "$d/store.key",
             'rekey' or die "Can't run $program: $!\n";
