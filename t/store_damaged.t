@@ -133,7 +133,7 @@ rename "$d/store", "$d/bad" or die "Can't rename: $!\n";
 rename "$d/new", "$d/store" or die "Can't rename: $!\n";
 
 ok(wait_for(10, sub { try(1) eq '200 upstream' }), 'replaced by a backup');
-is(damaged(), 0, 'and shown');
+ok(wait_for(30, sub { damaged() == 0 }), 'and shown');
 
 # the same file, mended
 
