@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -277,6 +278,24 @@ put_two(dm_store_t *store)
     put(store, &account, DM_OK);
 
     assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+}
+
+
+/* 1 if another writer could begin now */
+static inline int
+is_free(void)
+{
+    int   fd, rc;
+    char  name[96];
+
+    sprintf(name, "%s/write.lock", path);
+
+    fd = open(name, O_RDWR);
+    assert_true(fd != -1);
+    rc = flock(fd, LOCK_EX | LOCK_NB);
+    close(fd);
+
+    return rc == 0;
 }
 
 

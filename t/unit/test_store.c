@@ -710,6 +710,82 @@ test_walk(void **state)
 }
 
 
+/* a writer has the lock as long as it writes, and no longer */
+static void
+test_lock(void **state)
+{
+    dm_store_t  *store;
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+    assert_true(is_free());
+
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    assert_false(is_free());
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+    assert_true(is_free());
+
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    assert_false(is_free());
+    dm_store_abort(store);
+    assert_true(is_free());
+
+    dm_store_close(store);
+}
+
+
+static unsigned
+descriptors(void)
+{
+    DIR       *fds;
+    unsigned   n;
+
+    fds = opendir("/proc/self/fd");
+    assert_non_null(fds);
+
+    for (n = 0; readdir(fds) != NULL; n++) { /* void */ }
+
+    closedir(fds);
+
+    return n;
+}
+
+
+/* a worker opens stores as long as it lives: it loses no descriptor */
+static void
+test_descriptors(void **state)
+{
+    unsigned          n, mode, readers;
+    dm_store_t       *store;
+    dm_store_stat_t   st;
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+    put_alone(store, "A", "alice");
+    dm_store_close(store);
+
+    n = descriptors();
+
+    for (mode = DM_STORE_PEEK; mode <= DM_STORE_WRITE; mode++) {
+        store = open_store((dm_store_mode_t) mode);
+        assert_int_equal(lookup(store, DM_BY_NAME, "alice"), DM_OK);
+        assert_int_equal(dm_store_stat(store, &st, NULL), DM_OK);
+        assert_int_equal(dm_slots_count(path, &readers, NULL), DM_OK);
+        assert_int_equal(readers, mode == DM_STORE_SERVE);
+        assert_int_equal(dm_slots_check(path, getuid(), NULL), DM_OK);
+        dm_store_close(store);
+        assert_int_equal(descriptors(), n);
+    }
+
+    assert_int_not_equal(dm_slots_check(path, getuid() + 1, NULL), DM_OK);
+    assert_int_equal(dm_store_open(&store, dir, DM_STORE_SERVE, &keys, NULL),
+                     DM_INVALID);
+    assert_int_equal(descriptors(), n);
+}
+
+
 int
 main(void)
 {
@@ -723,7 +799,9 @@ main(void)
         cmocka_unit_test_setup(test_replace, fresh),
         cmocka_unit_test_setup(test_del, fresh),
         cmocka_unit_test_setup(test_counters_and_abort, fresh),
-        cmocka_unit_test_setup(test_walk, fresh)
+        cmocka_unit_test_setup(test_walk, fresh),
+        cmocka_unit_test_setup(test_lock, fresh),
+        cmocka_unit_test_setup(test_descriptors, fresh)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
