@@ -149,6 +149,7 @@ test_malformed(void **state)
         { "Basic", DM_INVALID, "no credentials" },
         { "Basic ", DM_INVALID, "no credentials" },
         { "Basic    ", DM_INVALID, "no credentials" },
+        { "Basic\t" ALADDIN, DM_INVALID, "octet 6 of the header" },
 
         /* not the alphabet, or not where it may be */
         { "Basic QWxh_GRp", DM_INVALID, "octet 11 " },
@@ -202,6 +203,14 @@ test_malformed(void **state)
 
     assert_int_equal(parse(&basic, "Basic YTpi\0", 11, &err), DM_INVALID);
     assert_non_null(strstr(err.text, "octet 11 "));
+
+    /* what stands behind the value is none of it */
+
+    assert_int_equal(dm_basic_parse(&basic, (dm_str_t) {
+                                    (const unsigned char *) "Basics", 5 },
+                                    &err),
+                     DM_INVALID);
+    assert_non_null(strstr(err.text, "no credentials"));
 }
 
 

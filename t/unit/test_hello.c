@@ -106,6 +106,7 @@ test_version(void **state)
 {
     (void) state;
 
+    assert_int_equal(highest("\2\3\3", 3), 0x0303);
     assert_int_equal(highest("\4\3\3\3\4", 5), 0x0304);
     assert_int_equal(highest("\6\x1a\x1a\3\4\3\3", 7), 0x0304);
     assert_int_equal(highest("\2\xfa\xfa", 3), 0);

@@ -41,6 +41,7 @@ slot(unsigned n)
     memset(hash, 0, sizeof(hash));
     hash[0] = (unsigned char) n;
     hash[1] = 1;
+    hash[8] = 2;
 
     dm_table_slot(hash, &slot);
 
@@ -107,6 +108,8 @@ test_size(void **state)
 static void
 test_find(void **state)
 {
+    dm_cell_t   *cell;
+    dm_slot_t    where;
     dm_table_t  *table;
 
     (void) state;
@@ -118,6 +121,20 @@ test_find(void **state)
     assert_ptr_equal(find(table, 1, 19), find(table, 1, 19));
     assert_non_null(find(table, 1, 19));
     assert_null(find(table, 2, 19));
+
+    /* a tag is one of its set alone, and of its whole length */
+
+    where = slot(3);
+    where.set++;
+    cell = dm_table_take(table, &where, 10, NULL, NULL);
+    cell->expires = 20;
+    dm_table_put(cell, &where);
+    assert_ptr_equal(dm_table_find(table, &where, 19), cell);
+    assert_null(find(table, 3, 19));
+
+    where = slot(1);
+    where.tag[1]++;
+    assert_null(dm_table_find(table, &where, 19));
 
     /* dead, and gone: its mark is all that is left */
 
