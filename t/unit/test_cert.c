@@ -831,11 +831,25 @@ test_canonical(void **state)
 
         free(out);
     }
+}
+
+
+static void
+test_canonical_refused(void **state)
+{
+    size_t          len;
+    dm_err_t        err;
+    dm_str_t        in;
+    unsigned char   out[32];
+
+    (void) state;
 
     in = dm_str("san:URI:a\0b");
-    out = malloc(in.len);
     assert_int_equal(dm_cert_key_canonical(in, out, &len, &err), DM_INVALID);
-    free(out);
+
+    in = dm_str("issuer-serial:CN=a");
+    assert_int_equal(dm_cert_key_canonical(in, out, &len, &err), DM_INVALID);
+    assert_non_null(strstr(err.text, "'#' is missing"));
 }
 
 
@@ -858,7 +872,8 @@ main(void)
         test(test_san_invalid),
         test(test_san_limit),
         test(test_san_malformed),
-        test(test_canonical)
+        test(test_canonical),
+        test(test_canonical_refused)
     };
 
     return cmocka_run_group_tests_name("cert", tests, setup, teardown);

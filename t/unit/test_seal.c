@@ -319,6 +319,8 @@ test_use(void **state)
 
     assert_int_equal(dm_sealed_key(str(""), &id), DM_INVALID);
     assert_int_equal(dm_sealed_key(str("\3ab"), &id), DM_INVALID);
+    assert_int_equal(dm_sealed_key(str("\3abc"), &id), DM_OK);
+    assert_true(dm_str_eq(id, str("abc")));
 }
 
 

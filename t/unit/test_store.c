@@ -1,3 +1,4 @@
+#include "dm_store_write_internal.h"
 #include "store_fixture.h"
 
 
@@ -735,6 +736,54 @@ test_lock(void **state)
 }
 
 
+/* a copy of the data alone gets both lock files, an older store does not */
+static void
+test_lock_files(void **state)
+{
+    unsigned     mode;
+    char         lock[96], writers[96];
+    dm_err_t     err;
+    dm_store_t  *store;
+
+    (void) state;
+
+    sprintf(lock, "%s/lock.mdb", path);
+    sprintf(writers, "%s/write.lock", path);
+
+    for (mode = DM_STORE_READ; mode <= DM_STORE_WRITE; mode++) {
+        assert_int_equal(unlink(lock), 0);
+        assert_int_equal(unlink(writers), 0);
+
+        dm_store_close(open_store((dm_store_mode_t) mode));
+        has_mode("lock.mdb", 0600);
+        has_mode("write.lock", 0600);
+    }
+
+    for (mode = DM_STORE_READ; mode <= DM_STORE_WRITE; mode++) {
+        (void) unlink(writers);
+        assert_int_equal(dm_store_open(&store, path, (dm_store_mode_t) mode,
+                                       &keys, &err),
+                         DM_INVALID);
+        assert_non_null(strstr(err.text, "dm-account init --upgrade"));
+        assert_int_equal(access(writers, F_OK), -1);
+    }
+}
+
+
+/* what is there already is not taken for what was made */
+static void
+test_touch(void **state)
+{
+    dm_err_t  err;
+
+    (void) state;
+
+    assert_int_equal(dm_store_touch(path, "data.mdb", &err), DM_ERROR);
+    assert_non_null(strstr(err.text, "cannot be made: File exists"));
+    assert_int_equal(dm_store_touch(path, "absent/file", &err), DM_ERROR);
+}
+
+
 static unsigned
 descriptors(void)
 {
@@ -801,6 +850,8 @@ main(void)
         cmocka_unit_test_setup(test_counters_and_abort, fresh),
         cmocka_unit_test_setup(test_walk, fresh),
         cmocka_unit_test_setup(test_lock, fresh),
+        cmocka_unit_test_setup(test_lock_files, fresh),
+        cmocka_unit_test_setup(test_touch, fresh),
         cmocka_unit_test_setup(test_descriptors, fresh)
     };
 

@@ -315,6 +315,7 @@ test_names(void **state)
     assert_ptr_equal(dm_suite_by_name(str("AES128-SHA")), suite);
     assert_ptr_equal(dm_suite_by_id(0x002f), suite);
 
+    assert_null(dm_suite_by_name(str("XSL_RSA_WITH_AES_128_CBC_SHA")));
     assert_null(dm_suite_by_name(str("")));
     assert_null(dm_suite_by_name(str("SSL_")));
     assert_null(dm_suite_by_name(str("TLS_")));
