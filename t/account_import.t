@@ -14,10 +14,11 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use Digest::SHA qw/ sha1 /;
 use JSON::PP;
 use MIME::Base64;
-use Time::HiRes qw/ sleep /;
 
 use lib 'lib';
 use Test::DmAccount;
+use Test::DmSec::Preload qw/ halt /;
+use Test::DmSec::Process qw/ wait_for /;
 
 ###############################################################################
 
@@ -458,6 +459,12 @@ close $fh;
 
 $secrets = run('export --secrets')->{out};
 
+# in the middle of the file, and between two steps
+
+my $halt_read = halt($d, 'read', 'read', 'length(fd) > 1000000 && ++n > 4');
+my $halt_step = halt($d, 'step', 'flock',
+    '(operation & LOCK_EX) != 0 && ++n > 20');
+
 for my $signal (qw/ KILL INT TERM /) {
     my ($status, $err) = interrupt($signal, 'import', $big);
 
@@ -474,18 +481,15 @@ like(run('check')->{out}, qr/, 0 damages$/, 'no damage');
 my ($in, $status, $err);
 
 {
-    my $pid = background('import', $big, '--keep-going');
+    my $pid = background($halt_step, 'import', $big, '--keep-going');
+
+    wait_for(60, sub { -e "$d/step.halted" }) or die "no steps\n";
 
     $in = run('add meanwhile --name meanwhile')->{rc} == 0
         && kill(0, $pid) && waitpid($pid, POSIX::WNOHANG()) == 0;
 
-    for (1 .. 300) {
-        last if 1000 < grep { /^big-/ } @{ids()};
-        # pause: polls
-        sleep(0.1);
-    }
-
     kill('TERM', $pid);
+    unlink("$d/step.halted");
     waitpid($pid, 0);
     ($status, $err) = ($?, heard(content("$d/background")));
 }
@@ -555,13 +559,16 @@ done_testing();
 ###############################################################################
 
 sub background {
+    my ($preload, @args) = @_;
     my $pid = fork();
     die "fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
+        local $ENV{LD_PRELOAD} = join(' ', $preload, $ENV{LD_PRELOAD} // ());
+
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', "$d/background";
-        exec($bin, @_) or POSIX::_exit(9);
+        exec($bin, @args) or POSIX::_exit(9);
     }
 
     return $pid;
@@ -571,16 +578,12 @@ sub background {
 
 sub interrupt {
     my ($signal, @args) = @_;
-    my $blocks = (stat("$store/data.mdb"))[12];
-    my $pid = background(@args);
+    my $pid = background($halt_read, @args);
 
-    for (1 .. 500) {
-        last if (stat("$store/data.mdb"))[12] > $blocks + 500;
-        # pause: polls
-        sleep(0.01);
-    }
+    wait_for(60, sub { -e "$d/read.halted" }) or die "nothing is read\n";
 
     kill($signal, $pid);
+    unlink("$d/read.halted");
     waitpid($pid, 0);
 
     return ($?, heard(content("$d/background")));

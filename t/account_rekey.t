@@ -13,11 +13,10 @@ use Test::More;
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use JSON::PP;
-use Time::HiRes qw/ sleep /;
 
 use lib 'lib';
 use Test::DmAccount;
-use Test::DmSec::Process qw/ wait_for /;
+use Test::DmSec::Preload qw/ preload /;
 
 ###############################################################################
 
@@ -379,30 +378,31 @@ sub background {
 }
 
 # what dm-account says on a terminal, of something that takes its time: on a
-# fast machine too
+# fast machine too it waits for its third turn
 
 sub slowly {
     my ($verb) = @_;
+    my $slow = preload($d, 'slow', <<'EOF_C');
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-    # script stands still when its own child does
+int
+flock(int fd, int operation)
+{
+    static int  n;
 
-    open my $script, '-|', "script -qec '$bin $verb & echo \$! >$d/pid; wait' "
-        . '/dev/null </dev/null' or die "script: $!\n";
-
-    wait_for(30, sub { -s "$d/pid" }) or die "no dm-account\n";
-    chomp(my $pid = content("$d/pid"));
-
-    for (1 .. 4) {
-        kill('STOP', $pid);
-        # pause: others may see it half done, or not
-        sleep(0.1);
-        kill('CONT', $pid);
-        # pause: it goes on a little, however far
-        sleep(0.005);
+    if (operation == LOCK_EX && ++n == 3) {
+        (void) usleep(500000);
     }
 
-    local $/;
-    return scalar <$script>;
+    return (int) syscall(SYS_flock, fd, operation);
+}
+EOF_C
+
+    local $ENV{LD_PRELOAD} = join(' ', $slow, $ENV{LD_PRELOAD} // ());
+
+    return scalar `script -qec '$bin $verb' /dev/null </dev/null`;
 }
 
 # dm-account export into a pipe that nobody reads from: it has the store open

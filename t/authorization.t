@@ -254,7 +254,7 @@ foreach my $uri ('/mirror', '/request') {
     upstream_clear($t, 8082);
     is(try($uri, 'Authorization: Bearer abc'), '200 upstream', $uri);
     is(behind(), '', 'stays here');
-    ok(wait_for(10, sub { upstream_count($t, 8082) }), 'subrequest');
+    ok(wait_for(60, sub { upstream_count($t, 8082) }), 'subrequest');
     is(behind(8082), '', 'nor does it have it');
 }
 

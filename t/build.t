@@ -143,7 +143,7 @@ sub build {
     unlink "$d/called";
 
     ($exit, $out, $err) = run_command([ 'make', '-C', "$d/$tree",
-        "NGINX_DEV=$d/dev", @args ], timeout => 60);
+        "NGINX_DEV=$d/dev", @args ]);
 
     return ($exit, ($err // '') . ($out // ''), slurp("$d/called"));
 }

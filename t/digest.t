@@ -630,7 +630,7 @@ sub verdict_of_challenge {
 sub curl {
     my ($uri, $user, @args) = @_;
 
-    return (run_command([ 'curl', '-s', '-i', '--max-time', 5, '-u', $user,
+    return (run_command([ 'curl', '-s', '-i', '--max-time', 60, '-u', $user,
         @args, 'http://127.0.0.1:' . port(8080) . $uri ]))[1]
         =~ s{^HTTP/1.1 401.*(?=HTTP/1.1 200)}{}sr;
 }

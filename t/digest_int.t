@@ -453,7 +453,7 @@ sub h2 {
     my (@send) = @pipe ? (qw/ -X POST -T - /)
         : ('--data-binary', '@' . $t->testdir() . '/body');
 
-    return (run_command([ 'curl', '-s', '-k', '--http2', '--max-time', 5,
+    return (run_command([ 'curl', '-s', '-k', '--http2', '--max-time', 60,
         '-H', $line, @send, '-o', '/dev/null',
         '-w', '%{http_code} %{http_version}',
         'https://127.0.0.1:' . port(8443) . '/' ], @pipe))[1];

@@ -280,7 +280,7 @@ sub stand_in {
 
     kill 'STOP', @others;
 
-    open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw/ timeout 30 gdb
+    open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw/ timeout 300 gdb
         -batch -nx -p /, $pid, '-ex', "break $function", '-ex', 'echo ready\n',
         '-ex', 'continue', '-ex', 'echo reached\n', @commands)
         or die "Can't start gdb: $!\n";

@@ -11,7 +11,7 @@ use strict;
 use Test::More;
 
 use List::Util qw/ shuffle /;
-use Time::HiRes qw/ sleep time /;
+use Time::HiRes qw/ sleep /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
@@ -19,6 +19,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ burst together /;
+use Test::DmSec::Clock;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
@@ -26,23 +27,30 @@ use Test::DmSec::Session qw/ outcome /;
 use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
-    SECONDS => FULL ? 30 : 2,
+    REQUESTS => FULL ? 60_000 : 3000,
+    EXPIRE => 200,          # requests, after which the clock goes on
     STREAMS => 4,           # nonces at a time
-    LIFETIME => 0.5,        # of a nonce
+    LIFETIME => 3600,       # of a nonce
     ROUNDS => FULL ? 60 : 4,
+    LIMIT => 900,           # seconds, less than a nonce lives
 };
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/)
-    ->plan(8);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/);
+my $clock = Test::DmSec::Clock->new($t);
+
+$t->plan(8);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
+
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
 
 events {
 }
@@ -56,9 +64,17 @@ http {
     dm_sec_account_store         %%TESTDIR%%/store;
     dm_sec_store_key             %%TESTDIR%%/store.key;
     dm_sec_plaintext_auth        on;
-    dm_sec_digest_nonce_lifetime 500ms;
+    dm_sec_digest_nonce_lifetime 1h;
 
-    keepalive_requests 10000000;
+    # the clock jumps: nothing else than nonces expires
+    keepalive_requests    10000000;
+    keepalive_timeout     100d;
+    keepalive_time        100d;
+    client_header_timeout 100d;
+    send_timeout          100d;
+    proxy_connect_timeout 100d;
+    proxy_send_timeout    100d;
+    proxy_read_timeout    100d;
 
     upstream dm {
         server 127.0.0.1:8081;
@@ -85,7 +101,7 @@ account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
     for 0 .. STREAMS - 1;
 
 upstream($t, 8081);
-$t->run();
+$clock->run($t);
 
 my @workers = workers($t);
 
@@ -94,20 +110,21 @@ my @workers = workers($t);
 # Some nonces at a time, each used on many connections at once, until one of
 # the answers is stale and has the next nonce.
 
-my ($end, $nonces, $i, %outcome, %again, @accepted) = (time() + SECONDS, 0, 0);
+my ($nonces, $i, %outcome, %again, @accepted) = (0, 0);
 my @session = map { session($_) } 0 .. STREAMS - 1;
 
 burst(8080, \&next_request, \&next_answer, connections => 32, depth => 3,
-    timeout => SECONDS + 30);
+    timeout => LIMIT);
 
 is_deeply([ sort keys %outcome ], [ 200, 'stale' ], 'accepted or stale');
-cmp_ok($nonces, '>', STREAMS * SECONDS, 'many nonces expired');
+cmp_ok($nonces, '>=', STREAMS * (REQUESTS / EXPIRE - 1),
+    'many nonces expired');
 is(upstream_count($t, 8081), $outcome{200}, 'what was accepted came there');
 
-# all that was accepted, again: most of it is expired, the last may not be
+# all that was accepted, again: most of it is expired, the last is not
 
 burst(8080, sub { shift @accepted }, sub { $again{outcome($_[1])}++ },
-    timeout => SECONDS + 30);
+    timeout => LIMIT);
 
 is_deeply(\%again, { stale => $outcome{200} }, 'and never again');
 
@@ -119,19 +136,18 @@ my %expiring;
 
 foreach my $round (1 .. ROUNDS) {
     my $session = session(0);
-    my $end = time() + LIFETIME;
     my @requests = map { $session->next_request() } 1 .. 64;
 
     # the first half is there before, so that there is something to remove
 
     together($t, 8080, @requests[0 .. 31]);
 
-    my $pause = $end - time() - rand 0.2;
-    # pause: the end may come before or behind them
-    sleep($pause) if $pause > 0;
-
     $expiring{outcome($_)}++
-        foreach together($t, 8080, shuffle @requests, @requests);
+        foreach together($t, 8080, shuffle(@requests, @requests), sub {
+            # pause: the end may come before or behind them
+            sleep(rand 0.02);
+            $clock->pass(LIFETIME + 1);
+        });
 }
 
 cmp_ok($expiring{stale}, '>=', 96 * ROUNDS, 'expiring: what is used is stale');
@@ -141,8 +157,7 @@ is($expiring{stale} + ($expiring{200} // 0), 128 * ROUNDS,
 is_deeply([ upstream_repeated($t, 8081) ], [], 'none came there twice');
 is_deeply([ sort(workers($t)) ], [ sort @workers ], 'no worker died');
 
-diag(sprintf '%d counts of %d nonces that live 500 ms: %s; in the moment '
-    . 'of expiry: %s', $i, $nonces, map { counts($_) } \%outcome, \%expiring)
+diag(sprintf '%d counts of %d nonces: %s; in the moment of expiry: %s', $i, $nonces, map { counts($_) } \%outcome, \%expiring)
     if FULL;
 
 ###############################################################################
@@ -165,9 +180,9 @@ sub session {
 sub next_request {
     my ($s) = $session[$i % STREAMS];
 
-    return if time() > $end;
+    return if $i == REQUESTS;
 
-    $i++;
+    $clock->pass(LIFETIME + 1) if ++$i % EXPIRE == 0;
 
     return [ $s->next_request(), $s, $s->{challenge} ];
 }

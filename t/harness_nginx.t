@@ -181,7 +181,7 @@ EOF_TEST
     @harness = $^X unless @harness;
 
     my ($exit, $stdout, $stderr) = run_command([ @harness, '-I', $lib,
-        "$d/nested.t" ], timeout => 30);
+        "$d/nested.t" ]);
 
     return "$stdout$stderr\nexit=$exit\n";
 }

@@ -281,7 +281,7 @@ sub h3 {
 
     ($exit, $out, $err) = run_command([ $python, $client, port(8443), $sni,
         $suites // '', $cert ? ("$d/$cert.crt", "$d/$cert.key") : () ],
-        stdin => encode_json(\@requests), timeout => 60);
+        stdin => encode_json(\@requests));
 
     die "h3_client: $err\n" if $exit;
 

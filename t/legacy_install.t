@@ -75,7 +75,7 @@ END { kill 'TERM', master($t) if $t && -s "$d/nginx.pid" }
 {
     local $ENV{MAKEFLAGS} = '';
     must([ qw{ make --no-print-directory -C .. install-legacy },
-        "DESTDIR=$d/root" ], timeout => 60);
+        "DESTDIR=$d/root" ]);
 }
 
 my @installed = map { s{^\Q$d/root\E}{}r } split ' ',

@@ -22,6 +22,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Preload qw/ preload /;
 use Test::DmSec::Process qw/ slurp /;
 
 ###############################################################################
@@ -30,7 +31,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite socket_ssl/)
-    ->has_daemon('xmllint')->has_daemon('script')->plan(148);
+    ->has_daemon('xmllint')->has_daemon('script')->plan(150);
 
 my $d = $t->testdir();
 my $bin = $ENV{TEST_DM_PROBE} || '../build/dm-probe';
@@ -77,6 +78,12 @@ http {
 
         location /slow {
             proxy_pass http://127.0.0.1:8083;
+        }
+
+        # listens, and never says a word
+        location /never {
+            dm_sec_auth off;
+            proxy_pass http://127.0.0.1:8087;
         }
 
         # not for TLS 1.0 and 1.1
@@ -254,8 +261,36 @@ upstream($t, 8086, respond => sub {
 });
 
 # listens, and never says a word
-my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
-    or die "Can't listen: $!\n";
+my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1:' . port(8087),
+    Listen => 64, ReuseAddr => 1) or die "Can't listen: $!\n";
+
+# poll() says once that its time is over, as soon as there is a file for it
+my $over = preload($t, 'over', "#define OVER \"$d/over\"\n" . <<'EOF_C');
+#define _GNU_SOURCE
+
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+int
+poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    int              rc, ms;
+    struct timespec  ts;
+
+    for ( ;; ) {
+        ms = (timeout < 0 || timeout > 10) ? 10 : timeout;
+        ts = (struct timespec) { 0, ms * 1000000 };
+        rc = ppoll(fds, n, &ts, NULL);
+
+        if (rc != 0 || ms == timeout || unlink(OVER) == 0) {
+            return rc;
+        }
+
+        timeout -= timeout > 0 ? ms : 0;
+    }
+}
+EOF_C
 
 # nobody listens
 my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
@@ -467,8 +502,13 @@ is(test($r, 'DM-SEC-S-008-M', 'the right password')->{result}, 'PASS',
 is(row($r, 'DM-SEC-S-008-M')->{result}, 'FAIL',
     'limited: 429 does not say that a password is wrong');
 
-$r = report(1, 'silent to SSL 2.0', @ca, @user, '--timeout', 1,
-    'https://localhost:' . port(8446) . '/');
+{
+    # it has no limit but this: that the server has read what it is silent to
+    local $ENV{LD_PRELOAD} = join ' ', $over, $ENV{LD_PRELOAD} // ();
+
+    $r = report(1, 'silent to SSL 2.0', @ca, @user, '--timeout', 300,
+        'https://localhost:' . port(8446) . '/');
+}
 is(row($r, 'not-null')->{result}, 'PASS', 'silent to SSL 2.0: not to others');
 is(row($r, 'not-ssl2')->{result}, 'SKIP', 'silent to SSL 2.0: not shown');
 ok((grep { $_ eq 'not-ssl2' } @{ $r->{counted} }),
@@ -551,8 +591,18 @@ refused('another name', 'the server\'s certificate is not trusted: .*127',
 refused('closed', "there is no answer from 127.0.0.1 port $closed_port: ",
     @ca, @user, "https://127.0.0.1:$closed_port/");
 
-refused('silent', 'there is no answer from 127.0.0.1 port ', @ca, @user,
-    '--timeout', 1, 'https://127.0.0.1:' . $silent->sockport() . '/');
+# the time that it waited is in the message: not less than it was told
+
+my $late = 'timed out after [1-9]\d{3,} milliseconds';
+
+refused('silent', "there is no answer from 127.0.0.1 port \\d+: .*$late", @ca,
+    @user, '--timeout', 1, 'https://127.0.0.1:' . port(8087) . '/');
+refused('silent, limit', 'there is no answer from 127.0.0.1 port \d+: .*'
+    . 'timed out after ', @ca, @user, '--limit', 1,
+    'https://127.0.0.1:' . port(8087) . '/');
+
+refused('silent after the handshake', "there is no answer from localhost port "
+    . "\\d+: .*$late", @ca, @user, '--timeout', 1, "$url/never");
 
 is(decode_json((probe('--json', @user, "$url/dm"))[2])->{error} =~ /trusted/,
     1, 'an error of the server as JSON');
@@ -752,6 +802,7 @@ sub silent_to_ssl2 {
 
         if ($first eq "\x80") {
             push @kept, $client;
+            open my $fh, '>', "$d/over" or die "Can't create: $!\n";
             next;
         }
 

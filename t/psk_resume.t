@@ -508,7 +508,7 @@ sub begin {
     kill 'CONT', @workers;
 
     die "the handshake is done\n" if $done;
-    IO::Select->new($socket)->can_read(5) or die "no answer\n";
+    IO::Select->new($socket)->can_read(60) or die "no answer\n";
 
     return $socket;
 }
@@ -518,7 +518,7 @@ sub finish {
     my ($response) = '';
 
     $socket->blocking(1);
-    $socket->timeout(5);
+    $socket->timeout(60);
 
     if ($socket->connect_SSL()) {
         $socket->print(request('GET', '/', 'Connection: close'));

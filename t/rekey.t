@@ -16,7 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
-use Test::DmSec::Preload qw/ preload /;
+use Test::DmSec::Preload qw/ halt /;
 
 ###############################################################################
 
@@ -128,32 +128,12 @@ ok(wait_for(30, sub { !kill 0, $last[0] }), 'and it is gone');
 
 # killed in the middle: it takes the lock a few times, and then no more
 
-my $halt = preload($t, 'halt', <<'EOF_C');
-#include <sys/file.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int  taken;
-
-int
-flock(int fd, int operation)
-{
-    if (operation == LOCK_EX && ++taken > 5) {
-        (void) alarm(60);
-        (void) pause();
-    }
-
-    return (int) syscall(SYS_flock, fd, operation);
-}
-EOF_C
-
+my $halt = halt($t, 'halt', 'flock', 'operation == LOCK_EX && ++n > 5');
 my $pid = rekey($halt);
 my ($left, $writer);
 
-wait_for(30, sub {
-    $left = accounts_left();
-    return $left eq 'none' || $left ne 'k1' && $left < ACCOUNTS;
-});
+wait_for(60, sub { -e "$d/halt.halted" }) or die "no steps\n";
+$left = accounts_left();
 
 $writer = (dm_account($t, 'add', 'between', { password => 'secret' }))[0];
 kill 'KILL', $pid;

@@ -512,7 +512,7 @@ sub all_soon {
     my ($expected, $name, $request) = @_;
 
     foreach my $client (@clients) {
-        wait_for(2.5, sub {
+        wait_for(60, sub {
             return verdict($t, $client->request($request || $get), 8081)
                 eq $expected;
         });

@@ -132,7 +132,7 @@ put('new/data.mdb', $whole);
 rename "$d/store", "$d/bad" or die "Can't rename: $!\n";
 rename "$d/new", "$d/store" or die "Can't rename: $!\n";
 
-ok(wait_for(10, sub { try(1) eq '200 upstream' }), 'replaced by a backup');
+ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'replaced by a backup');
 ok(wait_for(30, sub { damaged() == 0 }), 'and shown');
 
 # the same file, mended
@@ -140,13 +140,13 @@ ok(wait_for(30, sub { damaged() == 0 }), 'and shown');
 $deaths = deaths();
 damage();
 try(1);
-ok(wait_for(10, sub { try(1) eq '503 store_unavailable' }), 'damaged again');
+ok(wait_for(60, sub { try(1) eq '503 store_unavailable' }), 'damaged again');
 
 put('store/data.mdb', $whole);
 is(try(1), '503 store_unavailable', 'nobody knows that it is mended');
 
 account($t, 'check');
-ok(wait_for(10, sub { try(1) eq '200 upstream' }), 'found whole by a check');
+ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'found whole by a check');
 
 is(said(), 2, 'said once for each');
 

@@ -99,7 +99,7 @@ foreach my $n (1 .. 4) {
 
     copied_over('later');
 
-    ok(wait_for(10, sub {
+    ok(wait_for(60, sub {
         my @status = map { status($_->request($me)) // 0 }
             $kept, keepalive(8080);
 
@@ -126,7 +126,7 @@ foreach my $copy ('backup', 'later', 'backup') {
 }
 
 account($t, 'add', 'after', { password => 'secret' });
-ok(wait_for(10, sub {
+ok(wait_for(60, sub {
     return 20 == grep { ($_ // 0) eq 200 } map {
         status(keepalive(8080)->request(request('GET', '/file',
             basic('after', 'secret')))) } 1 .. 20;
@@ -210,7 +210,7 @@ sub soon {
     my ($status) = @_;
     my (@from) = map { length $t->read_file("status-$_") } 1 .. 3;
 
-    return wait_for(10, sub {
+    return wait_for(60, sub {
         return 3 == grep {
             my @last = split /\n/, substr $t->read_file("status-$_"),
                 $from[$_ - 1];

@@ -68,7 +68,7 @@ like($out, qr/test is successful/, 'nginx -t reads what it began with');
 # for real
 
 $t->run_daemon(\&import);
-ok(wait_for(10, sub { -e "$d/imported" }), 'an import');
+ok(wait_for(60, sub { -e "$d/imported" }), 'an import');
 
 my @failed = grep { $_->[0] } map { [ nginx_t($t) ] } 1 .. 20;
 is_deeply(\@failed, [], 'nginx -t beside imports');
@@ -130,7 +130,7 @@ configure('damaged');
 
 ($exit, undef, $out) = run_command([ 'faketime', '-f', '+0 x20',
     $Test::Nginx::NGINX, '-t', '-p', "$d/", '-c', 'nginx.conf', '-e',
-    'stderr' ], timeout => 60);
+    'stderr' ]);
 like($out, qr/could not be read in 10 seconds/, 'a child that does not end');
 
 undef $t;
@@ -150,7 +150,7 @@ sub held {
         '-ex', "shell $command", '-ex', 'continue', '-ex', 'inferior 1',
         '-ex', 'continue', '--args',
         $Test::Nginx::NGINX, '-t', '-p', "$d/", '-c', 'nginx.conf',
-        '-e', 'stderr' ], timeout => 60);
+        '-e', 'stderr' ]);
 
     return ($exit, $out . $err);
 }

@@ -42,7 +42,7 @@ our @EXPORT_OK = qw/
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
 
 # s, that only a failure takes
-use constant WAIT => 30;
+use constant WAIT => 120;
 
 my $here = File::Basename::dirname(File::Spec->rel2abs(__FILE__));
 
@@ -342,7 +342,7 @@ sub dm_account {
     }
 
     return run_command([ $program, '--store', "$dir/store",
-        '--key', "$dir/store.key", @args ], stdin => $stdin, timeout => 60);
+        '--key', "$dir/store.key", @args ], stdin => $stdin);
 }
 
 
@@ -442,7 +442,7 @@ sub s_client {
         '-connect', '127.0.0.1:' . port($port),
         defined $o->{request} ? '-ign_eof' : (), @args ],
         stdin => $o->{request}, open => defined $o->{request},
-        timeout => $o->{timeout} || 30);
+        timeout => $o->{timeout} || 120);
 
     %r = (exit => $exit, output => $err . $out);
 

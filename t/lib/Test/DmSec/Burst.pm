@@ -27,7 +27,7 @@ our @EXPORT_OK = qw/ burst together /;
 #   connections  64 unless given: with "reuseport" each worker has some
 #   depth        requests on a connection that wait for an answer, at most;
 #                8 unless given
-#   timeout      for all of it, in seconds, 60 unless given
+#   timeout      for all of it, in seconds, 300 unless given
 #   lost         lost(REQUEST) is called for each that had no answer when its
 #                connection was closed, and the connection is made anew
 #
@@ -51,7 +51,7 @@ sub burst {
     top_up($_, $next, $o{depth} || 8) foreach values %connection;
 
     while (grep { @{ $_->{sent} } } values %connection) {
-        my $left = $start + ($o{timeout} || 60) - time();
+        my $left = $start + ($o{timeout} || 300) - time();
         my @ready = $select->can_read($left > 0 ? $left : 0)
             or die "no answer in time\n";
 

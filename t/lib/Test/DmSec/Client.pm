@@ -12,7 +12,7 @@ package Test::DmSec::Client;
 #              certificate is not verified unless SSL_verify_mode is given
 #   address    of the server, 127.0.0.1 unless given
 #   from       the client's own address
-#   timeout    in seconds, 30 unless given
+#   timeout    in seconds, 120 unless given
 #
 # Where something fails the method returns undef and error() says what.
 
@@ -31,7 +31,7 @@ sub new {
     $self = bless {
         buffer => '',
         error => '',
-        timeout => $o{timeout} || 30,
+        timeout => $o{timeout} || 120,
     }, $class;
 
     $self->timed($self->{timeout}, sub {
@@ -143,7 +143,7 @@ sub response {
 }
 
 
-# whether the server closes within that time, 30 s unless given, and sends
+# whether the server closes within that time, 120 s unless given, and sends
 # nothing more before
 sub closed {
     my ($self, $seconds) = @_;
@@ -152,7 +152,7 @@ sub closed {
     return 1 unless $self->{socket};
     return 0 if length $self->{buffer};
 
-    $read = $self->timed($seconds // 30, sub { $self->fill() });
+    $read = $self->timed($seconds // 120, sub { $self->fill() });
 
     return defined $read ? !$read : $self->{error} ne 'timeout';
 }

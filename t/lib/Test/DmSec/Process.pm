@@ -38,7 +38,7 @@ sub wait_for {
 #
 #   stdin    what it reads, nothing unless given
 #   open     keep its standard input open until it ends
-#   timeout  seconds, 60 unless given
+#   timeout  seconds, 300 unless given
 sub run_command {
     my ($command, %o) = @_;
     my ($pid, $in, $out, $err, $text, $finished);
@@ -77,7 +77,7 @@ sub talk {
     my ($end, $select, $stdin, %text);
     local $SIG{PIPE} = 'IGNORE';
 
-    $end = time() + ($o{timeout} || 60);
+    $end = time() + ($o{timeout} || 300);
     $select = IO::Select->new($out, $err);
     $stdin = $o{stdin} // '';
     $in->blocking(0);
