@@ -45,7 +45,7 @@ http {
 
     dm_sec_account_store %%TESTDIR%%/store;
     dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       attempts=3 window=5m duration=5m;
+    dm_sec_lockout       attempts=3 window=1d duration=1d;
     dm_sec_log_limit     off;
 
     ssl_certificate        server.crt;

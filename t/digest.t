@@ -48,7 +48,7 @@ http {
     dm_sec_store_key      %%TESTDIR%%/store.key;
     dm_sec_plaintext_auth on;
     dm_sec_log_limit      100000/s;
-    dm_sec_lockout        attempts=3 window=1m duration=1m;
+    dm_sec_lockout        attempts=3 window=1d duration=1d;
 
     # each check is a client of its own, so that none locks another out
     set_real_ip_from 127.0.0.1;

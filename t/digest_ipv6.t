@@ -44,7 +44,7 @@ http {
     dm_sec_account_store  %%TESTDIR%%/store;
     dm_sec_store_key      %%TESTDIR%%/store.key;
     dm_sec_plaintext_auth on;
-    dm_sec_lockout        attempts=3 window=1m duration=1m;
+    dm_sec_lockout        attempts=3 window=1d duration=1d;
 
     server {
         listen       127.0.0.1:8080;

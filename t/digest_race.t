@@ -157,7 +157,8 @@ is($expiring{stale} + ($expiring{200} // 0), 128 * ROUNDS,
 is_deeply([ upstream_repeated($t, 8081) ], [], 'none came there twice');
 is_deeply([ sort(workers($t)) ], [ sort @workers ], 'no worker died');
 
-diag(sprintf '%d counts of %d nonces: %s; in the moment of expiry: %s', $i, $nonces, map { counts($_) } \%outcome, \%expiring)
+diag(sprintf '%d counts of %d nonces: %s; in the moment of expiry: %s',
+    $i, $nonces, map { counts($_) } \%outcome, \%expiring)
     if FULL;
 
 ###############################################################################

@@ -63,7 +63,7 @@ http {
 
     dm_sec_hash_threads   1 queue=500;
     dm_sec_password_cache 5m;
-    dm_sec_lockout        attempts=3 window=5m duration=5m;
+    dm_sec_lockout        attempts=3 window=1d duration=1d;
     dm_sec_log_limit      off;
 
     server {

@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Gate;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -98,7 +99,10 @@ account($t, 'add', 'IMEI:3', '--name', 'slow', '--slow-hash',
     { password => 'right' });
 
 upstream($t, 8081);
-$t->run();
+
+my $gate = Test::DmSec::Gate->new($t);
+
+$gate->run($t);
 
 ###############################################################################
 
@@ -131,14 +135,23 @@ account($t, 'unlock', 'IMEI:1');
 is(try('/all', 'alice', 'right'), '200 upstream', 'unlocked');
 
 # Slow hashes: many wrong passwords are on their way when the lock comes, and
-# the right one behind them.  It must not tell that it is right.
+# the right one behind them, in one worker.  It must not tell that it is right.
+
+my (undef, @others) = workers($t);
+
+kill 'STOP', @others;
 
 my @clients = map { keepalive(8443, SSL => 1) } 0 .. 40;
 
+$gate->shut();
 $clients[$_]->send(request('GET', '/', basic('slow', "wrong$_")))
     for 1 .. 40;
-wait_for(0.1, sub { 0 });
+$gate->waiting(1) or die "no hash\n";
 $clients[0]->send(request('GET', '/', basic('slow', 'right')));
+wait_for(60, sub { @clients == grep { $_->is_read() } @clients })
+    or die "not read\n";
+$gate->open();
+kill 'CONT', @others;
 
 my @status = map { status($_->response()) } @clients;
 $_->close() for @clients;

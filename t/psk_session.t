@@ -24,7 +24,7 @@ use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
 
-use constant TIMEOUT => 4;      # as in nginx.conf
+use constant TIMEOUT => 300;    # as in nginx.conf
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
@@ -87,7 +87,7 @@ http {
 
     # the same for all workers, and after a reload
     ssl_session_ticket_key  ticket.key;
-    ssl_session_timeout     4s;
+    ssl_session_timeout     5m;
 
     dm_sec_profile modern dm20;
     dm_sec_auth    psk x509;

@@ -111,7 +111,7 @@ my ($head, $rest) = split /(?<=localhost\r\n)/,
     request('GET', '/file', basic('me', 'secret')), 2;
 
 ok($slow->send($head), 'half of a request');
-ok(wait_for(30, sub { is_read($slow, 8080) }), 'which a worker has read');
+ok(wait_for(60, sub { $slow->is_read() }), 'which a worker has read');
 $t->reload();
 my @last;
 ok(wait_for(30, sub {
@@ -251,25 +251,6 @@ sub answered {
 
     return status(keepalive(8080)->request(request('GET', '/file',
         basic($name, $password))));
-}
-
-# whether nginx has accepted a connection to that port and read what was sent;
-# another one may have the client's port too, and be closing for a minute
-sub is_read {
-    my ($client, $to) = @_;
-    my ($server, $peer) = map { sprintf ':%04X', $_ }
-        port($to), $client->{socket}->sockport();
-
-    open my $fh, '<', '/proc/net/tcp' or die "Can't open /proc/net/tcp: $!\n";
-
-    while (<$fh>) {
-        my ($local, $remote, $queues, $inode) = (split ' ')[1, 2, 4, 9];
-
-        return $inode && $queues =~ /:0+$/
-            if $local =~ /$server$/ && $remote =~ /$peer$/;
-    }
-
-    return 0;
 }
 
 # the processes for which rekey is refused, in order; none where it is done

@@ -99,6 +99,7 @@ wait_for(30, sub { time() > $now });
 like(account($t, 'restore', "$d/backup"), qr/^restored 2 /, 'restore again');
 ok(soon('other', 200), 'the account is enabled again');
 
+wait_for(60, sub { my %count = counts('me'); $count{200} > 50 });
 $t->stop_daemons();
 
 my %me = counts('me');

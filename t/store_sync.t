@@ -11,6 +11,7 @@ use strict;
 
 use Test::More;
 
+use IO::Handle;
 use POSIX qw/ WNOHANG /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -105,21 +106,38 @@ account($t, 'backup', "$d/backup");
 my ($asked, %standing) = (0);
 my $sha256 = cert_info($t, 'dev')->{sha256};
 
-my $slow = preload($t, 'slow', <<'EOF_C');
+# each time that it writes, the clients have asked once more from first to last
+
+my $slow = preload($t, 'slow', "#define ROUNDS \"$d/rounds\"\n" . <<'EOF_C');
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+static off_t
+rounds(void)
+{
+    struct stat  sb;
+
+    return stat(ROUNDS, &sb) == 0 ? sb.st_size : 0;
+}
 
 int
 msync(void *addr, size_t len, int flags)
 {
-    struct timespec  ts = { 0, 10000000 };
+    off_t  before;
 
-    nanosleep(&ts, NULL);
+    before = rounds();
+
+    while (rounds() < before + 2) {
+        (void) usleep(1000);
+    }
 
     return (int) syscall(SYS_msync, addr, len, flags);
 }
 EOF_C
+
+open my $rounds, '>>', "$d/rounds" or die "Can't open rounds: $!\n";
+$rounds->autoflush(1);
 
 $t->run();
 
@@ -187,6 +205,7 @@ sub during {
 
     while (waitpid($pid, WNOHANG) == 0) {
         $asked += grep { ask($_) } @clients;
+        print {$rounds} "\n";
     }
 
     $exit = $?;

@@ -214,6 +214,20 @@ http {
         ssl_ocsp             leaf;
         ssl_ocsp_responder   http://127.0.0.1:8085/;
 
+        location / {
+            proxy_pass http://127.0.0.1:8081;
+        }
+    }
+
+    # that waits for nothing but a handshake and what belongs to it
+    server {
+        listen       127.0.0.1:8086 deferred;
+        server_name  localhost;
+
+        ssl_verify_client    on;
+        ssl_ocsp             leaf;
+        ssl_ocsp_responder   http://127.0.0.1:8085/;
+
         client_header_timeout 2s;
 
         location / {
@@ -419,14 +433,14 @@ is(ocsp_get(), '400', 'ocsp revoked, slowly');
 ocsp('V', 'fail');
 is(ocsp_get(), '400', 'ocsp fails');
 ocsp('V', 'hang');
-is(ocsp_get(), '0', 'ocsp hangs');
+is(ocsp_get(8086), '0', 'ocsp hangs');
 
-$c = keepalive(8084);
+$c = keepalive(8086);
 upgrade($c, request('GET', '/', @ask), %cert);
 $c->close();
-ok(wait_for(30, sub { !connections(8084) }), 'ocsp hangs, client is gone');
+ok(wait_for(30, sub { !connections(8086) }), 'ocsp hangs, client is gone');
 
-$c = keepalive(8084);
+$c = keepalive(8086);
 upgrade($c, request('GET', '/', @ask), %cert);
 $c->send(request('GET', '/'));
 ok($c->closed(), 'ocsp hangs, request behind');
@@ -498,7 +512,7 @@ sub connections {
 }
 
 sub ocsp_get {
-    my ($c) = keepalive(8084);
+    my ($c) = keepalive($_[0] || 8084);
 
     upgrade($c, request('GET', '/', @ask), %cert) or diag($c->error());
 

@@ -117,6 +117,27 @@ sub send {
 }
 
 
+# Whether the server, on this machine, has accepted the connection and read all
+# that was sent.  Another client may have had the port, and be closing for a
+# minute.
+sub is_read {
+    my ($self) = @_;
+    my ($server, $client) = map { sprintf ':%04X', $_ }
+        $self->{socket}->peerport(), $self->{socket}->sockport();
+
+    open my $fh, '<', '/proc/net/tcp' or die "Can't open /proc/net/tcp: $!\n";
+
+    while (my $line = <$fh>) {
+        my ($local, $remote, $queues, $inode) = (split ' ', $line)[1, 2, 4, 9];
+
+        return $inode && $queues =~ /:0+$/
+            if $local =~ /$server$/ && $remote =~ /$client$/;
+    }
+
+    return 0;
+}
+
+
 # The next response, whole, its chunks as they came.  101 is a response; any
 # other 1xx is left out.
 sub response {
