@@ -223,7 +223,12 @@ ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
 {
     int                     rc;
     ngx_connection_t       *c;
+    ngx_http_conf_ctx_t    *made;
     ngx_http_connection_t  *hc;
+
+    c = ngx_ssl_get_connection(ssl);
+    hc = c->data;
+    made = hc->conf_ctx;
 
     rc = ngx_ssl_client_hello_callback(ssl, alert, NULL);
 
@@ -231,9 +236,13 @@ ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
         return rc;
     }
 
-    c = ngx_ssl_get_connection(ssl);
-    hc = c->data;
     hello->chosen = hc->conf_ctx;
+
+    /* as it was made; a handshake in memory has callbacks of its own */
+
+    if (hello->chosen == made) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
 
     if (ngx_dm_sec_hello_apply(ssl, hello->chosen) != NGX_OK) {
         *alert = SSL_AD_INTERNAL_ERROR;
