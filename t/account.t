@@ -827,6 +827,10 @@ ok(length($made) == 24 && "@messages" !~ /$made/, 'syslog: no secret');
 
 skip 'no www-data', 1 unless getpwnam('www-data');
 
+# the store is of the package's user where that is installed
+
+my $owner = getpwnam('dm-sec') ? 'dm-sec' : 'root';
+
 delete local $ENV{DM_SEC_STORE};
 delete local $ENV{DM_SEC_STORE_KEY};
 
@@ -838,10 +842,10 @@ created "/var/lib/dm-sec/store", realm "r", with the new key in "/etc/dm-sec/sto
 added "a", name "a"
 a                         a                     active    -                      -                     -
 var/lib/dm-sec 755 root root
-var/lib/dm-sec/store/data.mdb 640 root www-data
-var/lib/dm-sec/store/lock.mdb 600 root root
-var/lib/dm-sec/store/readers.@{[(getpwnam('www-data'))[2]]} 2750 www-data root
-var/lib/dm-sec/store/write.lock 600 root root
+var/lib/dm-sec/store/data.mdb 640 $owner www-data
+var/lib/dm-sec/store/lock.mdb 600 $owner $owner
+var/lib/dm-sec/store/readers.@{[(getpwnam('www-data'))[2]]} 2750 www-data $owner
+var/lib/dm-sec/store/write.lock 600 $owner $owner
 etc/dm-sec 755 root root
 etc/dm-sec/store.key 600 root root
 END
