@@ -40,7 +40,7 @@ my @accounts = (
 );
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)
-    ->plan(7 * (@accounts + 1) + 4);
+    ->plan(7 * (@accounts + 1) + 6);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -91,6 +91,7 @@ $t->run();
 ###############################################################################
 
 my $client = persistent(8080);
+my $dir = $t->testdir();
 my ($net, %lines) = (0);
 
 foreach my $scheme ('basic', map { ($_, "$_ userhash") } 0 .. 2) {
@@ -106,6 +107,20 @@ foreach my $scheme ('basic', map { ($_, "$_ userhash") } 0 .. 2) {
     }
 }
 
+# what a connection has proven is not looked up again, and nothing else: that
+# it takes less time would tell that there is such an account
+
+foreach my $name ('nobody', 'password') {
+    my $before = looked_up();
+
+    for (1 .. 20) {
+        $net++;
+        response('basic', $name, 'wrong');
+    }
+
+    cmp_ok(looked_up() - $before, '>=', 20, "$name: looked up each time");
+}
+
 # a right one is another matter, as long as it is not locked
 
 $net++;
@@ -116,6 +131,19 @@ is(one('basic', 'cert', ''), 401, 'an empty password is none');
 is(upstream_count($t, 8081), 1, 'upstream contacted once');
 
 ###############################################################################
+
+# by all workers: each has a slot, whose counter goes up by 2 with each
+sub looked_up {
+    my ($sum) = (0);
+
+    foreach my $slot (glob $dir . '/store/readers.*/*') {
+        open my $fh, '<:raw', $slot or die "$slot: $!\n";
+        read $fh, my $counter, 8;
+        $sum += unpack('Q', $counter) >> 1;
+    }
+
+    return $sum;
+}
 
 # of wrong passwords until it is locked, and then; without what is random
 sub answers {
