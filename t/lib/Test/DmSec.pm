@@ -164,7 +164,7 @@ sub nginx_t {
 # With server, location or listen there is a server; http may hold others.
 sub conf_error {
     my ($t, %part) = @_;
-    my ($server, $output);
+    my ($server, $exit, $output);
 
     $_ //= '' foreach @part{qw/ main http /};
     $server = '';
@@ -192,7 +192,12 @@ $server
 }
 EOC
 
-    (undef, $output) = nginx_t($t, 'conf_error.conf');
+    ($exit, $output) = nginx_t($t, 'conf_error.conf');
+
+    # who only reads must not take what is said for what is done
+    die "nginx -t ends with $exit, and says:\n$output"
+        if !$exit == ($output =~ /^\[emerg\] /m);
+
     $output =~ s/^nginx: .* (?:is ok|is successful|test failed)\n//mg;
 
     return $output;
