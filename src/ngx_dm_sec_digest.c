@@ -22,12 +22,13 @@ typedef struct {
 
 /* the credentials of a request */
 typedef struct ngx_dm_sec_digest_s {
-    dm_digest_answer_t    answer;
-    ngx_dm_sec_nonce_t    nonce;
-    ngx_dm_sec_reason_e   reason;       /* where only the nonce is wrong */
-    ngx_uint_t            tried;
-    u_char                rspauth[2 * DM_HASH_MAX];
-    size_t                rspauth_len;
+    dm_digest_answer_t     answer;
+    ngx_dm_sec_nonce_t     nonce;
+    ngx_dm_sec_reason_e    reason;      /* where only the nonce is wrong */
+    ngx_uint_t             tried;
+    ngx_dm_sec_account_t  *lacking;     /* that has no such hash; or NULL */
+    u_char                 rspauth[2 * DM_HASH_MAX];
+    size_t                 rspauth_len;
 } ngx_dm_sec_digest_t;
 
 
@@ -51,8 +52,6 @@ static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest, u_char *hash);
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
     ngx_dm_sec_digest_t *digest, dm_account_t *account, const u_char *body);
-static void ngx_dm_sec_digest_lacks(ngx_http_request_t *r,
-    ngx_dm_sec_digest_t *digest, dm_account_t *account);
 static ngx_int_t ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_algorithm_t *algorithm,
     u_char *nonce, ngx_uint_t stale);
@@ -468,9 +467,9 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     rc = ngx_dm_sec_digest_match(r, digest, account,
                                  digest->answer.auth_int ? body : NULL);
 
-    if (rc == NGX_DECLINED && ctx->attempt->known) {
-        ngx_dm_sec_digest_lacks(r, digest, account);
-    }
+    digest->lacking = (rc == NGX_DECLINED && ctx->attempt->known
+                       && !account->has_ha1[digest->answer.alg])
+                      ? ctx->digest.account : NULL;
 
     if (rc != NGX_OK || !ctx->attempt->known) {
         return rc == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;
@@ -614,35 +613,40 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
 }
 
 
-/* the operator could look long for what is wrong with the password */
-static void
-ngx_dm_sec_digest_lacks(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
-    dm_account_t *account)
+ngx_int_t
+ngx_dm_sec_digest_log(ngx_http_request_t *r)
 {
     u_char                   buf[NGX_DM_SEC_LOG_ESCAPED];
     ngx_str_t                id;
+    ngx_dm_sec_ctx_t        *ctx;
+    ngx_dm_sec_digest_t     *digest;
     ngx_dm_sec_main_conf_t  *dmcf;
 
     static ngx_str_t  reason = ngx_string("algorithm");
 
-    if (account->has_ha1[digest->answer.alg]) {
-        return;
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+    digest = ctx ? ctx->digest_request : NULL;
+
+    /* "log_subrequest on" calls it for each of them, too */
+
+    if (r != r->main || digest == NULL || digest->lacking == NULL) {
+        return NGX_OK;
     }
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     if (!ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_WARN, &reason)) {
-        return;
+        return NGX_OK;
     }
 
-    id.data = (u_char *) account->id.data;
-    id.len = account->id.len;
-    id = ngx_dm_sec_log_escape(buf, &id);
+    id = ngx_dm_sec_log_escape(buf, &digest->lacking->id);
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dm_sec: account \"%V\" cannot log in with Digest and %s: "
                   "its password was never set for it", &id,
                   dm_digest_name(digest->answer.alg));
+
+    return NGX_OK;
 }
 
 

@@ -42,6 +42,14 @@ ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
 ngx_int_t ngx_dm_sec_digest_info(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 
+/*
+ * In the log phase: names the account whose password was never set for the
+ * algorithm, since an operator could look long for what is wrong with it.  Not
+ * before the answer, which would take longer then than of a name that nobody
+ * has.
+ */
+ngx_int_t ngx_dm_sec_digest_log(ngx_http_request_t *r);
+
 /* the algorithm that verified the request: "MD5-sess"; of length 0: none */
 void ngx_dm_sec_digest_algorithm(ngx_dm_sec_ctx_t *ctx, ngx_str_t *name);
 

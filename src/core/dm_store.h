@@ -44,8 +44,8 @@ typedef struct {
 
 /* how to open it */
 typedef enum {
-    DM_STORE_PEEK,      /* read, without the lock file: the nginx master,
-                           which closes it again before it forks */
+    DM_STORE_PEEK,      /* read, without the lock file: a backup, which
+                           nobody writes */
     DM_STORE_SERVE,     /* read, with a slot that writers see: workers */
     DM_STORE_READ,      /* read, in LMDB's own table of readers: tools */
     DM_STORE_WRITE      /* tools */
