@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 use constant CALLS => $ENV{DM_SEC_FULL} ? 'all'
     : 'msync,ftruncate,fsync,fdatasync,rename,renameat2,unlink,mkdir';
 
-my $t = Test::Nginx->new()->has(qw/ http /)->has_daemon('strace')->plan(8);
+my $t = Test::Nginx->new()->has(qw/ http /)->has_daemon('strace')->plan(13);
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
@@ -79,6 +79,7 @@ $t->write_file('new.jsonl', '{"id":"me","state":"disabled"}' . "\n");
 
 $t->run();
 
+my @served = ('--store', "$d/store", '--key', "$d/store.key");
 my $kept = keepalive(8080);
 my $aside = 0;
 
@@ -93,15 +94,26 @@ killed('import', 403, [ 'import', '--update', "$d/new.jsonl" ],
     [ 'enable', 'me' ]);
 killed('restore', 403, [ 'restore', "$d/disabled" ], [ 'enable', 'me' ]);
 
+killed('unlock', 200, [ 'unlock', 'me' ]);
+
+# what is made beside it: each time somewhere else, whole or not at all, and
+# made when it is tried again; init is told that the key is its own
+
+made('backup', sub { (@served, 'backup', $_[0]) });
+made('init', sub { ('--store', $_[0], '--key', "$_[0].key", 'init',
+    '--realm', 'new', '--owner', 'nobody', '--map-size', '1m',
+    -e "$_[0].key" ? '--share-key' : ()) });
+
 account($t, 'del', 'me');
 killed('add', 200, [ 'add', 'me', '--password-file', "$d/secret" ],
     [ 'del', 'me' ], 401);
 
 account($t, 'add', 'me', { password => 'secret' }) if answer() != 200;
-account($t, 'rekey', '--prepare');
+killed('rekey --prepare', 200, [ 'rekey', '--prepare' ]);
 reload_wait($t);
 $kept = keepalive(8080);
 killed('rekey', 200, [ 'rekey' ]);
+killed('rekey --finish', 200, [ 'rekey', '--finish' ]);
 
 like(account($t, 'check'), qr/, 0 damages$/m, 'no damage');
 
@@ -119,7 +131,7 @@ sub killed {
     $before //= 200;
 
     for (my $n = 1; $n < 1000; $n++) {
-        $exit = killed_at($n, @$verb);
+        $exit = killed_at($n, @served, @$verb);
         $seen = answer();
 
         push @wrong, "call $n: $seen"
@@ -144,6 +156,43 @@ sub killed {
     account($t, @$back) if $back;
 }
 
+# The same with a verb that makes a store, of which the one that is served
+# knows nothing.
+sub made {
+    my ($name, $verb) = @_;
+    my ($exit, @wrong);
+
+    for (my $n = 1; $n < 1000; $n++) {
+        my $path = "$d/$name-$n";
+        my $there;
+
+        $exit = killed_at($n, $verb->($path));
+
+        push @wrong, "call $n: " . answer() if answer() ne 200;
+
+        $there = -e $path;
+        push @wrong, "call $n: not whole" if $there && !whole($path);
+        last if $exit != 137;
+
+        my ($again, undef, $err) = run_command([ $program, $verb->($path) ]);
+
+        push @wrong, "call $n: again: $err" if $again
+            && !($there && $err =~ / exists/) || !whole($path);
+    }
+
+    push @wrong, "exit $exit" if $exit;
+
+    is(join("\n", @wrong), '', $name);
+}
+
+sub whole {
+    my ($path) = @_;
+    my ($key) = grep { -e } "$path.key", "$d/store.key";
+
+    return (run_command([ $program, '--store', $path, '--key', $key,
+        'check' ]))[0] == 0;
+}
+
 # what both connections are answered
 sub answer {
     my ($request) = request('GET', '/', basic('me', 'secret'));
@@ -157,15 +206,14 @@ sub killed_at {
     my ($n, @verb) = @_;
 
     # a store that is put aside has the second in its name
-    another_second() if $verb[0] eq 'restore';
+    another_second() if grep { $_ eq 'restore' } @verb;
 
     # the sanitizer looks for leaks by ptrace(), as strace does
     local $ENV{ASAN_OPTIONS} = ($ENV{ASAN_OPTIONS} // '') . ':detect_leaks=0';
 
     return (run_command([ 'strace', '-f', '-qq', '-o', '/dev/null',
         '-e', 'trace=' . CALLS, '-e', 'inject=' . CALLS
-        . ":signal=KILL:when=$n", $program, '--store', "$d/store",
-        '--key', "$d/store.key", @verb ]))[0];
+        . ":signal=KILL:when=$n", $program, @verb ]))[0];
 }
 
 sub another_second {
