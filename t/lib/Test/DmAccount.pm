@@ -18,6 +18,7 @@ our @EXPORT = qw/ $bin $d $store $key $me $user
 
 use Cwd qw/ abs_path /;
 use Digest::SHA;
+use File::Copy qw/ cp /;
 use File::Temp qw/ tempdir /;
 use IO::Handle;
 use IO::Socket::UNIX;
@@ -34,6 +35,11 @@ die "no dm-account: make it, or set TEST_DM_ACCOUNT\n"
 our $d = tempdir('dm-account-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 our ($store, $key) = ("$d/store", "$d/store.key");
 our $me = getpwuid($<);
+
+# where another user may run it too: a home of root's lets none in
+my $copy = "$d/dm-account";
+cp($bin, $copy) or die "copying $bin: $!\n";
+$bin = $copy;
 our $user;      # whom to run as, if not as me
 
 my %shells;
