@@ -116,23 +116,40 @@ sha256_hex(const char *text, char *out)
 }
 
 
+/* the number that bench/quick gave the certificate for a name */
+static unsigned
+common_name(X509 *cert)
+{
+    int                 i;
+    const X509_NAME    *subject;
+    const ASN1_STRING  *name;
+
+    subject = X509_get_subject_name(cert);
+    i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+    if (i < 0) {
+        die("no common name in", "a certificate");
+    }
+
+    name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i));
+
+    /* OpenSSL puts a NUL behind the octets of a string */
+
+    return (unsigned) strtoul((const char *) ASN1_STRING_get0_data(name),
+                              NULL, 10);
+}
+
+
 /* as bench/quick made the account of the certificate */
 static void
 set_account(connection_t *c, X509 *cert)
 {
     int            len;
-    char           name[16], plain[48], secret[64];
+    char           plain[48], secret[64];
     unsigned       account;
     unsigned char  base64[80];
 
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
-                                  NID_commonName, name, sizeof(name))
-        <= 0)
-    {
-        die("no common name in", "a certificate");
-    }
-
-    account = (unsigned) strtoul(name, NULL, 10);
+    account = common_name(cert);
     c->account = account;
     (void) snprintf(c->id, sizeof(c->id), "id-%06u", account);
     (void) snprintf(c->name, sizeof(c->name), "device%06u", account);

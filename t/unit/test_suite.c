@@ -39,18 +39,18 @@ identity_init(identity_t *id, EVP_PKEY *key)
     X509_NAME  *name;
 
     cert = X509_new();
-    if (key == NULL || cert == NULL) {
-        return -1;
-    }
+    name = X509_NAME_new();
 
-    name = X509_get_subject_name(cert);
-
-    if (X509_set_version(cert, X509_VERSION_3) != 1
+    if (key == NULL
+        || cert == NULL
+        || name == NULL
+        || X509_set_version(cert, X509_VERSION_3) != 1
         || ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) != 1
         || X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
                                       (const unsigned char *) "localhost", -1,
                                       -1, 0)
            != 1
+        || X509_set_subject_name(cert, name) != 1
         || X509_set_issuer_name(cert, name) != 1
         || X509_gmtime_adj(X509_getm_notBefore(cert), -60) == NULL
         || X509_gmtime_adj(X509_getm_notAfter(cert), 3600) == NULL
@@ -59,6 +59,8 @@ identity_init(identity_t *id, EVP_PKEY *key)
     {
         return -1;
     }
+
+    X509_NAME_free(name);
 
     id->key = key;
     id->cert = cert;
