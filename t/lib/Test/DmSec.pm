@@ -44,6 +44,9 @@ our %EXPORT_TAGS = (all => \@EXPORT_OK);
 # s, that only a failure takes
 use constant WAIT => 120;
 
+# before what it says on a terminal, and in the titles of its processes
+my $NAME = qr/(?:nginx|angie):/;
+
 my $here = File::Basename::dirname(File::Spec->rel2abs(__FILE__));
 
 
@@ -72,7 +75,7 @@ sub workers {
         =~ /(?:^|;)\s*worker_processes\s+(\d+)/m ? $1 : 1;
 
     wait_for(WAIT, sub {
-        @pids = worker_pids($t, qr/^nginx: worker process\b(?! is shutting)/);
+        @pids = worker_pids($t, qr/^$NAME worker process\b(?! is shutting)/);
         return @pids >= $count;
     });
 
@@ -123,7 +126,7 @@ sub reload_wait {
     $t->reload();
 
     wait_for(2 * WAIT, sub {
-        !grep { $old{$_} } worker_pids($t, qr/^nginx: worker process\b/);
+        !grep { $old{$_} } worker_pids($t, qr/^$NAME worker process\b/);
     }) or return 0;
 
     return workers($t) > 0;
@@ -198,7 +201,7 @@ EOC
     die "nginx -t ends with $exit, and says:\n$output"
         if !$exit == ($output =~ /^\[emerg\] /m);
 
-    $output =~ s/^nginx: .* (?:is ok|is successful|test failed)\n//mg;
+    $output =~ s/^$NAME .* (?:is ok|is successful|test failed)\n//mg;
 
     return $output;
 }
