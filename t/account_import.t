@@ -419,8 +419,8 @@ done('import - --update', '', 'import of an edited export', $r->{out});
 $secrets =~ s/"groups":\[[^]]*\]/"groups":["edited"]/g;
 is(run('export --secrets')->{out}, $secrets, 'secrets are as before');
 
-is(system("$bin export --secrets | $bin --store $d/second import --update "
-    . "- >$d/out"), 0, 'through a pipe');
+is(system("exec 2>$d/err; $bin export --secrets | "
+    . "$bin --store $d/second import --update - >$d/out"), 0, 'through a pipe');
 is(content("$d/out"), 'imported "-": 0 added, ' . @{ids()}
     . " updated, 0 refused\n", 'through a pipe: all of them');
 is(run("--store $d/second export --secrets")->{out}, $secrets,

@@ -419,6 +419,7 @@ sub holder {
 
     if ($pid == 0) {
         open STDOUT, '>&', $to;
+        open STDERR, '>', "$d/said";
         exec($bin, '--key', $file || $key, 'export') or POSIX::_exit(9);
     }
 

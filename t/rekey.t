@@ -288,6 +288,7 @@ sub rekey {
         local $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
 
         open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$d/said";
         exec $program, '--store', "$d/store", '--key', "$d/store.key",
             'rekey' or die "Can't run $program: $!\n";
     }

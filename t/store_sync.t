@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Preload qw/ preload /;
+use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Session;
 
 ###############################################################################
@@ -199,6 +200,7 @@ sub during {
     if ($pid == 0) {
         $ENV{LD_PRELOAD} = $slow;
         open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$d/said";
         exec $program, '--store', "$d/store", '--key', "$d/store.key",
             @$verb or die "Can't run $program: $!\n";
     }
@@ -209,6 +211,7 @@ sub during {
     }
 
     $exit = $?;
+    diag(slurp("$d/said")) if $exit;
 
     is("exit $exit, " . join(', ', map { "$_->{method} " . ask($_) } @clients),
         'exit 0, ' . join(', ', map { "$_->{method} "
