@@ -1,6 +1,6 @@
 /* dm_challenge_next: the challenges of a WWW-Authenticate header */
 
-#include "dm_probe_challenge.h"
+#include "probe/challenge.h"
 #include "fuzz.h"
 
 

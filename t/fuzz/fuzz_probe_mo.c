@@ -1,6 +1,6 @@
 /* dm_mo_read: the DM Account MO of a device, in JSON */
 
-#include "dm_probe_mo.h"
+#include "probe/mo.h"
 #include "fuzz.h"
 
 

@@ -1,6 +1,6 @@
 /* dm_raw_read: what a server says to a ClientHello, as it comes in */
 
-#include "dm_probe_raw.h"
+#include "probe/raw.h"
 #include "fuzz.h"
 
 

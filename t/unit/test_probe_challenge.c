@@ -11,7 +11,7 @@
 
 #include "dm_digest.h"
 #include "dm_digest_parse.h"
-#include "dm_probe_auth.h"
+#include "probe/auth.h"
 
 
 /* from an allocation of exactly that size, so that ASan sees an over-read */

@@ -9,7 +9,7 @@
 
 #include <openssl/evp.h>
 
-#include "dm_probe_mo.h"
+#include "probe/mo.h"
 
 
 #define URN      "urn:oma:mo:oma-dm-dmacc:1.2"

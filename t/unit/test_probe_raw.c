@@ -10,7 +10,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "dm_probe_raw.h"
+#include "probe/raw.h"
 
 
 #define TLS12  0x0303

@@ -1,0 +1,21 @@
+# What authentication costs
+
+$(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps-build
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
+	    -o $@ $< bench/common.c -lssl -lcrypto
+
+.PHONY: bench-quick
+bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
+	bench/quick $(BENCH_FLAGS) $(BUILD)/bench/load $(BUILD)/bench/devices \
+	    $(BUILD)/dm-account $(NGINX_BINARY) \
+	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+
+ACCOUNTS = 100000
+
+.PHONY: bench-psk
+bench-psk: all $(BUILD)/bench/handshakes | deps-test
+	bench/psk $(BENCH_FLAGS) $(ACCOUNTS) $(BUILD)/bench/handshakes \
+	    $(BUILD)/dm-account $(NGINX_BINARY) \
+	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+	TEST_NGINX_VERBOSE=yes $(TEST_ENV) prove bench/psk_unknown.t

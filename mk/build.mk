@@ -1,0 +1,66 @@
+# The libraries, the two programs and the unit tests
+
+# a store is read by all, and written by the tools alone
+WRITE_SRCS   = $(wildcard src/store/dm_store_write*.c)
+CORE_SRCS    = $(wildcard src/core/*.c) \
+    $(filter-out $(WRITE_SRCS),$(wildcard src/store/*.c))
+COMMON_SRCS  = $(wildcard tools/common/*.c)
+ACCOUNT_SRCS = $(wildcard tools/account/*.c)
+PROBE_SRCS   = $(wildcard tools/probe/*.c)
+UNIT_SRCS    = $(wildcard t/unit/test_*.c)
+
+WRITE_OBJS   = $(WRITE_SRCS:%.c=$(BUILD)/%.o)
+CORE_OBJS    = $(CORE_SRCS:%.c=$(BUILD)/%.o)
+COMMON_OBJS  = $(COMMON_SRCS:%.c=$(BUILD)/%.o)
+ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=$(BUILD)/%.o)
+PROBE_OBJS   = $(PROBE_SRCS:%.c=$(BUILD)/%.o)
+UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
+
+CORE_INCS    = -Isrc/core -Isrc/store
+
+# in the order in which they are linked
+CORE_LIBS    = $(BUILD)/libdmwrite.a $(BUILD)/libdm.a
+TOOLS_LIBS   = $(BUILD)/libdmtools.a $(CORE_LIBS)
+
+COMPILE      = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -MMD -MP $(CORE_INCS)
+
+
+$(BUILD)/src/%.o: src/%.c | deps-build
+	@mkdir -p $(@D)
+	$(COMPILE) -Wconversion -c -o $@ $<
+
+$(BUILD)/tools/%.o: tools/%.c | deps-build
+	@mkdir -p $(@D)
+	$(COMPILE) -Wconversion -Itools -c -o $@ $<
+
+$(BUILD)/libdm.a: $(CORE_OBJS)
+$(BUILD)/libdmwrite.a: $(WRITE_OBJS)
+$(BUILD)/libdmtools.a: $(COMMON_OBJS)
+
+$(BUILD)/lib%.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/dm-account: $(ACCOUNT_OBJS) $(TOOLS_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    -ljansson -llmdb -lcrypt -lssl -lcrypto
+
+$(BUILD)/dm-probe: $(PROBE_OBJS) $(TOOLS_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    -lcurl -ljansson -lcrypt -lssl -lcrypto
+
+# of two patterns the longer is taken
+$(BUILD)/unit/test_probe_%: t/unit/test_probe_%.c $(PROBE_OBJS) \
+    $(TOOLS_LIBS) | deps-test
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< \
+	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
+	    -lcmocka -lcurl -ljansson -lcrypt -lssl -lcrypto
+
+$(BUILD)/unit/%: t/unit/%.c $(CORE_LIBS) | deps-test
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -o $@ $< $(CORE_LIBS) \
+	    -lcmocka -llmdb -lcrypt -lssl -lcrypto
+
+-include $(CORE_OBJS:.o=.d) $(WRITE_OBJS:.o=.d) $(COMMON_OBJS:.o=.d) \
+    $(ACCOUNT_OBJS:.o=.d) $(PROBE_OBJS:.o=.d) $(UNIT_TESTS:=.d)

@@ -1,0 +1,20 @@
+# What can be seen without running it; nginx's own headers are not looked at
+
+CHECKED = $(wildcard *.c src/*.c src/*/*.c tools/*/*.c t/unit/*.c \
+    t/fuzz/*.c bench/*.c)
+
+NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
+    src/event/modules src/os/unix src/http src/http/modules src/http/v2)
+
+.PHONY: check
+check: $(BUILD)/nginx/objs/Makefile | deps-check
+	dev/check-style
+	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
+	    --enable=warning,style,performance,portability \
+	    --suppressions-list=dev/cppcheck.suppressions \
+	    --suppress='*:$(BUILD)/nginx/*' -D_GNU_SOURCE \
+	    -Isrc $(CORE_INCS) -Itools \
+	    $(NGINX_DIRS:%=-I%) $(CHECKED)
+	printf '%s\n' $(CHECKED) | xargs -P2 -I{} clang-tidy --quiet {} -- \
+	    -std=gnu11 -Isrc $(CORE_INCS) -Itools $(NGINX_DIRS:%=-isystem %) \
+	    2> $(BUILD)/check.log

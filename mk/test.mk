@@ -1,0 +1,108 @@
+# What is tested, and on what
+
+# the tests: as root, nginx's workers could not read the test directory
+
+GLOBALS = load_module $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so;
+ifeq ($(shell id -u),0)
+GLOBALS += user root;
+endif
+ifdef WORKERS
+GLOBALS += worker_processes $(WORKERS);
+endif
+
+TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
+    TEST_NGINX_GLOBALS='$(GLOBALS)' \
+    TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
+    TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe'
+
+# A test's own "use lib" goes before -I, but what perl has loaded before the
+# test begins is not loaded again.
+ifdef TEST_NGINX
+TEST_ENV += TEST_NGINX='$(abspath $(TEST_NGINX))' \
+    TEST_NGINX_BINARY='$(CURDIR)/dev/original-nginx' \
+    NGINX_BINARY='$(NGINX_BINARY)' \
+    HARNESS_PERL_SWITCHES='-I$(abspath $(TEST_NGINX)) -mTest::Nginx'
+endif
+
+TESTS = t $(UNIT_TESTS)
+
+# what is skipped within a file, which passes, is shown
+PROVE = prove -j2 --timer --directives
+
+.PHONY: test
+test: all $(UNIT_TESTS) | deps-test
+	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
+
+# make test has them in a reduced size
+
+ATTACKS = $(addprefix t/digest_,attack.t disturbed.t evict.t \
+    killed.t race.t reload.t) t/lockout_names.t
+
+.PHONY: test-attack
+test-attack:
+	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
+	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
+
+# 4 GB below $TMPDIR, which they give back
+
+.PHONY: test-large
+test-large: all | deps-test
+	$(TEST_ENV) t/large/import_million
+	$(TEST_ENV) t/large/serve_million
+	$(TEST_ENV) t/large/flood_names
+
+
+# SSL 3.0, and that TLS is with that library as it is without
+
+LEGACY_TESTS = $(wildcard t/legacy*.t t/psk*.t t/tls*.t t/x509*.t) \
+    t/examples.t t/status.t
+
+.PHONY: legacy
+legacy: | deps-legacy
+	@dev/legacy-openssl
+
+.PHONY: test-legacy
+test-legacy: all legacy $(BUILD)/unit/test_suite | deps-test-legacy
+	CMOCKA_MESSAGE_OUTPUT=TAP dev/legacy-env $(PROVE) $(BUILD)/unit/test_suite
+	+TEST_DM_LEGACY='$(CURDIR)/build/legacy' \
+	$(MAKE) --no-print-directory test TESTS='$(LEGACY_TESTS)' \
+	    NGINX_BINARY='$(CURDIR)/dev/legacy-nginx'
+
+.PHONY: sanitize
+sanitize: | deps-sanitize
+	+@dev/sanitize
+
+# parsers of octets that others wrote; each for so many seconds
+
+FUZZ_SECONDS = 10
+export FUZZ_SEED
+FUZZERS      = $(patsubst t/%.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
+
+FUZZ_CFLAGS = -g -O1 -fno-omit-frame-pointer \
+    -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: fuzz fuzzers
+fuzz: | deps-sanitize
+	+@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
+	    CFLAGS='$(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link' LDFLAGS= fuzzers
+	dev/fuzz $(FUZZ_SECONDS) $(FUZZERS:$(BUILD)/%=build/fuzz/%)
+
+fuzzers: $(FUZZERS)
+
+# of two patterns the longer is taken: the parsers of dm-probe, one each
+$(BUILD)/fuzz/fuzz_probe_%: t/fuzz/fuzz_probe_%.c t/fuzz/fuzz.h \
+    $(BUILD)/tools/probe/%.o $(TOOLS_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
+	    $(CORE_INCS) -Itools -o $@ $< $(filter %.o %.a,$^) \
+	    -ljansson -lcrypt -lssl -lcrypto
+
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
+	    $(CORE_INCS) -o $@ $< $(CORE_LIBS) \
+	    -llmdb -lcrypt -lssl -lcrypto
+
+.PHONY: matrix
+matrix: all | deps-test deps-sanitize deps-legacy deps-fresh
+	+@dev/matrix $(MATRIX)

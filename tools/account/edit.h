@@ -1,0 +1,71 @@
+/* What add and set ask of an account, and how it is done to one */
+
+#ifndef DM_ACCOUNT_EDIT_H
+#define DM_ACCOUNT_EDIT_H
+
+
+#include "account/cli.h"
+#include "common/secret.h"
+
+
+/* arguments of an option that may repeat, no more than an account has groups */
+typedef struct {
+    unsigned      n;
+    const char   *value[DM_GROUPS];
+} dm_edit_list_t;
+
+
+typedef struct {
+    size_t         len;
+    unsigned char  data[DM_CERT_KEY_MAX];
+} dm_edit_key_t;
+
+
+/* what the command line asks for, and the secrets that it led to */
+typedef struct {
+    int             add;                    /* set if 0 */
+
+    const char     *name;
+    const char     *password_file;
+    int             generate_password;
+    int             slow_hash;
+    const char     *psk_identity;
+    const char     *psk_file;
+    int             generate_psk;
+    const char     *not_before;
+    const char     *not_after;
+    int             disabled;
+
+    dm_edit_list_t  drop_psk;
+    dm_edit_list_t  cert;
+    dm_edit_list_t  cert_key;
+    dm_edit_list_t  drop_cert_key;
+    dm_edit_list_t  group;
+
+    int64_t         starts;
+    int64_t         ends;
+    unsigned        nkeys;
+    dm_edit_key_t   key[DM_CERT_KEYS];
+    dm_secret_t     password;               /* len 0: none */
+    dm_secret_t     psk;
+    char            crypt[DM_CRYPT_MAX];
+
+    dm_account_t    before;                 /* of set: what it was */
+} dm_edit_t;
+
+
+/*
+ * A certificate key as a person writes it, in its one form.  DM_OK or
+ * DM_INVALID.
+ */
+int dm_edit_cert_key(const char *value, dm_edit_key_t *key, dm_err_t *err);
+
+/*
+ * Makes found the account cli->id as edit wants it: a new one or the one that
+ * is there.  It points into edit and the command line.  The caller wipes found
+ * in any case.
+ */
+int dm_apply_edit(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found);
+
+
+#endif /* DM_ACCOUNT_EDIT_H */

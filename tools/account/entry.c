@@ -1,0 +1,397 @@
+/* What a line of an import says of an account, done to one */
+
+#include <openssl/crypto.h>
+
+#include "dm_devid.h"
+#include "account/entry.h"
+
+
+static int dm_entry_find(const dm_entry_t *entry, dm_store_t *store,
+    int update, dm_found_t *found, int *added, dm_err_t *err);
+static int dm_entry_find_first(const dm_entry_t *entry, dm_store_t *store,
+    dm_found_t *found, dm_err_t *err);
+static int dm_entry_apply_name(const dm_entry_t *entry,
+    dm_account_t *account, int added, dm_err_t *err);
+static int dm_entry_default_name(dm_account_t *account, dm_err_t *err);
+static int dm_entry_keeps_ha1(const dm_entry_t *entry,
+    const dm_account_t *account);
+static int dm_entry_has_ha1(const dm_account_t *account);
+static void dm_entry_apply_fields(const dm_entry_t *entry,
+    dm_account_t *account);
+static void dm_entry_apply_md5(const dm_account_t *from,
+    dm_account_t *account);
+static int dm_entry_apply_password(const dm_entry_t *entry,
+    dm_account_t *account, dm_str_t realm, dm_err_t *err);
+
+
+int
+dm_entry_set_id(dm_entry_t *entry, dm_str_t id, dm_err_t *err)
+{
+    if (dm_account_check_id(id, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    if (dm_devid_canonical(id, entry->id) != DM_OK) {
+        dm_err_set(err, "the id has a control character");
+        return DM_INVALID;
+    }
+
+    entry->account.id = (dm_str_t) { entry->id, id.len };
+    entry->has |= DM_ENTRY_ID;
+
+    return DM_OK;
+}
+
+
+int
+dm_entry_set_user(dm_entry_t *entry, dm_str_t user, const dm_map_t *map,
+    dm_err_t *err)
+{
+    dm_str_t  id;
+
+    if (dm_account_check_name(user, err) != DM_OK) {
+        return DM_INVALID;
+    }
+
+    entry->account.name = user;
+    entry->has |= DM_ENTRY_NAME;
+
+    if (dm_map_find(map, user, &id) == DM_OK) {
+        return dm_entry_set_id(entry, id, err);
+    }
+
+    entry->by = DM_BY_NAME;
+
+    return dm_entry_set_id(entry, user, err);
+}
+
+
+int
+dm_entry_set_password(dm_entry_t *entry, dm_str_t password, dm_err_t *err)
+{
+    if (dm_text_check(password, DM_PASSWORD_MAX, "the password", err)
+        != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    memcpy(entry->password.data, password.data, password.len);
+    entry->password.data[password.len] = '\0';
+    entry->password.len = password.len;
+    entry->has |= DM_ENTRY_PASSWORD;
+
+    return DM_OK;
+}
+
+
+int
+dm_entry_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len)
+{
+    int     high, low;
+    size_t  i;
+
+    if (hex.len % 2 != 0 || hex.len / 2 > max) {
+        return DM_INVALID;
+    }
+
+    for (i = 0; i < hex.len; i += 2) {
+        high = OPENSSL_hexchar2int(hex.data[i]);
+        low = OPENSSL_hexchar2int(hex.data[i + 1]);
+
+        if (high < 0 || low < 0) {
+            return DM_INVALID;
+        }
+
+        out[i / 2] = (unsigned char) (high << 4 | low);
+    }
+
+    *len = hex.len / 2;
+
+    return DM_OK;
+}
+
+
+dm_str_t
+dm_entry_until_colon(dm_str_t str)
+{
+    const unsigned char  *colon;
+
+    colon = memchr(str.data, ':', str.len);
+
+    if (colon != NULL) {
+        str.len = (size_t) (colon - str.data);
+    }
+
+    return str;
+}
+
+
+void
+dm_entry_wipe(dm_entry_t *entry)
+{
+    json_decref(entry->json);
+
+    OPENSSL_cleanse(&entry->account, sizeof(dm_account_t));
+    OPENSSL_cleanse(&entry->password, sizeof(dm_secret_t));
+    OPENSSL_cleanse(entry->psk, sizeof(entry->psk));
+
+    entry->json = NULL;
+    entry->has = 0;
+    entry->by = DM_BY_ID;
+}
+
+
+int
+dm_entry_apply(const dm_entry_t *entry, dm_store_t *store, int update,
+    dm_found_t *found, int *added, dm_err_t *err)
+{
+    int            rc;
+    dm_account_t  *account;
+
+    rc = dm_entry_find(entry, store, update, found, added, err);
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    account = &found->account;
+
+    rc = dm_entry_apply_name(entry, account, *added, err);
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    dm_entry_apply_fields(entry, account);
+
+    if ((entry->has & DM_ENTRY_ONE_PSK)
+        && dm_secret_set_psk(account, entry->account.psk[0].identity,
+                             entry->account.psk[0].key, err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    return dm_entry_apply_password(entry, account,
+                                   dm_store_meta(store)->realm, err);
+}
+
+
+static int
+dm_entry_find(const dm_entry_t *entry, dm_store_t *store, int update,
+    dm_found_t *found, int *added, dm_err_t *err)
+{
+    int       rc;
+    dm_str_t  id;
+
+    id = entry->account.id;
+    *added = 0;
+    found->len = 0;
+
+    if (update && entry->by != DM_BY_ID) {
+        rc = dm_entry_find_first(entry, store, found, err);
+
+        if (rc != DM_DECLINED) {
+            return rc;
+        }
+    }
+
+    rc = dm_store_has(store, id, err);
+
+    if (rc == DM_DECLINED) {
+        *added = 1;
+        found->len = 0;
+        memset(&found->account, 0, sizeof(dm_account_t));
+        found->account.id = id;
+        return DM_OK;
+    }
+
+    if (rc == DM_OK && !update) {
+        dm_err_set(err, "there is an account \"%.*s\" already: to change it, "
+                   "import with --update", dm_cli_arg(id));
+        return DM_EXISTS;
+    }
+
+    if (rc != DM_OK) {
+        return DM_ERROR;
+    }
+
+    return dm_store_lookup(store, DM_BY_ID, id, found->record, &found->len,
+                           &found->account, err);
+}
+
+
+/* DM_OK, DM_DECLINED: nobody has it, or DM_ERROR */
+static int
+dm_entry_find_first(const dm_entry_t *entry, dm_store_t *store,
+    dm_found_t *found, dm_err_t *err)
+{
+    dm_str_t  key;
+
+    key = entry->by == DM_BY_PSK ? entry->account.psk[0].identity
+                                 : entry->account.name;
+
+    return dm_store_lookup(store, entry->by, key, found->record, &found->len,
+                           &found->account, err);
+}
+
+
+static int
+dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
+    int added, dm_err_t *err)
+{
+    dm_str_t  name;
+
+    if (!(entry->has & DM_ENTRY_NAME)) {
+        return added ? dm_entry_default_name(account, err) : DM_OK;
+    }
+
+    name = entry->account.name;
+
+    if (dm_str_eq(name, account->name)) {
+        return DM_OK;
+    }
+
+    if (dm_entry_keeps_ha1(entry, account)) {
+        dm_err_set(err, "the password of \"%.*s\" is kept as hashes that hold "
+                   "its name \"%.*s\": to rename it, give a password too",
+                   dm_cli_arg(account->id), dm_cli_arg(account->name));
+        return DM_INVALID;
+    }
+
+    /* what else there is of hashes holds the name that it had */
+
+    memset(account->has_ha1, 0, sizeof(account->has_ha1));
+    account->name = name;
+
+    return DM_OK;
+}
+
+
+/* that it is free is seen when the account is put */
+static int
+dm_entry_default_name(dm_account_t *account, dm_err_t *err)
+{
+    size_t    scheme;
+    dm_str_t  name;
+
+    scheme = dm_devid_scheme(account->id);
+    name.data = account->id.data + scheme;
+    name.len = account->id.len - scheme;
+
+    if (memchr(name.data, ':', name.len) != NULL) {
+        dm_err_set(err, "a user name has no colon, so \"%.*s\" cannot be its "
+                   "own: give it a \"name\"", dm_cli_arg(name));
+        return DM_INVALID;
+    }
+
+    account->name = name;
+
+    return DM_OK;
+}
+
+
+static int
+dm_entry_keeps_ha1(const dm_entry_t *entry, const dm_account_t *account)
+{
+    return dm_entry_has_ha1(account)
+           && !(entry->has & (DM_ENTRY_PASSWORD|DM_ENTRY_DIGEST|DM_ENTRY_MD5))
+           && entry->account.crypt.len == 0;
+}
+
+
+static int
+dm_entry_has_ha1(const dm_account_t *account)
+{
+    unsigned  i;
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        if (account->has_ha1[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+dm_entry_apply_fields(const dm_entry_t *entry, dm_account_t *account)
+{
+    const dm_account_t  *from;
+
+    from = &entry->account;
+
+    if (entry->has & DM_ENTRY_STATE) {
+        account->state = from->state;
+    }
+
+    if (entry->has & DM_ENTRY_NOT_BEFORE) {
+        account->not_before = from->not_before;
+    }
+
+    if (entry->has & DM_ENTRY_NOT_AFTER) {
+        account->not_after = from->not_after;
+    }
+
+    if (entry->has & DM_ENTRY_GROUPS) {
+        account->ngroups = from->ngroups;
+        memcpy(account->group, from->group, sizeof(account->group));
+    }
+
+    if (entry->has & DM_ENTRY_PSK) {
+        account->npsks = from->npsks;
+        memcpy(account->psk, from->psk, sizeof(account->psk));
+    }
+
+    if (entry->has & DM_ENTRY_CERT_KEYS) {
+        account->ncert_keys = from->ncert_keys;
+        memcpy(account->cert_key, from->cert_key, sizeof(account->cert_key));
+    }
+
+    /* either replaces the other */
+
+    if ((entry->has & DM_ENTRY_DIGEST) || from->crypt.len > 0) {
+        memcpy(account->has_ha1, from->has_ha1, sizeof(account->has_ha1));
+        memcpy(account->ha1, from->ha1, sizeof(account->ha1));
+    }
+
+    if ((entry->has & DM_ENTRY_CRYPT) || dm_entry_has_ha1(from)) {
+        account->crypt = from->crypt;
+    }
+
+    if (entry->has & DM_ENTRY_MD5) {
+        dm_entry_apply_md5(from, account);
+    }
+}
+
+
+/* where it differs, the password does, and the other hashes are of the old */
+static void
+dm_entry_apply_md5(const dm_account_t *from, dm_account_t *account)
+{
+    size_t  size;
+
+    size = dm_digest_size(DM_MD5);
+
+    if (account->has_ha1[DM_MD5]
+        && CRYPTO_memcmp(account->ha1[DM_MD5], from->ha1[DM_MD5], size) != 0)
+    {
+        memset(account->has_ha1, 0, sizeof(account->has_ha1));
+    }
+
+    account->has_ha1[DM_MD5] = 1;
+    memcpy(account->ha1[DM_MD5], from->ha1[DM_MD5], size);
+}
+
+
+static int
+dm_entry_apply_password(const dm_entry_t *entry, dm_account_t *account,
+    dm_str_t realm, dm_err_t *err)
+{
+    if (!(entry->has & DM_ENTRY_PASSWORD)) {
+        return DM_OK;
+    }
+
+    return dm_secret_set_ha1(account, realm, &entry->password, err);
+}

@@ -1,0 +1,99 @@
+/* What a line of an import says of an account, whatever its format */
+
+#ifndef DM_ACCOUNT_ENTRY_H
+#define DM_ACCOUNT_ENTRY_H
+
+
+#include <jansson.h>
+
+#include "account/cli.h"
+#include "account/map.h"
+#include "common/secret.h"
+
+
+/* which fields a line names; the others of an account stay as they are */
+#define DM_ENTRY_ID          0x0001
+#define DM_ENTRY_NAME        0x0002
+#define DM_ENTRY_STATE       0x0004
+#define DM_ENTRY_GROUPS      0x0008
+#define DM_ENTRY_NOT_BEFORE  0x0010
+#define DM_ENTRY_NOT_AFTER   0x0020
+#define DM_ENTRY_DIGEST      0x0040
+#define DM_ENTRY_CRYPT       0x0080
+#define DM_ENTRY_PSK         0x0100
+#define DM_ENTRY_CERT_KEYS   0x0200
+#define DM_ENTRY_PASSWORD    0x0400
+#define DM_ENTRY_MD5         0x0800         /* of digest this one alone */
+#define DM_ENTRY_ONE_PSK     0x1000         /* beside another */
+
+
+/* what lines are read with, beside themselves */
+typedef struct {
+    dm_map_t        map;                    /* of --id-map */
+    dm_str_t        realm;                  /* the store's */
+    int             one_realm;              /* lines of others do not count */
+} dm_entry_file_t;
+
+
+typedef struct {
+    unsigned          has;                  /* DM_ENTRY_ bits */
+    dm_account_t      account;              /* the fields named */
+    dm_store_index_t  by;                   /* what an update looks for first,
+                                               and then for the id */
+    dm_secret_t       password;
+
+    json_t           *json;                 /* what strings point into */
+    unsigned char     id[DM_ID_MAX];
+    unsigned char     psk[DM_PSKS][DM_PSK_MAX];
+    unsigned char     cert_key[DM_CERT_KEYS][DM_CERT_KEY_MAX];
+} dm_entry_t;
+
+
+/*
+ * Parse a line into an entry, which points into the line, the map and itself,
+ * and which the caller wipes in any case.  DM_OK; DM_DECLINED: there is no
+ * account in the line; DM_INVALID, and err says what is wrong, without any
+ * secret.
+ */
+int dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err);
+int dm_entry_parse_htpasswd(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err);
+int dm_entry_parse_htdigest(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err);
+int dm_entry_parse_psk(dm_entry_t *entry, dm_str_t line,
+    const dm_entry_file_t *file, dm_err_t *err);
+
+/* sets the id in its canonical form.  DM_OK or DM_INVALID */
+int dm_entry_set_id(dm_entry_t *entry, dm_str_t id, dm_err_t *err);
+
+/*
+ * Sets the name, and the id that the map says; where it says nothing, the
+ * account is the one of that name, or a new one with the name as its id.
+ * DM_OK or DM_INVALID.
+ */
+int dm_entry_set_user(dm_entry_t *entry, dm_str_t user, const dm_map_t *map,
+    dm_err_t *err);
+
+/* sets the password in clear.  DM_OK or DM_INVALID */
+int dm_entry_set_password(dm_entry_t *entry, dm_str_t password,
+    dm_err_t *err);
+
+/* DM_OK, or DM_INVALID: not hex, or more than max octets */
+int dm_entry_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len);
+
+/* str up to its first colon, or all of it */
+dm_str_t dm_entry_until_colon(dm_str_t str);
+
+/*
+ * Makes found the account that the entry asks for: a new one, or with update
+ * the one that is there, changed.  The caller wipes found in any case.  *added
+ * is 1 if it is new.  DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
+ */
+int dm_entry_apply(const dm_entry_t *entry, dm_store_t *store, int update,
+    dm_found_t *found, int *added, dm_err_t *err);
+
+void dm_entry_wipe(dm_entry_t *entry);
+
+
+#endif /* DM_ACCOUNT_ENTRY_H */

@@ -1,0 +1,343 @@
+/* Files and values that a person hands to dm-account or to dm-probe */
+
+#define _GNU_SOURCE     /* strptime() */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "dm_cert.h"
+#include "common/input.h"
+#include "common/json.h"
+
+
+#define DM_INPUT_CERT_MAX  65536    /* a leaf with its chain */
+
+
+static int dm_input_read_fd(int fd, unsigned char *buf, size_t size,
+    size_t *len);
+static X509 *dm_input_parse_cert(const unsigned char *buf, size_t len);
+static EVP_PKEY *dm_input_parse_key(const unsigned char *buf, size_t len);
+static const char *dm_input_digits(const char *p, uint64_t max, uint64_t *n);
+
+
+int
+dm_input_read(const char *path, unsigned char *buf, size_t size, size_t *len,
+    dm_err_t *err)
+{
+    int  fd, rc;
+
+    fd = STDIN_FILENO;
+
+    if (strcmp(path, "-") != 0) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    }
+
+    if (fd == -1) {
+        dm_err_set(err, "cannot open \"%s\": %s", path, strerror(errno));
+        return DM_INVALID;
+    }
+
+    rc = dm_input_read_fd(fd, buf, size, len);
+
+    if (rc == DM_ERROR) {
+        dm_err_set(err, "cannot read \"%s\": %s", path, strerror(errno));
+    }
+
+    if (rc == DM_INVALID) {
+        dm_err_set(err, "\"%s\" is too long: %zu octets or more", path, size);
+    }
+
+    if (fd != STDIN_FILENO) {
+        (void) close(fd);
+    }
+
+    return rc == DM_OK ? DM_OK : DM_INVALID;
+}
+
+
+static int
+dm_input_read_fd(int fd, unsigned char *buf, size_t size, size_t *len)
+{
+    ssize_t  n;
+
+    *len = 0;
+
+    while (*len < size) {
+        n = read(fd, buf + *len, size - *len);
+
+        if (n == 0) {
+            return DM_OK;
+        }
+
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+
+        if (n == -1) {
+            return DM_ERROR;
+        }
+
+        *len += (size_t) n;
+    }
+
+    return DM_INVALID;
+}
+
+
+int
+dm_input_cert(const char *path, unsigned char *out, size_t *len,
+    dm_err_t *err)
+{
+    int    rc;
+    X509  *cert;
+
+    cert = dm_input_x509(path, err);
+
+    if (cert == NULL) {
+        return DM_INVALID;
+    }
+
+    rc = dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, out, len);
+    X509_free(cert);
+
+    if (rc != DM_OK) {
+        dm_err_set(err, "cannot make the fingerprint of \"%s\": "
+                   "the library failed", path);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+X509 *
+dm_input_x509(const char *path, dm_err_t *err)
+{
+    X509           *cert;
+    size_t          n;
+    unsigned char   buf[DM_INPUT_CERT_MAX];
+
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+        return NULL;
+    }
+
+    cert = dm_input_parse_cert(buf, n);
+
+    /* the file may hold the private key too */
+    OPENSSL_cleanse(buf, n);
+
+    if (cert == NULL) {
+        dm_err_set(err, "\"%s\" holds no certificate in PEM or DER form",
+                   path);
+    }
+
+    return cert;
+}
+
+
+EVP_PKEY *
+dm_input_private_key(const char *path, dm_err_t *err)
+{
+    size_t          n;
+    EVP_PKEY       *key;
+    unsigned char   buf[DM_INPUT_CERT_MAX];
+
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+        OPENSSL_cleanse(buf, sizeof(buf));
+        return NULL;
+    }
+
+    key = dm_input_parse_key(buf, n);
+
+    OPENSSL_cleanse(buf, n);
+
+    if (key == NULL) {
+        dm_err_set(err, "\"%s\" holds no private key in PEM or DER form, or "
+                   "one that is encrypted", path);
+    }
+
+    return key;
+}
+
+
+static X509 *
+dm_input_parse_cert(const unsigned char *buf, size_t len)
+{
+    BIO                  *bio;
+    X509                 *cert;
+    const unsigned char  *p;
+
+    bio = BIO_new_mem_buf(buf, (int) len);
+
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    /* "" is a pass phrase, without which OpenSSL could ask for one */
+    cert = PEM_read_bio_X509(bio, NULL, NULL, (void *) "");
+    BIO_free(bio);
+
+    if (cert != NULL) {
+        return cert;
+    }
+
+    p = buf;
+    cert = d2i_X509(NULL, &p, (long) len);
+
+    ERR_clear_error();
+
+    return cert;
+}
+
+
+static EVP_PKEY *
+dm_input_parse_key(const unsigned char *buf, size_t len)
+{
+    BIO                  *bio;
+    EVP_PKEY             *key;
+    const unsigned char  *p;
+
+    bio = BIO_new_mem_buf(buf, (int) len);
+
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
+    BIO_free(bio);
+
+    if (key == NULL) {
+        p = buf;
+        key = d2i_AutoPrivateKey(NULL, &p, (long) len);
+    }
+
+    ERR_clear_error();
+
+    return key;
+}
+
+
+int
+dm_input_time(const char *text, int64_t *t, dm_err_t *err)
+{
+    char         again[DM_TIME_MAX];
+    struct tm    tm;
+    const char  *p;
+
+    *t = 0;
+
+    if (*text == '\0') {
+        return DM_OK;
+    }
+
+    memset(&tm, 0, sizeof(struct tm));
+
+    p = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+    if (p != NULL && *p == '\0') {
+        *t = (int64_t) timegm(&tm);
+        dm_json_time(*t, again);
+
+        /* strptime() also takes February 30 and missing zeros */
+        if (*t > 0 && strcmp(text, again) == 0) {
+            return DM_OK;
+        }
+    }
+
+    dm_err_set(err, "\"%s\" is not a time after 1970 in UTC: write it as "
+               "2027-01-31T00:00:00Z", text);
+
+    return DM_INVALID;
+}
+
+
+int
+dm_input_size(const char *text, uint64_t *size, dm_err_t *err)
+{
+    char         unit;
+    unsigned     shift;
+    const char  *p, *u;
+
+    static const char  units[] = "kmgt";
+
+    p = dm_input_digits(text, UINT64_MAX, size);
+
+    if (p == NULL) {
+        goto invalid;
+    }
+
+    if (*p == '\0') {
+        return DM_OK;
+    }
+
+    unit = (char) (*p | 0x20);
+    u = strchr(units, unit);
+
+    if (u == NULL || p[1] != '\0') {
+        goto invalid;
+    }
+
+    shift = 10 * (unsigned) (u - units + 1);
+
+    if (*size > UINT64_MAX >> shift) {
+        goto invalid;
+    }
+
+    *size <<= shift;
+
+    return DM_OK;
+
+invalid:
+
+    dm_err_set(err, "\"%s\" is not a size: write octets, or 512m, 16g", text);
+
+    return DM_INVALID;
+}
+
+
+int
+dm_input_number(const char *text, uint64_t max, uint64_t *n, dm_err_t *err)
+{
+    const char  *p;
+
+    p = dm_input_digits(text, max, n);
+
+    if (p == NULL || *p != '\0') {
+        dm_err_set(err, "\"%s\" is not a number from 0 to %llu", text,
+                   (unsigned long long) max);
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* where the digits end; NULL if there are none or they exceed max */
+static const char *
+dm_input_digits(const char *p, uint64_t max, uint64_t *n)
+{
+    uint64_t     digit;
+    const char  *start;
+
+    *n = 0;
+
+    for (start = p; *p >= '0' && *p <= '9'; p++) {
+        digit = (uint64_t) (*p - '0');
+
+        if (digit > max || *n > (max - digit) / 10) {
+            return NULL;
+        }
+
+        *n = *n * 10 + digit;
+    }
+
+    return p == start ? NULL : p;
+}

@@ -1,0 +1,47 @@
+/* Files and values that a person hands to dm-account or to dm-probe */
+
+#ifndef DM_COMMON_INPUT_H
+#define DM_COMMON_INPUT_H
+
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "dm_account.h"
+
+
+/*
+ * Reads all of a file, "-" being stdin.  DM_OK; DM_INVALID with err: it cannot
+ * be read, or has size octets or more.  The caller wipes buf.
+ */
+int dm_input_read(const char *path, unsigned char *buf, size_t size,
+    size_t *len, dm_err_t *err);
+
+/*
+ * The certificate in a PEM or DER file, of several in one file the first;
+ * NULL with err.
+ */
+X509 *dm_input_x509(const char *path, dm_err_t *err);
+
+/* the private key in a PEM or DER file, not encrypted; NULL with err */
+EVP_PKEY *dm_input_private_key(const char *path, dm_err_t *err);
+
+/*
+ * The key sha256:HEX of the certificate in a file into out[DM_CERT_KEY_MAX].
+ * DM_OK, DM_INVALID, DM_ERROR.
+ */
+int dm_input_cert(const char *path, unsigned char *out, size_t *len,
+    dm_err_t *err);
+
+/* RFC 3339 in UTC, without fractions; "" is 0.  DM_OK or DM_INVALID */
+int dm_input_time(const char *text, int64_t *t, dm_err_t *err);
+
+/* octets, with k, m, g or t for powers of 1024.  DM_OK or DM_INVALID */
+int dm_input_size(const char *text, uint64_t *size, dm_err_t *err);
+
+/* 0 to max, decimal.  DM_OK or DM_INVALID */
+int dm_input_number(const char *text, uint64_t max, uint64_t *n,
+    dm_err_t *err);
+
+
+#endif /* DM_ACCOUNT_INPUT_H */

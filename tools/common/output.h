@@ -1,0 +1,33 @@
+/* The one way by which text of others reaches a terminal or a log */
+
+#ifndef DM_COMMON_OUTPUT_H
+#define DM_COMMON_OUTPUT_H
+
+
+#include <stdio.h>
+
+#include "dm.h"
+
+
+/*
+ * Writes to out what fmt makes, so that a terminal shows it and obeys nothing:
+ * each octet of a character that is not DM_TEXT_PLAIN is \xHH.  So is that of
+ * a newline, and dm_out_line() ends the line with one of its own.
+ */
+void dm_out(FILE *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void dm_out_line(FILE *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * The same into text[size], for at least one octet, and with the characters
+ * of also, which are ASCII, as \xHH too.  It ends with NUL, before a character
+ * that has no room.
+ */
+void dm_out_escape(char *text, size_t size, dm_str_t in, const char *also);
+
+/* what can be read in columns: how many characters it has */
+size_t dm_out_width(const char *text);
+
+
+#endif /* DM_ACCOUNT_OUTPUT_H */

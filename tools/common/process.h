@@ -1,0 +1,17 @@
+/* What a process that holds secrets does first */
+
+#ifndef DM_COMMON_PROCESS_H
+#define DM_COMMON_PROCESS_H
+
+
+#include "dm.h"
+
+
+/*
+ * Leaves no core, no trace, no readable file, and no file of its own as
+ * stdout.  DM_OK or DM_ERROR, which is told on stderr.
+ */
+int dm_process_prepare(const char *program);
+
+
+#endif /* DM_ACCOUNT_PROCESS_H */

@@ -1,0 +1,24 @@
+/* The table, for people and for pipelines */
+
+#ifndef DM_PROBE_REPORT_H
+#define DM_PROBE_REPORT_H
+
+
+#include "probe/score.h"
+
+
+/* on stdout; verbose: each try below its row */
+void dm_report_text(const dm_probe_t *probe, const dm_score_t *score,
+    int verbose);
+
+/* one line of JSON on stdout.  DM_OK or DM_ERROR */
+int dm_report_json(const dm_probe_t *probe, const dm_score_t *score);
+
+/* a JUnit file on stdout; a failure that does not count is "skipped" */
+void dm_report_junit(const dm_probe_t *probe, const dm_score_t *score);
+
+/* 0: nothing counts against the server; 1 */
+int dm_report_status(const dm_score_t *score);
+
+
+#endif /* DM_PROBE_REPORT_H */
