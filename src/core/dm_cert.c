@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include "dm_cert.h"
+#include "dm_hex.h"
 
 
 typedef struct {
@@ -560,7 +561,7 @@ dm_cert_write_dns(dm_cert_out_t *out, dm_str_t value, dm_err_t *err)
 static int
 dm_cert_write_dn(dm_cert_out_t *out, dm_str_t value, dm_err_t *err)
 {
-    int                   high, low;
+    int                   octet;
     unsigned char         c;
     const unsigned char  *p, *last;
     enum {
@@ -608,12 +609,11 @@ dm_cert_write_dn(dm_cert_out_t *out, dm_str_t value, dm_err_t *err)
         case sw_escape:
             state = sw_value;
 
-            high = OPENSSL_hexchar2int(c);
-            low = (last - p > 1) ? OPENSSL_hexchar2int(p[1]) : -1;
+            octet = (last - p > 1) ? dm_hex_octet(p) : -1;
 
-            if (high >= 8 && low >= 0) {
+            if (octet >= 0x80) {
                 out->len--;
-                c = (unsigned char) (high << 4 | low);
+                c = (unsigned char) octet;
                 p++;
             }
 
@@ -641,20 +641,22 @@ invalid:
 static int
 dm_cert_write_hex(dm_cert_out_t *out, dm_str_t value)
 {
-    int     digit;
-    size_t  i;
+    int            value_of;
+    size_t         i;
+    unsigned char  digit;
 
     for (i = 0; i < value.len; i++) {
         if (value.data[i] == ':') {
             continue;
         }
 
-        digit = OPENSSL_hexchar2int(value.data[i]);
-        if (digit < 0) {
+        value_of = OPENSSL_hexchar2int(value.data[i]);
+        if (value_of < 0) {
             return DM_INVALID;
         }
 
-        dm_cert_put(out, &"0123456789abcdef"[digit], 1);
+        digit = dm_hex_digit((unsigned) value_of);
+        dm_cert_put(out, &digit, 1);
     }
 
     return DM_OK;
@@ -730,10 +732,12 @@ static void
 dm_cert_put_nibbles(dm_cert_out_t *out, const unsigned char *data,
     size_t first, size_t last)
 {
-    size_t  i;
+    size_t         i;
+    unsigned char  digit;
 
     for (i = first; i < last; i++) {
-        dm_cert_put(out, &"0123456789abcdef"[dm_cert_nibble(data, i)], 1);
+        digit = dm_hex_digit(dm_cert_nibble(data, i));
+        dm_cert_put(out, &digit, 1);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_digest.h"
+#include "dm_hex.h"
 
 
 /* fetched by dm_digest_init() and kept until the process ends */
@@ -207,17 +208,7 @@ size_t
 dm_digest_hex(dm_algorithm_t alg, const unsigned char *hash,
     unsigned char *out)
 {
-    size_t             i, size;
-    static const char  digits[] = "0123456789abcdef";
-
-    size = dm_digest_size(alg);
-
-    for (i = 0; i < size; i++) {
-        *out++ = (unsigned char) digits[hash[i] >> 4];
-        *out++ = (unsigned char) digits[hash[i] & 0xf];
-    }
-
-    return 2 * size;
+    return dm_hex_write((dm_str_t) { hash, dm_digest_size(alg) }, out);
 }
 
 

@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_digest_parse.h"
+#include "dm_hex.h"
 #include "dm_scheme.h"
 
 
@@ -89,7 +90,6 @@ static int dm_digest_limit(dm_str_t value, size_t max, const char *what,
     dm_err_t *err);
 static int dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg,
     const char *what, unsigned char *out, dm_err_t *err);
-static int dm_digest_octet(const unsigned char *hex);
 
 
 int
@@ -432,24 +432,21 @@ dm_digest_read_protection(dm_digest_answer_t *answer,
 static int
 dm_digest_read_nc(dm_digest_answer_t *answer, dm_str_t value, dm_err_t *err)
 {
-    int     digit;
-    size_t  i;
+    size_t         i, len;
+    unsigned char  nc[4];
 
     answer->nc_text = value;
     answer->nc = 0;
-    digit = 0;
 
-    for (i = 0; value.len == 8 && i < 8; i++) {
-        digit = OPENSSL_hexchar2int(value.data[i]);
-
-        if (digit < 0) {
-            break;
+    if (dm_hex_read(value, nc, sizeof(nc), &len) == DM_OK
+        && len == sizeof(nc))
+    {
+        for (i = 0; i < sizeof(nc); i++) {
+            answer->nc = answer->nc << 8 | nc[i];
         }
-
-        answer->nc = answer->nc << 4 | (uint32_t) digit;
     }
 
-    if (value.len != 8 || digit < 0 || answer->nc == 0) {
+    if (answer->nc == 0) {
         dm_err_set(err, "the nc of the Digest credentials is not 8 "
                    "hexadecimal digits from 00000001 on");
         return DM_INVALID;
@@ -568,7 +565,7 @@ dm_digest_read_ext(dm_str_t value, dm_str_t *name, dm_err_t *err)
             continue;
         }
 
-        octet = (last - p > 2) ? dm_digest_octet(p + 1) : -1;
+        octet = (last - p > 2) ? dm_hex_octet(p + 1) : -1;
 
         if (octet < 0x20 || octet == 0x7f) {
             goto invalid;
@@ -608,23 +605,11 @@ static int
 dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg, const char *what,
     unsigned char *out, dm_err_t *err)
 {
-    int     octet;
-    size_t  i, n;
+    size_t  n, len;
 
     n = dm_digest_size(alg);
-    octet = 0;
 
-    for (i = 0; value.len == 2 * n && i < n; i++) {
-        octet = dm_digest_octet(value.data + 2 * i);
-
-        if (octet < 0) {
-            break;
-        }
-
-        out[i] = (unsigned char) octet;
-    }
-
-    if (value.len != 2 * n || octet < 0) {
+    if (dm_hex_read(value, out, n, &len) != DM_OK || len != n) {
         dm_err_set(err, "the %s of the Digest credentials is not %zu "
                    "hexadecimal digits, as %s makes them", what, 2 * n,
                    dm_digest_name(alg));
@@ -632,17 +617,4 @@ dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg, const char *what,
     }
 
     return DM_OK;
-}
-
-
-/* of two digits; -1: they are none */
-static int
-dm_digest_octet(const unsigned char *hex)
-{
-    int  high, low;
-
-    high = OPENSSL_hexchar2int(hex[0]);
-    low = OPENSSL_hexchar2int(hex[1]);
-
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
 }

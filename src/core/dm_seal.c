@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dm_mac.h"
+#include "dm_hex.h"
 #include "dm_seal.h"
 
 
@@ -211,8 +212,8 @@ dm_keys_parse(const unsigned char *p, const unsigned char *last,
 static const unsigned char *
 dm_key_parse(const unsigned char *p, const unsigned char *last, dm_key_t *key)
 {
-    int     high, low;
-    size_t  i;
+    size_t    i;
+    dm_str_t  hex;
 
     for (i = 0; i < DM_KEY_ID_MAX && p < last && dm_key_id_char(*p); i++) {
         key->id[i] = (char) *p++;
@@ -228,15 +229,11 @@ dm_key_parse(const unsigned char *p, const unsigned char *last, dm_key_t *key)
         return NULL;
     }
 
-    for (i = 0; i < DM_KEY_SIZE; i++) {
-        high = OPENSSL_hexchar2int(*p++);
-        low = OPENSSL_hexchar2int(*p++);
+    hex = (dm_str_t) { p, 2 * DM_KEY_SIZE };
+    p += hex.len;
 
-        if (high < 0 || low < 0) {
-            return NULL;
-        }
-
-        key->key[i] = (unsigned char) (high << 4 | low);
+    if (dm_hex_read(hex, key->key, DM_KEY_SIZE, &i) != DM_OK) {
+        return NULL;
     }
 
     if (p < last && *p == '\r') {

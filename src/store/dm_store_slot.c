@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm_hex.h"
 #include "dm_store_slot.h"
 
 
@@ -255,7 +256,7 @@ dm_slot_make(dm_slot_t *slot, dm_err_t *err)
 static int
 dm_slot_create(dm_slot_t *slot)
 {
-    unsigned       i;
+    size_t         len;
     unsigned char  random[DM_SLOT_RANDOM];
 
     if (RAND_bytes(random, sizeof(random)) != 1) {
@@ -263,9 +264,9 @@ dm_slot_create(dm_slot_t *slot)
         return DM_ERROR;
     }
 
-    for (i = 0; i < DM_SLOT_RANDOM; i++) {
-        (void) snprintf(slot->name + 2 * i, 3, "%02x", random[i]);
-    }
+    len = dm_hex_write((dm_str_t) { random, sizeof(random) },
+                       (unsigned char *) slot->name);
+    slot->name[len] = '\0';
 
     slot->fd = openat(slot->dir, slot->name,
                       O_RDWR|O_CREAT|O_EXCL|DM_SLOT_FLAGS, 0600);

@@ -1,5 +1,4 @@
 /* dm-account add, set: what was asked, done to an account */
-
 #include "dm_devid.h"
 #include "account/cli.h"
 #include "account/edit.h"

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "account/cli.h"
+#include "account/user.h"
 #include "common/json.h"
 #include "common/output.h"
-#include "account/user.h"
 
 
 /* of the store that was replaced: "." and a time in UTC */

@@ -5,11 +5,11 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_store_stamp.h"
 #include "account/cli.h"
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/output.h"
-#include "dm_store_stamp.h"
 
 
 typedef struct {

@@ -10,9 +10,9 @@
 
 #include "dm_devid.h"
 #include "account/cli.h"
+#include "account/user.h"
 #include "common/json.h"
 #include "common/output.h"
-#include "account/user.h"
 
 
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);

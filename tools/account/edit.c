@@ -608,10 +608,8 @@ dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name)
 
     psk[0] = '\0';
 
-    if (edit->generate_psk
-        && dm_secret_psk_hex(&edit->psk, psk, &cli->err) != DM_OK)
-    {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    if (edit->generate_psk) {
+        dm_secret_psk_hex(&edit->psk, psk);
     }
 
     rc = DM_CLI_DONE;

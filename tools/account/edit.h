@@ -3,7 +3,6 @@
 #ifndef DM_ACCOUNT_EDIT_H
 #define DM_ACCOUNT_EDIT_H
 
-
 #include "account/cli.h"
 #include "common/secret.h"
 

@@ -84,33 +84,6 @@ dm_entry_set_password(dm_entry_t *entry, dm_str_t password, dm_err_t *err)
 }
 
 
-int
-dm_entry_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len)
-{
-    int     high, low;
-    size_t  i;
-
-    if (hex.len % 2 != 0 || hex.len / 2 > max) {
-        return DM_INVALID;
-    }
-
-    for (i = 0; i < hex.len; i += 2) {
-        high = OPENSSL_hexchar2int(hex.data[i]);
-        low = OPENSSL_hexchar2int(hex.data[i + 1]);
-
-        if (high < 0 || low < 0) {
-            return DM_INVALID;
-        }
-
-        out[i / 2] = (unsigned char) (high << 4 | low);
-    }
-
-    *len = hex.len / 2;
-
-    return DM_OK;
-}
-
-
 dm_str_t
 dm_entry_until_colon(dm_str_t str)
 {

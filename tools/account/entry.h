@@ -79,9 +79,6 @@ int dm_entry_set_user(dm_entry_t *entry, dm_str_t user, const dm_map_t *map,
 int dm_entry_set_password(dm_entry_t *entry, dm_str_t password,
     dm_err_t *err);
 
-/* DM_OK, or DM_INVALID: not hex, or more than max octets */
-int dm_entry_hex(dm_str_t hex, unsigned char *out, size_t max, size_t *len);
-
 /* str up to its first colon, or all of it */
 dm_str_t dm_entry_until_colon(dm_str_t str);
 

@@ -1,5 +1,5 @@
 /* A line of an htdigest file as an entry */
-
+#include "dm_hex.h"
 #include "account/entry.h"
 
 
@@ -37,7 +37,7 @@ dm_entry_parse_htdigest(dm_entry_t *entry, dm_str_t line,
         return DM_DECLINED;
     }
 
-    if (dm_entry_hex(hash, account->ha1[DM_MD5], DM_HASH_MAX, &len) != DM_OK
+    if (dm_hex_read(hash, account->ha1[DM_MD5], DM_HASH_MAX, &len) != DM_OK
         || len != dm_digest_size(DM_MD5))
     {
         dm_err_set(err, "the hash has something else than 32 hexadecimal "

@@ -1,5 +1,4 @@
 /* A line of an htpasswd file as an entry, read as nginx reads it */
-
 #include "account/entry.h"
 #include "common/hash.h"
 

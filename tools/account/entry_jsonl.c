@@ -1,6 +1,6 @@
 /* A line of JSON as an entry: the form that dm-account export writes */
-
 #include "dm_cert.h"
+#include "dm_hex.h"
 #include "account/entry.h"
 #include "common/hash.h"
 #include "common/input.h"
@@ -304,7 +304,7 @@ dm_jsonl_digest(dm_entry_t *entry, json_t *value, dm_err_t *err)
             return DM_INVALID;
         }
 
-        if (dm_entry_hex(hex, account->ha1[alg], DM_HASH_MAX, &len) != DM_OK
+        if (dm_hex_read(hex, account->ha1[alg], DM_HASH_MAX, &len) != DM_OK
             || len != dm_digest_size(alg))
         {
             dm_err_set(err, "the HA1 for %s has something else than %zu "
@@ -385,7 +385,7 @@ dm_jsonl_one_psk(dm_entry_t *entry, json_t *value, dm_err_t *err)
         return DM_INVALID;
     }
 
-    if (dm_entry_hex(hex, entry->psk[i], DM_PSK_MAX, &psk->key.len) != DM_OK) {
+    if (dm_hex_read(hex, entry->psk[i], DM_PSK_MAX, &psk->key.len) != DM_OK) {
         dm_err_set(err, "a PSK key is not %d to %d octets in hex", DM_PSK_MIN,
                    DM_PSK_MAX);
         return DM_INVALID;

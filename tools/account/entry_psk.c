@@ -1,7 +1,7 @@
 /* A line of a file of PSKs as an entry: of stunnel or of GnuTLS */
 
 #define _GNU_SOURCE     /* memrchr() */
-
+#include "dm_hex.h"
 #include "account/entry.h"
 
 
@@ -67,7 +67,7 @@ dm_psk_key(dm_entry_t *entry, dm_str_t hex, dm_err_t *err)
     key = &entry->account.psk[0].key;
     key->data = entry->psk[0];
 
-    if (dm_entry_hex(hex, entry->psk[0], DM_PSK_MAX, &key->len) != DM_OK
+    if (dm_hex_read(hex, entry->psk[0], DM_PSK_MAX, &key->len) != DM_OK
         || key->len < DM_PSK_MIN)
     {
         dm_err_set(err, "the key is not %d to %d octets in hex; one that "

@@ -9,7 +9,6 @@
 #ifndef DM_ACCOUNT_HOLDER_H
 #define DM_ACCOUNT_HOLDER_H
 
-
 #include "account/keyfile.h"
 
 

@@ -8,8 +8,8 @@
 
 #include "account/cli.h"
 #include "account/entry.h"
-#include "common/json.h"
 #include "account/lines.h"
+#include "common/json.h"
 #include "common/output.h"
 #include "common/progress.h"
 

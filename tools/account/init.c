@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "account/cli.h"
+#include "account/keyfile.h"
+#include "account/user.h"
 #include "common/input.h"
 #include "common/json.h"
-#include "account/keyfile.h"
 #include "common/output.h"
-#include "account/user.h"
 
 
 #define DM_INIT_KEY_ID    "k1"

@@ -3,7 +3,6 @@
 #ifndef DM_ACCOUNT_KEYFILE_H
 #define DM_ACCOUNT_KEYFILE_H
 
-
 #include "dm_seal.h"
 
 

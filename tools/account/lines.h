@@ -3,7 +3,6 @@
 #ifndef DM_ACCOUNT_LINES_H
 #define DM_ACCOUNT_LINES_H
 
-
 #include "dm.h"
 
 

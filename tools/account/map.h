@@ -3,7 +3,6 @@
 #ifndef DM_ACCOUNT_MAP_H
 #define DM_ACCOUNT_MAP_H
 
-
 #include "dm.h"
 
 

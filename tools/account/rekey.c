@@ -8,11 +8,11 @@
 #include <openssl/crypto.h>
 
 #include "account/cli.h"
-#include "common/json.h"
 #include "account/holder.h"
+#include "account/user.h"
+#include "common/json.h"
 #include "common/output.h"
 #include "common/progress.h"
-#include "account/user.h"
 
 
 /* room in the store for what one transaction seals anew */

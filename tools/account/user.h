@@ -3,7 +3,6 @@
 #ifndef DM_ACCOUNT_USER_H
 #define DM_ACCOUNT_USER_H
 
-
 #include "account/cli.h"
 
 

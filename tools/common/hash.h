@@ -3,7 +3,6 @@
 #ifndef DM_COMMON_HASH_H
 #define DM_COMMON_HASH_H
 
-
 #include "common/secret.h"
 
 

@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_hex.h"
 #include "common/hash.h"
 #include "common/json.h"
 
@@ -253,17 +254,11 @@ static json_t *
 dm_json_hex(dm_str_t octets)
 {
     char     text[2 * DM_PSK_MAX];
-    size_t   i;
+    size_t   len;
     json_t  *json;
 
-    static const char  digits[] = "0123456789abcdef";
-
-    for (i = 0; i < octets.len; i++) {
-        text[2 * i] = digits[octets.data[i] >> 4];
-        text[2 * i + 1] = digits[octets.data[i] & 15];
-    }
-
-    json = json_stringn(text, 2 * octets.len);
+    len = dm_hex_write(octets, (unsigned char *) text);
+    json = json_stringn(text, len);
 
     OPENSSL_cleanse(text, sizeof(text));
 

@@ -3,7 +3,6 @@
 #ifndef DM_COMMON_PROCESS_H
 #define DM_COMMON_PROCESS_H
 
-
 #include "dm.h"
 
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 
+#include "dm_hex.h"
 #include "common/hash.h"
 #include "common/input.h"
 #include "common/secret.h"
@@ -100,17 +100,13 @@ static int
 dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
     dm_err_t *err)
 {
-    const char  *text;
+    dm_str_t  digits;
 
-    text = (const char *) hex->data;
+    digits = (dm_str_t) { hex->data, hex->len };
 
-    if (strlen(text) != hex->len
-        || OPENSSL_hexstr2buf_ex(secret->data, DM_PSK_MAX, &secret->len, text,
-                                 '\0')
-           != 1
+    if (dm_hex_read(digits, secret->data, DM_PSK_MAX, &secret->len) != DM_OK
         || secret->len < DM_PSK_MIN)
     {
-        ERR_clear_error();
         dm_err_set(err, "the PSK file must hold %d to %d octets in hex and "
                    "nothing else", DM_PSK_MIN, DM_PSK_MAX);
         return DM_INVALID;
@@ -157,24 +153,14 @@ dm_secret_make_psk(dm_secret_t *secret, dm_err_t *err)
 }
 
 
-int
-dm_secret_psk_hex(const dm_secret_t *secret, char *out, dm_err_t *err)
+void
+dm_secret_psk_hex(const dm_secret_t *secret, char *out)
 {
-    char  *p;
+    size_t  len;
 
-    if (OPENSSL_buf2hexstr_ex(out, 2 * DM_PSK_MAX + 1, NULL, secret->data,
-                              secret->len, '\0')
-        != 1)
-    {
-        dm_err_set(err, "cannot write the PSK in hex: the library failed");
-        return DM_ERROR;
-    }
-
-    for (p = out; *p != '\0'; p++) {
-        *p = (char) (*p | 0x20);
-    }
-
-    return DM_OK;
+    len = dm_hex_write((dm_str_t) { secret->data, secret->len },
+                       (unsigned char *) out);
+    out[len] = '\0';
 }
 
 

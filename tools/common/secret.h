@@ -3,7 +3,6 @@
 #ifndef DM_COMMON_SECRET_H
 #define DM_COMMON_SECRET_H
 
-
 #include "dm_account.h"
 
 
@@ -35,7 +34,7 @@ int dm_secret_make_password(dm_secret_t *secret, dm_err_t *err);
 int dm_secret_make_psk(dm_secret_t *secret, dm_err_t *err);
 
 /* in lower-case hex, with a NUL, into out[2 * DM_PSK_MAX + 1] */
-int dm_secret_psk_hex(const dm_secret_t *secret, char *out, dm_err_t *err);
+void dm_secret_psk_hex(const dm_secret_t *secret, char *out);
 
 /* a yescrypt hash of the password into out[DM_CRYPT_MAX], a C string */
 int dm_secret_crypt(const dm_secret_t *password, char *out, dm_err_t *err);

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "dm_digest.h"
+#include "dm_hex.h"
 #include "probe/auth.h"
 
 
@@ -274,21 +275,16 @@ dm_auth_wrong(dm_secret_t *password)
 static int
 dm_auth_random(char *out)
 {
-    size_t         i;
+    size_t         len;
     unsigned char  octets[DM_AUTH_CNONCE];
-
-    static const char  digits[] = "0123456789abcdef";
 
     if (RAND_bytes(octets, sizeof(octets)) != 1) {
         return DM_ERROR;
     }
 
-    for (i = 0; i < sizeof(octets); i++) {
-        out[2 * i] = digits[octets[i] >> 4];
-        out[2 * i + 1] = digits[octets[i] & 15];
-    }
-
-    out[2 * i] = '\0';
+    len = dm_hex_write((dm_str_t) { octets, sizeof(octets) },
+                       (unsigned char *) out);
+    out[len] = '\0';
 
     return DM_OK;
 }

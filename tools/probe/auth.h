@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_AUTH_H
 #define DM_PROBE_AUTH_H
 
-
 #include "common/secret.h"
 #include "probe/challenge.h"
 

@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_CHALLENGE_H
 #define DM_PROBE_CHALLENGE_H
 
-
 #include "dm.h"
 
 

@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_CLIENT_H
 #define DM_PROBE_CLIENT_H
 
-
 #include "probe/tls.h"
 
 

@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_MO_H
 #define DM_PROBE_MO_H
 
-
 #include "probe/probe.h"
 
 

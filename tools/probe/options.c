@@ -8,10 +8,10 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "dm_devid.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
-#include "dm_devid.h"
 #include "probe/client.h"
 #include "probe/options.h"
 

@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_OPTIONS_H
 #define DM_PROBE_OPTIONS_H
 
-
 #include "probe/mo.h"
 
 

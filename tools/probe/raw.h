@@ -6,7 +6,6 @@
 #ifndef DM_PROBE_RAW_H
 #define DM_PROBE_RAW_H
 
-
 #include "dm.h"
 
 

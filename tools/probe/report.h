@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_REPORT_H
 #define DM_PROBE_REPORT_H
 
-
 #include "probe/score.h"
 
 

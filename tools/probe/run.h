@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_RUN_H
 #define DM_PROBE_RUN_H
 
-
 #include "common/progress.h"
 #include "probe/auth.h"
 #include "probe/score.h"

@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_SCORE_H
 #define DM_PROBE_SCORE_H
 
-
 #include "probe/client.h"
 
 

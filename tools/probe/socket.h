@@ -3,7 +3,6 @@
 #ifndef DM_PROBE_SOCKET_H
 #define DM_PROBE_SOCKET_H
 
-
 #include "probe/probe.h"
 #include "probe/raw.h"
 

@@ -6,8 +6,8 @@
 
 #include <openssl/ssl.h>
 
-#include "probe/probe.h"
 #include "dm_suite.h"
+#include "probe/probe.h"
 
 
 /* what is offered */

@@ -1,0 +1,94 @@
+/* Octets as hexadecimal digits, and back */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dm_hex.h"
+
+
+static dm_str_t
+str(const char *text)
+{
+    return (dm_str_t) { (const unsigned char *) text, strlen(text) };
+}
+
+
+static void
+test_write(void **state)
+{
+    unsigned char        out[6];
+    const unsigned char  octets[] = { 0x00, 0x9a, 0xff };
+
+    (void) state;
+
+    assert_int_equal(dm_hex_write((dm_str_t) { octets, 3 }, out), 6);
+    assert_memory_equal(out, "009aff", 6);
+    assert_int_equal(dm_hex_write((dm_str_t) { octets, 0 }, out), 0);
+    assert_memory_equal(out, "009aff", 6);
+    assert_int_equal(dm_hex_digit(10), 'a');
+}
+
+
+static void
+test_read(void **state)
+{
+    size_t         len;
+    unsigned char  out[3];
+
+    (void) state;
+
+    assert_int_equal(dm_hex_read(str("009aFf"), out, 3, &len), DM_OK);
+    assert_int_equal(len, 3);
+    assert_memory_equal(out, "\x00\x9a\xff", 3);
+
+    assert_int_equal(dm_hex_read(str(""), out, 3, &len), DM_OK);
+    assert_int_equal(len, 0);
+
+    assert_int_equal(dm_hex_read(str("009aff"), out, 2, &len), DM_INVALID);
+    assert_int_equal(dm_hex_read(str("009"), out, 3, &len), DM_INVALID);
+    assert_int_equal(dm_hex_read(str("0g"), out, 3, &len), DM_INVALID);
+    assert_int_equal(dm_hex_read(str("g0"), out, 3, &len), DM_INVALID);
+    assert_int_equal(dm_hex_read(str("0x"), out, 3, &len), DM_INVALID);
+    assert_int_equal(dm_hex_read(str("0:"), out, 3, &len), DM_INVALID);
+}
+
+
+static void
+test_octet(void **state)
+{
+    unsigned       i, valid;
+    unsigned char  pair[2];
+
+    (void) state;
+
+    assert_int_equal(dm_hex_octet(str("7f").data), 0x7f);
+    assert_int_equal(dm_hex_octet(str("F7").data), 0xf7);
+
+    /* 22 digits, in either place */
+
+    for (valid = 0, i = 0; i < 0x10000; i++) {
+        pair[0] = (unsigned char) (i >> 8);
+        pair[1] = (unsigned char) i;
+        valid += dm_hex_octet(pair) >= 0;
+    }
+
+    assert_int_equal(valid, 22 * 22);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_octet)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
