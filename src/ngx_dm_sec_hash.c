@@ -5,14 +5,13 @@
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_zone.h"
 
-#include <ngx_crypt.h>
+#include "dm_password.h"
 
 
 #define NGX_DM_SEC_HASH_THREADS  1
 #define NGX_DM_SEC_HASH_QUEUE    64
 #define NGX_DM_SEC_HASH_MAX      65535
 
-#define NGX_DM_SEC_HASH_POOL     4096
 #define NGX_DM_SEC_HASH_HOLD     60000      /* ms */
 
 
@@ -24,17 +23,16 @@ typedef struct {
     ngx_dm_sec_main_conf_t  *dmcf;
     ngx_dm_sec_hash_may_pt   may;
     ngx_dm_sec_hash_pt       done;
-    ngx_log_t               *log;       /* the cycle's: a thread's own use */
-
     dm_slot_t                slot;      /* of what is remembered */
-    u_char                  *password;  /* NUL-terminated, as the hash */
-    u_char                  *hash;
+    dm_str_t                 password;
+    dm_str_t                 hash;
     ngx_int_t                rc;
 } ngx_dm_sec_hash_t;
 
 
-static void ngx_dm_sec_hash_wipe(u_char *secret);
-static u_char *ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t src);
+static void ngx_dm_sec_hash_wipe(ngx_dm_sec_hash_t *job);
+static ngx_int_t ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t *dst,
+    dm_str_t src);
 static ngx_int_t ngx_dm_sec_hash_remembered(ngx_dm_sec_main_conf_t *dmcf,
     dm_slot_t *slot);
 static void ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job);
@@ -44,8 +42,6 @@ static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
 static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
-static ngx_int_t ngx_dm_sec_hash_compare(ngx_pool_t *pool,
-    ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_event(ngx_event_t *ev);
 static void ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job);
 static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
@@ -180,22 +176,19 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     job->dmcf = dmcf;
     job->may = may;
     job->done = done;
-    job->log = ngx_cycle->log;
     job->slot = slot;
     job->rc = NGX_ERROR;
 
-    job->password = ngx_dm_sec_hash_dup(r->pool, password);
-    job->hash = ngx_dm_sec_hash_dup(r->pool, account->crypt);
-
     rc = NGX_ERROR;
 
-    if (job->password && job->hash) {
+    if (ngx_dm_sec_hash_dup(r->pool, &job->password, password) == NGX_OK
+        && ngx_dm_sec_hash_dup(r->pool, &job->hash, account->crypt) == NGX_OK)
+    {
         rc = ngx_dm_sec_hash_start(r, dmcf, job);
     }
 
     if (rc != NGX_AGAIN) {
-        ngx_dm_sec_hash_wipe(job->password);
-        ngx_dm_sec_hash_wipe(job->hash);
+        ngx_dm_sec_hash_wipe(job);
     }
 
     return rc;
@@ -203,28 +196,29 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
 
 
 static void
-ngx_dm_sec_hash_wipe(u_char *secret)
+ngx_dm_sec_hash_wipe(ngx_dm_sec_hash_t *job)
 {
-    if (secret) {
-        ngx_explicit_memzero(secret, ngx_strlen(secret));
-    }
+    OPENSSL_cleanse((void *) job->password.data, job->password.len);
+    OPENSSL_cleanse((void *) job->hash.data, job->hash.len);
 }
 
 
-static u_char *
-ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t src)
+static ngx_int_t
+ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t *dst, dm_str_t src)
 {
-    u_char  *dst;
+    u_char  *data;
 
-    dst = ngx_pnalloc(pool, src.len + 1);
-    if (dst == NULL) {
-        return NULL;
+    data = ngx_pnalloc(pool, src.len);
+    if (data == NULL) {
+        return NGX_ERROR;
     }
 
-    ngx_memcpy(dst, src.data, src.len);
-    dst[src.len] = '\0';
+    ngx_memcpy(data, src.data, src.len);
 
-    return dst;
+    dst->data = data;
+    dst->len = src.len;
+
+    return NGX_OK;
 }
 
 
@@ -379,46 +373,21 @@ ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
 {
     ngx_dm_sec_hash_t *job = data;
 
-    ngx_pool_t  *pool;
+    dm_err_t  err;
 
-    pool = ngx_create_pool(NGX_DM_SEC_HASH_POOL, job->log);
-    if (pool == NULL) {
-        return;
+    switch (dm_password_verify(job->hash, job->password, &err)) {
+
+    case DM_OK:
+        job->rc = NGX_OK;
+        break;
+
+    case DM_DECLINED:
+        job->rc = NGX_DECLINED;
+        break;
+
+    default:
+        job->rc = NGX_ERROR;
     }
-
-    job->rc = ngx_dm_sec_hash_compare(pool, job);
-
-    ngx_destroy_pool(pool);
-}
-
-
-/* ngx_crypt() knows what htpasswd makes, and leaves the rest to crypt_r() */
-static ngx_int_t
-ngx_dm_sec_hash_compare(ngx_pool_t *pool, ngx_dm_sec_hash_t *job)
-{
-    size_t     len;
-    u_char    *encrypted;
-    ngx_int_t  rc;
-
-    if (ngx_crypt(pool, job->password, job->hash, &encrypted) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* crypt_r() says "*0" of a hash that it does not know */
-
-    if (encrypted[0] == '*') {
-        return NGX_ERROR;
-    }
-
-    len = ngx_strlen(job->hash);
-
-    rc = ngx_strlen(encrypted) == len
-         && CRYPTO_memcmp(encrypted, job->hash, len) == 0 ? NGX_OK
-                                                          : NGX_DECLINED;
-
-    ngx_dm_sec_hash_wipe(encrypted);
-
-    return rc;
 }
 
 
@@ -456,8 +425,7 @@ ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
 
     c = job->r->connection;
 
-    ngx_dm_sec_hash_wipe(job->password);
-    ngx_dm_sec_hash_wipe(job->hash);
+    ngx_dm_sec_hash_wipe(job);
 
     ngx_http_set_log_request(c->log, job->r);
 

@@ -5,9 +5,9 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_password.h"
 #include "dm_store_stamp.h"
 #include "account/cli.h"
-#include "common/hash.h"
 #include "common/json.h"
 #include "common/output.h"
 
@@ -127,9 +127,9 @@ dm_check_account(const dm_account_t *account, void *data)
 
     check = data;
 
-    if (account->crypt.len > 0 && dm_hash_is_weak(account->crypt)) {
+    if (account->crypt.len > 0 && dm_password_is_weak(account->crypt)) {
         (void) snprintf(why, sizeof(why), "its password hash, %s, is quickly "
-                        "tried", dm_hash_scheme(account->crypt));
+                        "tried", dm_password_scheme(account->crypt));
         dm_check_weak(check, account, why);
     }
 

@@ -1,6 +1,6 @@
 /* A line of an htpasswd file as an entry, read as nginx reads it */
+#include "dm_password.h"
 #include "account/entry.h"
-#include "common/hash.h"
 
 
 static int dm_htpasswd_secret(dm_entry_t *entry, dm_str_t hash,
@@ -51,7 +51,7 @@ dm_htpasswd_secret(dm_entry_t *entry, dm_str_t hash, dm_err_t *err)
                                      err);
     }
 
-    if (dm_hash_check(hash, err) != DM_OK) {
+    if (dm_password_check(hash, err) != DM_OK) {
         return DM_INVALID;
     }
 

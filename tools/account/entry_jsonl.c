@@ -1,8 +1,8 @@
 /* A line of JSON as an entry: the form that dm-account export writes */
 #include "dm_cert.h"
 #include "dm_hex.h"
+#include "dm_password.h"
 #include "account/entry.h"
-#include "common/hash.h"
 #include "common/input.h"
 
 
@@ -333,7 +333,7 @@ dm_jsonl_crypt(dm_entry_t *entry, json_t *value, dm_err_t *err)
         return DM_INVALID;
     }
 
-    return dm_hash_check(entry->account.crypt, err);
+    return dm_password_check(entry->account.crypt, err);
 }
 
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "dm_password.h"
 #include "account/cli.h"
-#include "common/hash.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
@@ -182,7 +182,7 @@ dm_view_text(const dm_account_t *account)
 {
     const char  *scheme;
 
-    scheme = dm_hash_scheme(account->crypt);
+    scheme = dm_password_scheme(account->crypt);
 
     dm_out_line(stdout, "id          %.*s", dm_cli_arg(account->id));
     dm_out_line(stdout, "name        %.*s", dm_cli_arg(account->name));

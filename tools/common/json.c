@@ -9,7 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "dm_hex.h"
-#include "common/hash.h"
+#include "dm_password.h"
 #include "common/json.h"
 
 
@@ -53,7 +53,7 @@ dm_json_account(const dm_account_t *account)
 {
     const char  *scheme;
 
-    scheme = dm_hash_scheme(account->crypt);
+    scheme = dm_password_scheme(account->crypt);
 
     return dm_json_add(dm_json_fields(account), dm_json_algorithms(account),
                        scheme == NULL ? json_null() : json_string(scheme),

@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 
 #include "dm_hex.h"
-#include "common/hash.h"
+#include "dm_password.h"
 #include "common/input.h"
 #include "common/secret.h"
 
@@ -285,13 +285,14 @@ dm_secret_verify(const dm_account_t *account, dm_str_t realm,
         return DM_DECLINED;
     }
 
+    pw = (dm_str_t) { password->data, password->len };
+
     if (alg < 0) {
-        *by = dm_hash_scheme(account->crypt);
-        return dm_hash_verify(account->crypt, password, err);
+        *by = dm_password_scheme(account->crypt);
+        return dm_password_verify(account->crypt, pw, err);
     }
 
     *by = dm_digest_name((dm_algorithm_t) alg);
-    pw = (dm_str_t) { password->data, password->len };
 
     if (dm_digest_ha1((dm_algorithm_t) alg, account->name, realm, pw, ha1)
         != DM_OK)

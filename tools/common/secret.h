@@ -4,10 +4,8 @@
 #define DM_COMMON_SECRET_H
 
 #include "dm_account.h"
+#include "dm_password.h"
 
-
-/* with a name of DM_NAME_MAX it still fits into DM_BASIC_MAX */
-#define DM_PASSWORD_MAX     511
 
 #define DM_PASSWORD_MADE    24      /* base32 characters: 120 bits */
 #define DM_PSK_MADE         32      /* octets */

@@ -1,0 +1,35 @@
+/* Password hashes of crypt(3) and htpasswd: named, looked at, verified */
+
+#ifndef DM_PASSWORD_H
+#define DM_PASSWORD_H
+
+
+#include "dm.h"
+#include "dm_account.h"
+
+
+#define DM_PASSWORD_MAX  511      /* octets of one, as of crypt(3) */
+
+
+/* "yescrypt", "bcrypt", ... of a hash; NULL if it is empty */
+const char *dm_password_scheme(dm_str_t hash);
+
+/*
+ * Whether a hash from elsewhere can be an account's: nginx verifies its
+ * scheme, and it has all its characters.  DM_OK or DM_INVALID.
+ */
+int dm_password_check(dm_str_t hash, dm_err_t *err);
+
+/* 1 if it is so quickly tried that whoever has it has the password, else 0 */
+int dm_password_is_weak(dm_str_t hash);
+
+/*
+ * Whether the hash is the password's, of any length.  The password has no NUL.
+ * DM_OK; DM_DECLINED: another's, or longer than DM_PASSWORD_MAX, which takes
+ * as long to find; DM_ERROR: the hash is none of those, or the library failed.
+ * dm_digest_init() comes before.
+ */
+int dm_password_verify(dm_str_t hash, dm_str_t password, dm_err_t *err);
+
+
+#endif /* DM_PASSWORD_H */
