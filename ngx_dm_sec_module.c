@@ -11,13 +11,13 @@
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
-#include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_variables.h"
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_zone.h"
 
@@ -320,7 +320,7 @@ ngx_dm_sec_preconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_identity_add_variables(cf);
+    return ngx_dm_sec_variables_add(cf);
 }
 
 
@@ -366,7 +366,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_identity_init(cf, dmcf);
+    return ngx_dm_sec_variables_init(cf, dmcf);
 }
 
 

@@ -4,8 +4,9 @@
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_digest.h"
-#include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
@@ -25,7 +26,7 @@ typedef struct {
 
 static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
-static ngx_int_t ngx_dm_sec_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_answer_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_add_denial(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
@@ -161,33 +162,16 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-u_char *
-ngx_dm_sec_answer_quote(u_char *dst, ngx_str_t *src)
-{
-    size_t  i;
-
-    for (i = 0; i < src->len; i++) {
-        if (src->data[i] == '"' || src->data[i] == '\\') {
-            *dst++ = '\\';
-        }
-
-        *dst++ = src->data[i];
-    }
-
-    return dst;
-}
-
-
 void
 ngx_dm_sec_answer_init(void)
 {
     ngx_dm_sec_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_dm_sec_header_filter;
+    ngx_http_top_header_filter = ngx_dm_sec_answer_filter;
 }
 
 
 static ngx_int_t
-ngx_dm_sec_header_filter(ngx_http_request_t *r)
+ngx_dm_sec_answer_filter(ngx_http_request_t *r)
 {
     ngx_int_t          rc;
     ngx_dm_sec_ctx_t  *ctx;
@@ -270,7 +254,7 @@ ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     }
 
     if (dlcf->auth & NGX_DM_SEC_BASIC) {
-        return ngx_dm_sec_answer_add_header(r, "WWW-Authenticate",
+        return ngx_dm_sec_header_answer(r, "WWW-Authenticate",
                                             &dlcf->basic_challenge);
     }
 
@@ -292,7 +276,7 @@ ngx_dm_sec_add_retry_after(ngx_http_request_t *r, ngx_uint_t seconds)
     p = ngx_sprintf(value.data, "%ui", seconds);
     value.len = p - value.data;
 
-    return ngx_dm_sec_answer_add_header(r, "Retry-After", &value);
+    return ngx_dm_sec_header_answer(r, "Retry-After", &value);
 }
 
 
@@ -306,32 +290,11 @@ ngx_dm_sec_add_upgrade(ngx_http_request_t *r)
 
     dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
 
-    if (ngx_dm_sec_answer_add_header(r, "Upgrade", &dscf->upgrade_offer)
+    if (ngx_dm_sec_header_answer(r, "Upgrade", &dscf->upgrade_offer)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_answer_add_header(r, "Connection", &option);
-}
-
-
-ngx_int_t
-ngx_dm_sec_answer_add_header(ngx_http_request_t *r, char *key, ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) key;
-    h->key.len = ngx_strlen(key);
-    h->value = *value;
-
-    return NGX_OK;
+    return ngx_dm_sec_header_answer(r, "Connection", &option);
 }

@@ -14,16 +14,6 @@
 ngx_int_t ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_reason_e reason);
 
-/* adds a header to the response; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_dm_sec_answer_add_header(ngx_http_request_t *r, char *key,
-    ngx_str_t *value);
-
-/*
- * Writes src as it stands between quotes (RFC 7230, section 3.2.6): dst has
- * room for twice as much.  Returns the end of it.
- */
-u_char *ngx_dm_sec_answer_quote(u_char *dst, ngx_str_t *src);
-
 /* the reason as it stands in logs: "no_credentials" */
 ngx_str_t *ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason);
 

@@ -1,9 +1,9 @@
 /* Basic authentication, RFC 7617 */
 
 #include "ngx_dm_sec_basic.h"
-#include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_store.h"
 
@@ -219,7 +219,7 @@ ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
     challenge->data = p;
 
     p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
-    p = ngx_dm_sec_answer_quote(p, realm);
+    p = ngx_dm_sec_header_quote(p, realm);
     p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
                    sizeof("\", charset=\"UTF-8\"") - 1);
 

@@ -1,7 +1,7 @@
 /* The device identity that the client states in OMADM-DevID */
 
 #include "ngx_dm_sec_devid.h"
-#include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_header.h"
 
 #include "dm_devid.h"
 
@@ -9,38 +9,26 @@
 ngx_int_t
 ngx_dm_sec_devid_read(ngx_http_request_t *r, ngx_str_t *devid)
 {
-    u_char            canonical[DM_DEVID_MAX];
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    u_char              canonical[DM_DEVID_MAX];
+    ngx_uint_t          n;
+    ngx_table_elt_t    *h;
+    ngx_dm_sec_walk_t   walk;
 
     static ngx_str_t  name = ngx_string("omadm-devid");
 
     n = 0;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
     ngx_str_null(devid);
+    ngx_dm_sec_walk(r, &walk);
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_dm_sec_walk_next(&walk))) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (!ngx_dm_sec_folds_to(&h[i].key, &name)) {
+        if (!ngx_dm_sec_header_folds_to(&h->key, &name)) {
             continue;
         }
 
-        *devid = h[i].value;
+        *devid = h->value;
 
-        if (n++ || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0) {
+        if (n++ || !ngx_dm_sec_header_is(h, &name)) {
             return NGX_ERROR;
         }
     }

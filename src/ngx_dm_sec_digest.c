@@ -1,9 +1,9 @@
 /* Digest authentication, RFC 7616 and RFC 2617 */
 
 #include "ngx_dm_sec_digest.h"
-#include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_nonce.h"
@@ -725,7 +725,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
 
     value.len = p - value.data;
 
-    return ngx_dm_sec_answer_add_header(r, "WWW-Authenticate", &value);
+    return ngx_dm_sec_header_answer(r, "WWW-Authenticate", &value);
 }
 
 
@@ -762,7 +762,7 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     if (digest->rspauth_len) {
         p = ngx_sprintf(p, "rspauth=\"%*s\", qop=auth, cnonce=\"",
                         digest->rspauth_len, digest->rspauth);
-        p = ngx_dm_sec_answer_quote(p, &cnonce);
+        p = ngx_dm_sec_header_quote(p, &cnonce);
         p = ngx_sprintf(p, "\", nc=%*s", digest->answer.nc_text.len,
                         digest->answer.nc_text.data);
     }
@@ -786,7 +786,7 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return ngx_dm_sec_answer_add_header(r, "Authentication-Info", &value);
+    return ngx_dm_sec_header_answer(r, "Authentication-Info", &value);
 }
 
 

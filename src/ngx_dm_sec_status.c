@@ -4,8 +4,8 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_handshake.h"
-#include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_zone.h"
 

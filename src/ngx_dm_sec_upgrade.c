@@ -9,6 +9,7 @@
 
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_tls.h"
@@ -26,11 +27,6 @@ typedef struct ngx_dm_sec_upgrade_s {
 
 /* "client_body_in_file_only clean", whose name nginx keeps to itself */
 #define NGX_DM_SEC_UPGRADE_FILE_CLEAN  2
-
-
-#define ngx_dm_sec_upgrade_is(h, name)                                        \
-    ((h)->key.len == (name)->len                                              \
-     && ngx_strncasecmp((h)->key.data, (name)->data, (name)->len) == 0)
 
 
 static ngx_int_t ngx_dm_sec_upgrade_wanted(ngx_http_request_t *r,
@@ -210,10 +206,10 @@ static ngx_int_t
 ngx_dm_sec_upgrade_wanted(ngx_http_request_t *r, ngx_dm_sec_srv_conf_t *dscf,
     dm_str_t *token)
 {
-    ngx_uint_t        i, option;
-    dm_upgrade_t      upgrade;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t          option;
+    dm_upgrade_t        upgrade;
+    ngx_table_elt_t    *h;
+    ngx_dm_sec_walk_t   walk;
 
     static ngx_str_t  connection = ngx_string("connection");
     static ngx_str_t  name = ngx_string("upgrade");
@@ -225,26 +221,15 @@ ngx_dm_sec_upgrade_wanted(ngx_http_request_t *r, ngx_dm_sec_srv_conf_t *dscf,
     option = 0;
     ngx_memzero(&upgrade, sizeof(dm_upgrade_t));
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    ngx_dm_sec_walk(r, &walk);
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_dm_sec_walk_next(&walk))) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
+        if (ngx_dm_sec_header_is(h, &connection)) {
+            option |= dm_upgrade_connection(ngx_dm_sec_set_dm_str(h->value));
 
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_dm_sec_upgrade_is(&h[i], &connection)) {
-            option |= dm_upgrade_connection(ngx_dm_sec_set_dm_str(h[i].value));
-
-        } else if (ngx_dm_sec_upgrade_is(&h[i], &name)) {
-            dm_upgrade_read(&upgrade, ngx_dm_sec_set_dm_str(h[i].value),
+        } else if (ngx_dm_sec_header_is(h, &name)) {
+            dm_upgrade_read(&upgrade, ngx_dm_sec_set_dm_str(h->value),
                             (unsigned) dscf->upgrade_versions);
         }
     }
