@@ -30,7 +30,8 @@ my $d = File::Temp::tempdir('nginx-test-XXXXXXXXXX', TMPDIR => 1,
 
 mkdir "$d/$_" or die "Can't create $_: $!\n" foreach qw/ bin dev first /;
 
-must([ 'cp', '-r', map({ "../$_" } qw/ Makefile config conf demo src tools /),
+must([ 'cp', '-r', map({ "../$_" } qw/ Makefile config conf demo dev mk
+    src tools /),
     glob('../*.c'), "$d/first" ]);
 
 program('bin/dpkg-query', 'cat "$0.installed"');
