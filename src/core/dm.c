@@ -1,3 +1,5 @@
+/* Octet strings, results and messages */
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

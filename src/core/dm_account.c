@@ -1,3 +1,5 @@
+/* An account and its record: packed, sealed, opened, looked at */
+
 #include <openssl/crypto.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+/* Basic credentials of an Authorization header, RFC 7617 */
+
 #include <string.h>
 
 #include <openssl/crypto.h>

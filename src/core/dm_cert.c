@@ -1,3 +1,5 @@
+/* The keys under which a certificate finds its account */
+
 #include <string.h>
 
 #include <openssl/bio.h>

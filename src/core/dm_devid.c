@@ -1,3 +1,5 @@
+/* Device identities: IMEI:, ESN:, MEID:, urn:uuid:, or opaque */
+
 #include <string.h>
 
 #include "dm_devid.h"

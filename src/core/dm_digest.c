@@ -1,3 +1,5 @@
+/* Digest arithmetic of RFC 7616 and RFC 2617 */
+
 #include <string.h>
 
 #include <openssl/crypto.h>

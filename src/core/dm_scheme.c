@@ -1,3 +1,5 @@
+/* The scheme of an Authorization header, RFC 7235, section 2.1 */
+
 #include "dm_scheme.h"
 
 

@@ -1,3 +1,5 @@
+/* The store key, and AES-256-GCM under it */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,3 +1,5 @@
+/* Protocol versions, cipher suites and the named lists of them */
+
 #include <string.h>
 
 #include <openssl/err.h>

@@ -1,3 +1,5 @@
+/* The account store, opened to be read */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>

@@ -1,3 +1,5 @@
+/* An account, found by one of its keys */
+
 #include <openssl/crypto.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+/* Which store stands at a path */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* The account store, changed */
+
 #include <openssl/crypto.h>
 #include <string.h>
 #include <time.h>

@@ -1,3 +1,5 @@
+/* A new store */
+
 #include <openssl/rand.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,5 @@
+/* Accounts and their records */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* Basic credentials */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

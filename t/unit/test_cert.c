@@ -1,3 +1,5 @@
+/* Keys of certificates */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

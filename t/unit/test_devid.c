@@ -1,3 +1,5 @@
+/* Device identities */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

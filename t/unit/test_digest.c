@@ -1,3 +1,5 @@
+/* Digest arithmetic, by the vectors of the RFCs and of others */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* dm-probe: challenges */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

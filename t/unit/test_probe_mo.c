@@ -1,3 +1,5 @@
+/* dm-probe: the DM Account MO */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

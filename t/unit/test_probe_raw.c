@@ -1,3 +1,5 @@
+/* dm-probe: a ClientHello as octets, and the answer */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

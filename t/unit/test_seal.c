@@ -1,3 +1,5 @@
+/* Sealing, and the key file */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* The store: accounts put, found, listed and deleted */
+
 #include "dm_store_write_internal.h"
 #include "store_fixture.h"
 

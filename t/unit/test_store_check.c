@@ -1,3 +1,5 @@
+/* The store: what a check finds */
+
 #include "store_fixture.h"
 
 

@@ -1,3 +1,5 @@
+/* The store: what somebody without the key wrote into it */
+
 #include "store_fixture.h"
 
 

@@ -1,3 +1,5 @@
+/* The store: processes that read and write it at once */
+
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>

@@ -1,3 +1,5 @@
+/* The store: from one key to the next */
+
 #include <signal.h>
 
 #include "store_fixture.h"

@@ -1,3 +1,5 @@
+/* Versions, suites and lists */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
