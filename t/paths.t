@@ -541,7 +541,7 @@ sub address {
         SSL_hostname => 'localhost');
 
     return (log_lines($t, qr/dm_sec: denied /, $count + 1))[-1]
-        =~ /reason=(\w+) .*, client: ([^,]+),/ ? "$1 $2" : '';
+        =~ /reason=(\w+) .*, client: "?([^,"]+)"?,/ ? "$1 $2" : '';
 }
 
 # Requests over HTTP/2 by curl, [ URI, header lines ] each, after options of
