@@ -14,7 +14,7 @@ use Test::More;
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx;
+use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 # a killed worker is an alert
 my $t = Test::Nginx->new()->has(qw/http http_ssl charset proxy/)
-    ->has_daemon('gdb')->plan(51)->todo_alerts();
+    ->has_daemon('gdb')->plan(61)->todo_alerts();
 my $d = $t->testdir();
 
 my $on = <<'EOF_ON';
@@ -37,6 +37,7 @@ my $on = <<'EOF_ON';
     dm_sec_digest_qop     auth auth-int;
 EOF_ON
 
+$t->write_file('file', '0123456789');
 configure();
 
 store($t, realm => 'dm.example', args => [ '--map-size', '1m' ]);
@@ -135,10 +136,10 @@ sub refused {
     works($name);
 }
 
-# what needs a filter of the module
+# what needs a filter of the module, and one of nginx behind it
 sub works {
     my ($name) = @_;
-    my ($r);
+    my ($r, $client);
 
     verdict($t, undef, 8081);
 
@@ -155,6 +156,13 @@ sub works {
     is(join(', ', map { verdict($t, post(@$_), 8081) } [ 'body', 'Body' ],
         [ '', 'body' ]), join(', ', ('401 bad_credentials') x 2),
         "$name: another body");
+
+    $client = keepalive(8080);
+    $r = $client->request(request('GET', '/file', 'Range: bytes=2-4',
+        digest($challenge, uri => '/file', user => 'alice',
+            password => 'secret', nc => ++$nc)));
+    $client->close();
+    is(http_content($r), '234', "$name: a range");
 }
 
 # with the challenge from the start, whose nonce is good in all workers
@@ -219,6 +227,10 @@ $o{on}
 
         location / {
             proxy_pass http://127.0.0.1:8081;
+        }
+
+        location /file {
+            root $d;
         }
     }
 }
