@@ -294,6 +294,8 @@ typedef struct {
     ngx_uint_t                    retry_after;      /* s, where locked */
     ngx_dm_sec_account_t         *whose;            /* it must be; or NULL */
 
+    uint64_t                      version;          /* of the store, then */
+    ngx_dm_sec_loc_conf_t        *let_in_by;        /* who decided so */
     ngx_dm_sec_account_t         *account;          /* decided: verified */
     ngx_uint_t                    method;
 

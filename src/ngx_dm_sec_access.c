@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_chain.h"
@@ -10,6 +11,7 @@
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_x509.h"
@@ -174,10 +176,54 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
     }
 
     if (reason == NGX_DM_SEC_R_NONE) {
+        ctx->let_in_by = dlcf;
         return NGX_OK;
     }
 
     return ngx_dm_sec_deny(r, ctx, reason);
+}
+
+
+ngx_int_t
+ngx_dm_sec_access_again(ngx_http_request_t *r)
+{
+    uint64_t               version;
+    ngx_dm_sec_ctx_t      *ctx;
+    ngx_dm_sec_reason_e    reason;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    if (r != r->main
+        || ctx == NULL
+        || ctx->let_in_by == NULL
+        || ctx->denied)
+    {
+        return NGX_OK;
+    }
+
+    version = ngx_dm_sec_store_version();
+
+    if (version && version == ctx->version) {
+        return NGX_OK;
+    }
+
+    reason = ngx_dm_sec_decide(r, ctx->let_in_by, ctx);
+
+    if (reason == NGX_DM_SEC_R_NONE) {
+        return NGX_OK;
+    }
+
+    /* whatever waits has verified before: nothing does */
+
+    if (reason == NGX_DM_SEC_R_PENDING) {
+        reason = NGX_DM_SEC_R_STORE;
+    }
+
+    (void) ngx_dm_sec_deny(r, ctx, reason);
+
+    ctx->denied_by = ctx->let_in_by;
+
+    return ctx->status;
 }
 
 
@@ -206,6 +252,14 @@ ngx_dm_sec_access_gone(ngx_http_request_t *r)
 ngx_int_t
 ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_dm_sec_access_again(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (ngx_dm_sec_identity_set(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -224,6 +278,10 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_uint_t              i, n;
     ngx_dm_sec_reason_e     reason;
     ngx_dm_sec_presented_t  presented[NGX_DM_SEC_METHODS];
+
+    /* before anything is looked up in it */
+
+    ctx->version = ngx_dm_sec_store_version();
 
     devid = ngx_dm_sec_devid_read(r, &value);
 
@@ -292,6 +350,10 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         }
 
         cred = ngx_dm_sec_ask(r, dlcf, ctx, methods[i]);
+
+        if (methods[i] & NGX_DM_SEC_HTTP_AUTH) {
+            ngx_dm_sec_attempt_renew(r, ctx, cred);
+        }
 
         presented[n].method = methods[i];
         presented[n++].cred = cred;

@@ -14,6 +14,13 @@ ngx_int_t ngx_dm_sec_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_dm_sec_precontent_handler(ngx_http_request_t *r);
 
 /*
+ * Decides anew about a request that was let in, where the store has changed
+ * since: something may have taken its time, as a subrequest or the body does.
+ * NGX_OK, or the status that the request is refused with now.
+ */
+ngx_int_t ngx_dm_sec_access_again(ngx_http_request_t *r);
+
+/*
  * Decides about a request whose client has gone while its credentials were
  * looked at: a refusal is logged and counted as any other.
  */

@@ -4,6 +4,13 @@
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_zone.h"
+
+
+static ngx_int_t ngx_dm_sec_attempt_secret(ngx_http_request_t *r,
+    dm_account_t *account, dm_slot_t *slot);
+static ngx_int_t ngx_dm_sec_attempt_again(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
 
 
 ngx_int_t
@@ -25,6 +32,7 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     attempt->name = attempt->claimed;
+    attempt->seen = ctx->version;
     ctx->attempt = attempt;
 
     value.data = (u_char *) key.data;
@@ -36,6 +44,7 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         rc = ngx_dm_sec_store_lookup(r, index, &value, account);
 
         attempt->version = ngx_dm_sec_store_looked();
+        attempt->seen = attempt->version;
     }
 
     if (rc != NGX_OK) {
@@ -69,16 +78,110 @@ ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
 }
 
 
-void
+ngx_int_t
 ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_store_index_t index, dm_str_t key, dm_account_t *account, ngx_int_t rc)
 {
+    if ((rc == NGX_OK || rc == NGX_AGAIN)
+        && ngx_dm_sec_attempt_secret(r, account, &ctx->attempt->secret)
+           != NGX_OK)
+    {
+        rc = NGX_ERROR;
+    }
+
     if (rc == NGX_OK && ctx->attempt->version) {
         ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_HTTP, index, key, account,
                             ctx->attempt->version);
     }
 
     ngx_dm_sec_store_release();
+
+    return rc;
+}
+
+
+/* all that a password can be verified with, and nothing that tells it */
+static ngx_int_t
+ngx_dm_sec_attempt_secret(ngx_http_request_t *r, dm_account_t *account,
+    dm_slot_t *slot)
+{
+    dm_str_t        part[4 + DM_NALGORITHMS];
+    ngx_uint_t      n;
+    dm_algorithm_t  alg;
+
+    part[0] = dm_str("secret");
+    part[1] = account->id;
+    part[2] = account->name;
+    part[3] = account->crypt;
+    n = 4;
+
+    for (alg = 0; alg < DM_NALGORITHMS; alg++) {
+        part[n].data = account->ha1[alg];
+        part[n++].len = account->has_ha1[alg] ? dm_digest_size(alg) : 0;
+    }
+
+    return ngx_dm_sec_zone_slot(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                                part, n, slot);
+}
+
+
+void
+ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred)
+{
+    ngx_int_t  rc;
+
+    if (cred->outcome != NGX_DM_SEC_VERIFIED
+        || (ctx->version && ctx->version == ctx->attempt->seen))
+    {
+        return;
+    }
+
+    rc = ngx_dm_sec_attempt_again(r, ctx, cred);
+
+    if (rc != NGX_OK) {
+        ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
+    }
+}
+
+
+/* NGX_OK; NGX_DECLINED: it is not what was verified any more; NGX_ERROR */
+static ngx_int_t
+ngx_dm_sec_attempt_again(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred)
+{
+    dm_slot_t      secret;
+    ngx_int_t      rc;
+    dm_account_t  *account;
+
+    rc = ngx_dm_sec_store_lookup(r, DM_BY_ID, &cred->account->id, &account);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_dm_sec_attempt_secret(r, account, &secret);
+    }
+
+    if (rc == NGX_OK
+        && CRYPTO_memcmp(&secret, &ctx->attempt->secret, sizeof(dm_slot_t))
+           != 0)
+    {
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK) {
+        cred->account = ngx_dm_sec_store_copy(r->pool, account);
+        rc = cred->account ? NGX_OK : NGX_ERROR;
+    }
+
+    ctx->attempt->seen = ngx_dm_sec_store_looked();
+
+    ngx_dm_sec_store_release();
+
+    return rc;
 }
 
 

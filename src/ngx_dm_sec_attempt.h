@@ -6,6 +6,8 @@
 
 #include "ngx_dm_sec.h"
 
+#include "dm_table.h"
+
 
 /*
  * Who tries.  What is counted is what was claimed, a name or a userhash: that
@@ -17,6 +19,8 @@ typedef struct ngx_dm_sec_attempt_s {
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
     uint64_t     version;           /* looked up in; 0: nothing was */
+    uint64_t     seen;              /* the store's number that it is true of */
+    dm_slot_t    secret;            /* of what was verified, and its name */
 } ngx_dm_sec_attempt_t;
 
 
@@ -38,7 +42,8 @@ ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
 ngx_uint_t ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx,
     dm_account_t *account);
 
-void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+/* returns rc, or NGX_ERROR where what was verified cannot be kept in mind */
+ngx_int_t ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_store_index_t index, dm_str_t key, dm_account_t *account,
     ngx_int_t rc);
 
@@ -50,6 +55,14 @@ void ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
  */
 void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, ngx_int_t rc);
+
+/*
+ * Looks the account of a verified credential up again where the store has
+ * changed since, ctx->version, as while a slow hash waited: what it is now is
+ * what counts, and with another name or secret the credential is wrong.
+ */
+void ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
 
 
 #endif /* NGX_DM_SEC_ATTEMPT_H */

@@ -74,7 +74,8 @@ ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     if (rc != NGX_ERROR) {
         rc = ngx_dm_sec_basic_try(r, ctx, account, basic);
 
-        ngx_dm_sec_attempt_end(r, ctx, DM_BY_NAME, basic->name, account, rc);
+        rc = ngx_dm_sec_attempt_end(r, ctx, DM_BY_NAME, basic->name, account,
+                                    rc);
     }
 
     ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);

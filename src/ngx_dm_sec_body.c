@@ -1,6 +1,7 @@
 /* The request's body, hashed as it arrives: for qop=auth-int */
 
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_access.h"
 
 
 static ngx_int_t ngx_dm_sec_body_hash_kept(ngx_http_request_t *r,
@@ -10,6 +11,8 @@ static ngx_int_t ngx_dm_sec_body_hash_file(ngx_dm_sec_ctx_t *ctx,
 static void ngx_dm_sec_body_cleanup(void *data);
 static void ngx_dm_sec_body_done(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_dm_sec_body_hash_chain(ngx_dm_sec_ctx_t *ctx,
     ngx_chain_t *in);
 
 
@@ -140,30 +143,62 @@ ngx_dm_sec_body_done(ngx_http_request_t *r)
 }
 
 
+/* what goes to the server behind as it comes has gone there already */
 static ngx_int_t
 ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_buf_t         *b;
+    ngx_int_t          rc;
+    ngx_uint_t         last;
     ngx_chain_t       *cl;
     ngx_dm_sec_ctx_t  *ctx;
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    if (ctx == NULL || ctx->body_hash == NULL) {
+    if (ctx == NULL) {
         return ngx_dm_sec_next_body_filter(r, in);
     }
+
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        last |= cl->buf->last_buf;
+    }
+
+    if (ctx->body_hash) {
+        ctx->body_hashed |= last;
+
+        if (ngx_dm_sec_body_hash_chain(ctx, in) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (last && !r->request_body_no_buffering) {
+        rc = ngx_dm_sec_access_again(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_dm_sec_next_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_body_hash_chain(ngx_dm_sec_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
 
         if (EVP_DigestUpdate(ctx->body_hash, b->pos, b->last - b->pos) != 1) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
         }
-
-        ctx->body_hashed |= b->last_buf;
     }
 
-    return ngx_dm_sec_next_body_filter(r, in);
+    return NGX_OK;
 }
 
 

@@ -403,7 +403,7 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     if (rc != NGX_ERROR) {
         rc = ngx_dm_sec_digest_try(r, ctx, digest, account);
 
-        ngx_dm_sec_attempt_end(r, ctx, index, key, account, rc);
+        rc = ngx_dm_sec_attempt_end(r, ctx, index, key, account, rc);
     }
 
     if (digest->reason == NGX_DM_SEC_R_NONE) {

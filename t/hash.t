@@ -32,7 +32,7 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
 my $clock = Test::DmSec::Clock->new($t);
 my $gate = Test::DmSec::Gate->new($t);
 
-$t->plan(49);
+$t->plan(55);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -133,6 +133,28 @@ account($t, 'set', 'IMEI:1', { password => 'third' });
 is(status(ask('slow', 'third')), 200, 'HA1 in place of the slow hash');
 is(status(ask('slow', 'other')), 401, 'the slow hash is gone');
 account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
+
+# revoked while the hash is computed: what the account is then counts
+
+is(status(meanwhile($t, 'disable')), 403, 'disabled meanwhile');
+is(((denied($t))[-1] || {})->{reason}, 'account_disabled', 'and said so');
+account($t, 'enable', 'IMEI:1');
+
+account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
+is(status(meanwhile($t, 'set', '--slow-hash', { password => 'other' })), 401,
+    'another password meanwhile');
+is(status(ask('slow', 'right')), 401, 'which is not remembered');
+
+account($t, 'unlock', 'IMEI:1');
+account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
+like(meanwhile($t, 'set', '--group', 'new'), qr/^DM-Groups: new\r?$/m,
+    'another group meanwhile');
+
+account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
+is(status(meanwhile($t, 'del')), 401, 'deleted meanwhile');
+account($t, 'add', 'IMEI:1', '--name', 'slow', '--slow-hash',
+    { password => 'right' });
+account($t, 'unlock', 'IMEI:1');
 
 # several requests of one connection
 
@@ -273,6 +295,25 @@ sub ask {
     $client = keepalive(8080);
     $response = $client->request(request('GET', '/',
         basic($user, $password)));
+    $client->close();
+
+    return $response;
+}
+
+# a right password, and what is done to its account while it is hashed
+sub meanwhile {
+    my ($t, $verb, @args) = @_;
+    my ($client, $response);
+
+    $gate->shut();
+    $client = keepalive(8080);
+    $client->send(request('GET', '/', basic('slow', 'right')));
+    $gate->waiting(1) or die "no hash\n";
+
+    account($t, $verb, 'IMEI:1', @args);
+    $gate->open();
+
+    $response = $client->response();
     $client->close();
 
     return $response;
