@@ -833,10 +833,6 @@ my $owner = getpwnam('dm-sec') ? 'dm-sec' : 'root';
 delete local $ENV{DM_SEC_STORE};
 delete local $ENV{DM_SEC_STORE_KEY};
 
-# whose they are depends on what is installed here
-
-my $owner = defined(getpwnam('dm-sec')) ? 'dm-sec' : 'root';
-
 $out = private("$bin init --realm r && $bin add a && $bin list; cd /; "
     . 'stat -c "%n %a %U %G" var/lib/dm-sec var/lib/dm-sec/store/* '
     . 'etc/dm-sec etc/dm-sec/store.key');
