@@ -543,7 +543,7 @@ like($out, qr/a.\[2J.*z: an algorithm that dm-probe does not know/,
     'escape: its challenge');
 unlike($out, qr/[^ -~\n]/, 'escape: nothing for a terminal');
 
-$r = report(1, 'flood', @ca, @user, '--limit', 1, 'https://localhost:'
+$r = report(1, 'flood', @ca, @user, '--limit', 60, 'https://localhost:'
     . port(8445) . '/');
 
 $r = report(1, 'slow', @all, '--limit', 1, "$url/slow");
