@@ -30,6 +30,8 @@ typedef struct {
 } ngx_dm_sec_hash_t;
 
 
+static ngx_uint_t ngx_dm_sec_hash_costs(ngx_http_request_t *r,
+    ngx_dm_sec_main_conf_t *dmcf, dm_account_t *account);
 static void ngx_dm_sec_hash_wipe(ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_dup(ngx_pool_t *pool, dm_str_t *dst,
     dm_str_t src);
@@ -152,7 +154,9 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     part[2] = account->crypt;
     part[3] = password;
 
-    if (ngx_dm_sec_zone_slot(dmcf, part, 4, &slot) != NGX_OK) {
+    if (ngx_dm_sec_hash_costs(r, dmcf, account)
+        || ngx_dm_sec_zone_slot(dmcf, part, 4, &slot) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -192,6 +196,38 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     }
 
     return rc;
+}
+
+
+/*
+ * 1 if the hash takes so long that one request would keep all others waiting,
+ * logged, else 0.  dm-account takes none, but may have done so before.
+ */
+static ngx_uint_t
+ngx_dm_sec_hash_costs(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    dm_account_t *account)
+{
+    u_char     buf[NGX_DM_SEC_LOG_ESCAPED];
+    ngx_str_t  id;
+
+    static ngx_str_t  reason = ngx_string("costly");
+
+    if (!dm_password_is_costly(account->crypt)) {
+        return 0;
+    }
+
+    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_ERR, &reason)) {
+        id.data = (u_char *) account->id.data;
+        id.len = account->id.len;
+        id = ngx_dm_sec_log_escape(buf, &id);
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "dm_sec: the password hash of account \"%V\" takes too "
+                      "long to verify, and is not: set its password anew, and "
+                      "see what else \"dm-account check\" names", &id);
+    }
+
+    return 1;
 }
 
 

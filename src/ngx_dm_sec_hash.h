@@ -35,7 +35,8 @@ ngx_int_t ngx_dm_sec_hash_pool(ngx_conf_t *cf);
 /*
  * Verifies a password against the account's crypt(3) hash.  NGX_OK: it was
  * right a while ago, with this hash; NGX_AGAIN: it has begun, done is called
- * when it has ended; NGX_BUSY: too many wait; NGX_ERROR.
+ * when it has ended; NGX_BUSY: too many wait; NGX_ERROR, logged where the hash
+ * is one that takes too long.
  */
 ngx_int_t ngx_dm_sec_hash_verify(ngx_http_request_t *r,
     dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,

@@ -15,6 +15,15 @@
 #define DM_PASSWORD_MD5          16
 #define DM_PASSWORD_BCRYPT_COST  10     /* below it is tried too quickly */
 
+/*
+ * Above these one verification takes more than about a second or more than
+ * 128 MB, and who sends any password to such an account keeps all others
+ * waiting.  The defaults are far below: 5, 5000 rounds and 16 MB.
+ */
+#define DM_PASSWORD_BCRYPT_MOST  14
+#define DM_PASSWORD_SHA512_MOST  1000000            /* rounds */
+#define DM_PASSWORD_SCRYPT_MOST  (128u << 20)       /* octets, as of $y$jCT$ */
+
 #define DM_PASSWORD_APR1         "$apr1$"
 #define DM_PASSWORD_APR1_SALT    8      /* characters at most */
 #define DM_PASSWORD_APR1_TEXT    22     /* characters of the hash */
@@ -42,6 +51,8 @@ typedef struct {
 static const dm_password_kind_t *dm_password_find(dm_str_t hash);
 static int dm_password_is_whole(dm_str_t hash,
     const dm_password_kind_t *kind);
+static uint64_t dm_password_number(dm_str_t text, size_t *i);
+static unsigned dm_password_digit64(unsigned char ch);
 static int dm_password_decode_sha(dm_str_t hash, unsigned char *out,
     size_t *len);
 static int dm_password_match_sha(dm_str_t hash, dm_str_t password);
@@ -120,16 +131,25 @@ dm_password_check(dm_str_t hash, dm_err_t *err)
         return DM_INVALID;
     }
 
-    if (rc == DM_OK
-        || (rc == DM_DECLINED && dm_password_is_whole(hash, kind)))
+    if (rc == DM_INVALID
+        || (rc == DM_DECLINED && !dm_password_is_whole(hash, kind)))
     {
-        return DM_OK;
+        dm_err_set(err, "the %s password hash is not whole: no password would "
+                   "be right", kind->name);
+        return DM_INVALID;
     }
 
-    dm_err_set(err, "the %s password hash is not whole: no password would "
-               "be right", kind->name);
+    if (dm_password_is_costly(hash)) {
+        dm_err_set(err, "the %s password hash is not kept, for whoever sends "
+                   "its name would keep a server busy with it: at most a cost "
+                   "of %d for bcrypt, %d rounds for sha512crypt and %u MB for "
+                   "yescrypt; set a password instead", kind->name,
+                   DM_PASSWORD_BCRYPT_MOST, DM_PASSWORD_SHA512_MOST,
+                   DM_PASSWORD_SCRYPT_MOST >> 20);
+        return DM_INVALID;
+    }
 
-    return DM_INVALID;
+    return DM_OK;
 }
 
 
@@ -226,6 +246,86 @@ dm_password_is_weak(dm_str_t hash)
     cost = 10 * (hash.data[4] - '0') + (hash.data[5] - '0');
 
     return cost < DM_PASSWORD_BCRYPT_COST;
+}
+
+
+int
+dm_password_is_costly(dm_str_t hash)
+{
+    size_t                     i;
+    unsigned                   n, r;
+    const dm_password_kind_t  *kind;
+
+    kind = dm_password_find(hash);
+    i = strlen(kind->prefix);
+
+    if (strcmp(kind->name, "bcrypt") == 0) {
+        return dm_password_number(hash, &i) > DM_PASSWORD_BCRYPT_MOST;
+    }
+
+    if (strcmp(kind->name, "sha512crypt") == 0) {
+        n = sizeof("rounds=") - 1;
+
+        if (hash.len < i + n || memcmp(hash.data + i, "rounds=", n) != 0) {
+            return 0;
+        }
+
+        i += n;
+
+        return dm_password_number(hash, &i) > DM_PASSWORD_SHA512_MOST;
+    }
+
+    if (strcmp(kind->name, "yescrypt") != 0) {
+        return 0;
+    }
+
+    /* flavour, log2(N) and r in a character each, as crypt_gensalt(3) has it */
+
+    if (hash.len < i + 4 || hash.data[i + 3] != '$') {
+        return 1;
+    }
+
+    n = dm_password_digit64(hash.data[i + 1]) + 1;
+    r = dm_password_digit64(hash.data[i + 2]) + 1;
+
+    return n > 32 || r > 48
+           || ((uint64_t) 128 * r << n) > DM_PASSWORD_SCRYPT_MOST;
+}
+
+
+/* of decimal digits from *i on, which goes behind them */
+static uint64_t
+dm_password_number(dm_str_t text, size_t *i)
+{
+    uint64_t  n;
+
+    for (n = 0; *i < text.len; (*i)++) {
+
+        if (text.data[*i] < '0' || text.data[*i] > '9') {
+            break;
+        }
+
+        if (n < UINT32_MAX) {
+            n = 10 * n + (uint64_t) (text.data[*i] - '0');
+        }
+    }
+
+    return n;
+}
+
+
+/* what a character of crypt(3)'s Base64 stands for; 64: it is none */
+static unsigned
+dm_password_digit64(unsigned char ch)
+{
+    const char  *p;
+
+    static const char  digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz";
+
+    p = ch == '\0' ? NULL : strchr(digits, ch);
+
+    return p == NULL ? 64 : (unsigned) (p - digits);
 }
 
 

@@ -16,12 +16,20 @@ const char *dm_password_scheme(dm_str_t hash);
 
 /*
  * Whether a hash from elsewhere can be an account's: nginx verifies its
- * scheme, and it has all its characters.  DM_OK or DM_INVALID.
+ * scheme, it has all its characters, and it is not costly.  DM_OK or
+ * DM_INVALID.
  */
 int dm_password_check(dm_str_t hash, dm_err_t *err);
 
 /* 1 if it is so quickly tried that whoever has it has the password, else 0 */
 int dm_password_is_weak(dm_str_t hash);
+
+/*
+ * 1 if one verification takes so much time or memory that whoever knows a name
+ * could keep a server from its other work with it, else 0.  Who verifies for a
+ * stranger asks this before.
+ */
+int dm_password_is_costly(dm_str_t hash);
 
 /*
  * Whether the hash is the password's, of any length.  The password has no NUL.

@@ -107,6 +107,37 @@ test_sha(void **state)
 }
 
 
+/* those at the bounds, and what crypt_gensalt() makes of the next cost */
+static void
+test_costly(void **state)
+{
+    size_t  i;
+
+    static const char *const  borne[] = {
+        "$2b$14$aaaa", "$2y$04$aaaa", "$6$salt$aaaa", "$6$rounds=1000000$s$a",
+        "$6$rounds=$s$a", "$y$j9T$salt$a", "$y$jCT$salt$a", "$y$j75$salt$a",
+        "$apr1$salt$a", "{SHA}a", "{SSHA}a", "$6$", "$2b$"
+    };
+
+    static const char *const  costly[] = {
+        "$2b$15$aaaa", "$2y$31$aaaa", "$2b$99$aaaa", "$6$rounds=1000001$s$a",
+        "$6$rounds=4294967297$s$a", "$6$rounds=18446744073709551617$s$a",
+        "$y$jDT$salt$a", "$y$jFT$salt$a", "$y$jzT$salt$a", "$y$jCU$salt$a",
+        "$y$j9T0.$salt$a", "$y$j9zz$salt$a", "$y$j!T$salt$a", "$y$j9", "$y$"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(borne) / sizeof(borne[0]); i++) {
+        assert_int_equal(dm_password_is_costly(str(borne[i])), 0);
+    }
+
+    for (i = 0; i < sizeof(costly) / sizeof(costly[0]); i++) {
+        assert_int_equal(dm_password_is_costly(str(costly[i])), 1);
+    }
+}
+
+
 /* of libcrypt, which takes DM_PASSWORD_MAX octets and fails with one more */
 static void
 test_crypt(void **state)
@@ -154,6 +185,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_apr1),
         cmocka_unit_test(test_sha),
+        cmocka_unit_test(test_costly),
         cmocka_unit_test(test_crypt)
     };
 

@@ -51,7 +51,8 @@ const dm_verb_t  dm_verb_check = {
     "\n"
     "Accounts are listed as weak that have no credential at all, a password\n"
     "hash that is quickly tried ($apr1$, {SHA}, {SSHA}, bcrypt with a cost\n"
-    "below 10), none for SHA-256, or their own id or name as password.\n"
+    "below 10) or takes too long, none for SHA-256, or their own id or name\n"
+    "as password.\n"
     "\n"
     "example:\n"
     "  dm-account check\n",
@@ -122,7 +123,7 @@ dm_check_damage(const dm_err_t *what, void *data)
 static int
 dm_check_account(const dm_account_t *account, void *data)
 {
-    char         why[64];
+    char         why[96];
     dm_check_t  *check;
 
     check = data;
@@ -130,6 +131,13 @@ dm_check_account(const dm_account_t *account, void *data)
     if (account->crypt.len > 0 && dm_password_is_weak(account->crypt)) {
         (void) snprintf(why, sizeof(why), "its password hash, %s, is quickly "
                         "tried", dm_password_scheme(account->crypt));
+        dm_check_weak(check, account, why);
+    }
+
+    if (account->crypt.len > 0 && dm_password_is_costly(account->crypt)) {
+        (void) snprintf(why, sizeof(why), "its password hash, %s, takes too "
+                        "long, and nginx does not verify it",
+                        dm_password_scheme(account->crypt));
         dm_check_weak(check, account, why);
     }
 

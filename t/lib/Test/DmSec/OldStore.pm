@@ -1,8 +1,9 @@
 package Test::DmSec::OldStore;
 
-# A store as dm-account 0.1.0 made it before it refused characters that turn
-# the direction of a line: one account has them in its id, name, group and PSK
-# identity.
+# Stores as dm-account 0.1.0 made them before it refused what it refuses now:
+# characters that turn the direction of a line, in the id, name, group and PSK
+# identity of one account; a password hash of 999999999 rounds, of the account
+# "costly".
 
 ###############################################################################
 
@@ -11,7 +12,7 @@ use strict;
 
 use base qw/ Exporter /;
 
-our @EXPORT_OK = qw/ write_old_store $odd_id /;
+our @EXPORT_OK = qw/ write_costly_store write_old_store $odd_id /;
 
 ###############################################################################
 
@@ -24,14 +25,37 @@ our $odd_id = "IMEI:1\xe2\x80\xae2";
 
 sub write_old_store {
     my ($dir, $key) = @_;
-    my ($zipped, $data) = decode_base64(join('', <DATA>));
+
+    write_store($dir, $key, (data())[0], 'A1B44D661AB5A9CF81993A0F840E914C33'
+        . 'B9087C13E047223123B1561F15970D');
+}
+
+sub write_costly_store {
+    my ($dir, $key) = @_;
+
+    write_store($dir, $key, (data())[1], '4BD1C0D06289008A4E49B266A74C35D46A'
+        . '97846139F403534954A261550B65E9');
+}
+
+sub write_store {
+    my ($dir, $key, $zipped, $hex) = @_;
+    my ($data);
 
     gunzip(\$zipped, \$data) or die "gunzip: $GunzipError\n";
 
     mkdir($dir, 0700) or die "$dir: $!\n";
     put("$dir/data.mdb", $data);
-    put($key, "k1 A1B44D661AB5A9CF81993A0F840E914C33B9087C13E047223123B1561F"
-        . "15970D\n");
+    put($key, "k1 $hex\n");
+}
+
+# those behind the code, which is read once
+my @data;
+
+sub data {
+    @data = map { decode_base64($_) } split /\n\n/, join '', <DATA>
+        unless @data;
+
+    return @data;
 }
 
 sub put {
@@ -69,3 +93,15 @@ DMjpXA2lkhc9q3SKBCOaey40NS75xJCwIvaR810rVdqUBe6Y9nN31UzN45n+X7LTh2rWb7v4/Uvu
 cZUmoI8oKP/vo53MRXofXc2ImZXI/wAAAAAAADBrEr1J1Hevu+/IPz9DjtvnTastYkutoY7HPa/O
 V8sjljJDqMMKgucsJuVlbKleV6af6Q2E01pu3iadkZ2plru9nx9UKyK6oiJzuckaavntfwn4EyMa
 eisAgAAA
+
+H4sIAAAAAAACA+3cX0hTURzA8XP3r6G5axZG5UPQmw/ReoxMoT8+lJRk9BLJWLeEuSnbpAaVCrJR
+DzGSwqDwIam95Es9FIVbLWTICsIVNSoJH2IxNGhkjKxwdzfc+sOKRkTfz8Pv3Hs4h8O5b79zzj1C
+aMy5+DIyOyaJQoaFUK21+LnPeaJEWntJAAAAAACAcpHKmv9L3xlHZcqXxqKSdQAAAAAAAP483aKn
+GlEv18t8EwAAAADA/yyWiyZh7/J4O33St5vh2ta1785Sh1ZnUlvni4Us22H9+GrdxtM3midNm+/H
+LrQO9Irmdn+be7/LdOrAcOJN8urK8cfjGSV16bB/y0j07lDV6rbG5KbzjakH0p5blyPzxx8lUtkP
+obfhQMt07GEw62zYt3z0Zq3cZ+nfHZ2uGKwODD8/OJIeemrbune7suPaxd41Ey3K/NEnY00TCcdc
+4t3rK3Uvzn2aed8XXfZshb4g/w/JIfJ/AAAAAAD+ml25aBBOxWuTRNOZI4PJqevx2VUB672ayUzF
+Ied65ZjN2d2pFB+g1zmstQ07w76zMyektfH+ysxoVavxpF831R7OVs7dNhTk/2k5Tf4PAAAAAMA/
+zZSP6mEENRoX5f91ImiJyHFL0DIgm+VtrAQAAAAAAMpmQy4TVfe51Zof3yGnveuL+toVt7fU8bT7
+6tS+etHtcfxq1/y4ZtHjUdwdNk/H741tEC6bUyl1zoaCOS8RNru9q8flLbX719/+vwBYSNWvAGAA
+AA==
