@@ -93,9 +93,9 @@ ngx_dm_sec_header_take_out(ngx_http_request_t *r, ngx_dm_sec_header_pt meant,
     ngx_table_elt_t    *h, *copy;
     ngx_dm_sec_walk_t   walk;
 
-    n = room;
+    n = room + r->headers_in.headers.part.nelts;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
+    for (part = r->headers_in.headers.part.next; part; part = part->next) {
         n += part->nelts;
     }
 
