@@ -216,6 +216,9 @@ typedef struct {
     ngx_uint_t                    listens;          /* with TLS, somewhere */
     ngx_uint_t                    quic;             /* and so, somewhere */
 
+    ngx_array_t                   x509_ways;        /* ngx_array_t * */
+    ngx_uint_t                    x509_alone;       /* needed somewhere */
+
     u_char                        session_context[EVP_MAX_MD_SIZE];
     unsigned                      session_context_len;
 

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_resume.h"
 
 #include "dm_hello.h"
 #include "dm_psk.h"
@@ -254,6 +255,10 @@ ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret)
 
     if (ngx_dm_sec_handshake_next) {
         ngx_dm_sec_handshake_next(ssl, where, ret);
+    }
+
+    if (where & SSL_CB_LOOP) {
+        ngx_dm_sec_resume_note((SSL *) ssl);
     }
 
     if (where & SSL_CB_HANDSHAKE_DONE) {

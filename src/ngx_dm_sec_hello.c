@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_resume.h"
 
 #include "dm_hello.h"
 
@@ -77,9 +78,11 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     SSL_CTX_set_tlsext_servername_callback(ctx, ngx_dm_sec_hello_servername);
 #endif
 
-    if (ngx_dm_sec_psk_init_server(cf, dscf) != NGX_OK) {
+    if (ngx_dm_sec_resume_init_server(cf, dscf) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_dm_sec_psk_init_server(dscf);
 
     if (ngx_dm_sec_hello_session_context(cf, dscf, sscf) != NGX_OK) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,

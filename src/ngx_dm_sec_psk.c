@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_recall.h"
+#include "ngx_dm_sec_resume.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -14,8 +15,6 @@
 #define NGX_DM_SEC_PSK_FAILED  (PSK_MAX_PSK_LEN + 1)
 
 
-static void ngx_dm_sec_psk_no_builtin(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, SSL_CTX *ctx);
 static unsigned ngx_dm_sec_psk_server(SSL *ssl, const char *identity,
     u_char *key, unsigned max);
 static int ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity,
@@ -25,14 +24,7 @@ static ngx_int_t ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity,
 static SSL_SESSION *ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk);
 static ngx_int_t ngx_dm_sec_psk_mark(SSL_SESSION *session,
     const dm_psk_t *psk);
-static SSL_TICKET_RETURN ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session,
-    const u_char *name, size_t len, SSL_TICKET_STATUS status, void *arg);
-static SSL_SESSION *ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len,
-    int *copy);
-static ngx_uint_t ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session);
-static ngx_uint_t ngx_dm_sec_psk_serves(SSL *ssl, SSL_SESSION *session);
 static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
-static void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
@@ -45,58 +37,17 @@ static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
 
 
-/* of an SSL_CTX: its ngx_dm_sec_srv_conf_t */
-static int  ngx_dm_sec_psk_index = -1;
-
-/* nginx's own, which is the same for all servers */
-static SSL_SESSION *(*ngx_dm_sec_psk_next_cached)(SSL *ssl, const u_char *id,
-    int len, int *copy);
-
-
-ngx_int_t
-ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+void
+ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
 {
     SSL_CTX                  *ctx;
-    ngx_dm_sec_main_conf_t   *dmcf;
     ngx_http_ssl_srv_conf_t  *sscf;
 
-    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
     ctx = sscf->ssl.ctx;
 
-    if (ctx == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_dm_sec_psk_index == -1) {
-        ngx_dm_sec_psk_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL,
-                                                        NULL);
-    }
-
-    if (ngx_dm_sec_psk_index == -1
-        || SSL_CTX_set_ex_data(ctx, ngx_dm_sec_psk_index, dscf) != 1)
-    {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                      "dm_sec: cannot keep the server in its SSL_CTX");
-        return NGX_ERROR;
-    }
-
-    /* those of the default server of an address serve all that are there */
-
-    (void) SSL_CTX_set_session_ticket_cb(ctx, NULL, ngx_dm_sec_psk_ticket,
-                                         NULL);
-
-    if (SSL_CTX_sess_get_get_cb(ctx)) {
-        ngx_dm_sec_psk_next_cached = SSL_CTX_sess_get_get_cb(ctx);
-        SSL_CTX_sess_set_get_cb(ctx, ngx_dm_sec_psk_cached);
-    }
-
-    if (dmcf->auth & NGX_DM_SEC_PSK) {
-        ngx_dm_sec_psk_no_builtin(cf, dscf, ctx);
-    }
-
     if (!(dscf->auth & NGX_DM_SEC_PSK)) {
-        return NGX_OK;
+        return;
     }
 
     SSL_CTX_set_psk_server_callback(ctx, ngx_dm_sec_psk_server);
@@ -109,33 +60,6 @@ ngx_dm_sec_psk_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     {
         SSL_CTX_set_num_tickets(ctx, 0);
     }
-
-    return NGX_OK;
-}
-
-
-/* what OpenSSL has in its own cache it resumes without asking anybody */
-static void
-ngx_dm_sec_psk_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    SSL_CTX *ctx)
-{
-    long  mode;
-
-    mode = SSL_CTX_get_session_cache_mode(ctx);
-
-    if ((mode & SSL_SESS_CACHE_SERVER)
-        && !(mode & SSL_SESS_CACHE_NO_INTERNAL_STORE)
-        && SSL_CTX_sess_get_get_cb(ctx) == NULL)
-    {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                            "\"ssl_session_cache builtin\" is of no use "
-                            "beside \"dm_sec_auth psk\": its sessions would "
-                            "outlive their keys, and are not resumed; write "
-                            "\"shared\"");
-    }
-
-    SSL_CTX_set_session_cache_mode(ctx,
-                                   mode | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
 }
 
 
@@ -348,115 +272,26 @@ ngx_dm_sec_psk_mark(SSL_SESSION *session, const dm_psk_t *psk)
 }
 
 
-/*
- * A ticket that is refused here is passed over for what the client offers
- * next, which may be a key.  Otherwise as OpenSSL does without such a
- * callback.
- */
-static SSL_TICKET_RETURN
-ngx_dm_sec_psk_ticket(SSL *ssl, SSL_SESSION *session, const u_char *name,
-    size_t len, SSL_TICKET_STATUS status, void *arg)
+ngx_uint_t
+ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session,
+    ngx_dm_sec_srv_conf_t *dscf)
 {
-    switch (status) {
-
-    case SSL_TICKET_SUCCESS:
-        return ngx_dm_sec_psk_resumes(ssl, session)
-               ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_IGNORE_RENEW;
-
-    case SSL_TICKET_SUCCESS_RENEW:
-        return ngx_dm_sec_psk_resumes(ssl, session)
-               ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
-
-    case SSL_TICKET_EMPTY:
-    case SSL_TICKET_NO_DECRYPT:
-        ngx_dm_sec_psk_tickets(ssl, 0);
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-
-    case SSL_TICKET_NONE:
-        return SSL_TICKET_RETURN_IGNORE;
-
-    default:
-        return SSL_TICKET_RETURN_ABORT;
-    }
-}
-
-
-static SSL_SESSION *
-ngx_dm_sec_psk_cached(SSL *ssl, const u_char *id, int len, int *copy)
-{
-    SSL_SESSION  *session;
-
-    session = ngx_dm_sec_psk_next_cached(ssl, id, len, copy);
-
-    if (session == NULL) {
-        ngx_dm_sec_psk_tickets(ssl, 0);
-        return NULL;
-    }
-
-    if (ngx_dm_sec_psk_resumes(ssl, session)) {
-        return session;
-    }
-
-    if (*copy == 0) {
-        SSL_SESSION_free(session);
-    }
-
-    return NULL;
-}
-
-
-/* 1 if the session may be resumed, else 0 */
-static ngx_uint_t
-ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session)
-{
-    ngx_uint_t  serves;
-
-    serves = ngx_dm_sec_psk_serves(ssl, session);
-
-    ngx_dm_sec_psk_tickets(ssl, serves);
-
-    return serves;
-}
-
-
-/*
- * Version, context and age are OpenSSL's own conditions.  It looks at them
- * when it has chosen a session, and then goes on with a certificate: a key
- * that the client offers beside the session would never be looked at.
- */
-static ngx_uint_t
-ngx_dm_sec_psk_serves(SSL *ssl, SSL_SESSION *session)
-{
-    time_t                  end;
-    unsigned                len;
-    const u_char           *context;
-    dm_psk_mark_t           mark;
-    ngx_dm_sec_srv_conf_t  *dscf;
-
-    dscf = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ngx_dm_sec_psk_index);
-    context = SSL_SESSION_get0_id_context(session, &len);
-
-    if (dscf == NULL
-        || SSL_SESSION_get_protocol_version(session) != SSL_version(ssl)
-        || len != dscf->session_context_len
-        || ngx_memcmp(context, dscf->session_context, len) != 0)
-    {
-        return 0;
-    }
-
-    /* a second early: the clock goes on until OpenSSL looks at it */
-
-    end = SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session);
-
-    if (time(NULL) >= end) {
-        return 0;
-    }
+    dm_psk_mark_t  mark;
 
     if (ngx_dm_sec_psk_read_mark(session, &mark) != NGX_OK) {
         return !(dscf->auth & NGX_DM_SEC_PSK) || !ngx_dm_sec_handshake_key(ssl);
     }
 
     return !ngx_dm_sec_psk_stale(ssl, &mark);
+}
+
+
+ngx_uint_t
+ngx_dm_sec_psk_marked(SSL_SESSION *session)
+{
+    dm_psk_mark_t  mark;
+
+    return ngx_dm_sec_psk_read_mark(session, &mark) == NGX_OK;
 }
 
 
@@ -494,17 +329,16 @@ ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark)
  * would be refused each request for as long as it is resumed.  So there is
  * none, and the client shows its key the next time.
  */
-static void
+void
 ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on)
 {
-    SSL_CTX                *ctx;
     ngx_dm_sec_srv_conf_t  *dscf;
 
-    ctx = SSL_get_SSL_CTX(ssl);
-    dscf = SSL_CTX_get_ex_data(ctx, ngx_dm_sec_psk_index);
+    dscf = ngx_dm_sec_resume_server(ssl);
 
     if (on) {
-        SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ctx));
+        SSL_set_num_tickets(ssl,
+                            SSL_CTX_get_num_tickets(SSL_get_SSL_CTX(ssl)));
 
     } else if (dscf && (dscf->auth & NGX_DM_SEC_PSK)) {
         SSL_set_num_tickets(ssl, 0);

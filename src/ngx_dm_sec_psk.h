@@ -7,20 +7,27 @@
 #include "ngx_dm_sec.h"
 
 
-/*
- * Makes a server's SSL_CTX answer identities, where it accepts psk, and resume
- * no session that would keep a key from being looked at, or whose key is not
- * the account's any more; for every TLS server, as soon as the module is on in
- * one.  NGX_OK or NGX_ERROR.
- */
-ngx_int_t ngx_dm_sec_psk_init_server(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf);
+/* makes a server's SSL_CTX answer identities, where it accepts psk */
+void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
 
 /* the same for one handshake, which may have begun at another server */
 void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);
 
 /* a session of TLS 1.3 that proves the key, without a mark; NULL: no memory */
 SSL_SESSION *ngx_dm_sec_psk_new_session(SSL *ssl, dm_str_t key);
+
+/*
+ * 1 if the session may be resumed: its key is still the account's, or it has
+ * none and keeps none that the client offers from being looked at; else 0.
+ */
+ngx_uint_t ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session,
+    ngx_dm_sec_srv_conf_t *dscf);
+
+/* 1 if the session was made with a key, else 0 */
+ngx_uint_t ngx_dm_sec_psk_marked(SSL_SESSION *session);
+
+/* whether this handshake of a server that accepts psk gives out tickets */
+void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on);
 
 /* to be called when a handshake is done, on a server where the module is on */
 void ngx_dm_sec_psk_handshaked(SSL *ssl);

@@ -20,19 +20,22 @@ static ngx_int_t ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
 static ngx_dm_sec_reason_e ngx_dm_sec_x509_judge(ngx_http_request_t *r,
     SSL *ssl, X509 *cert);
 static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
+static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
+    ngx_dm_sec_validity_t *validity);
 static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
 static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
     ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
-static ngx_int_t ngx_dm_sec_x509_find(ngx_http_request_t *r,
-    ngx_dm_sec_x509_identity_t *identity, X509 *cert,
+static ngx_int_t ngx_dm_sec_x509_find(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, ngx_array_t *ways, X509 *cert, dm_account_t **account);
+static ngx_int_t ngx_dm_sec_x509_by_key(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, ngx_uint_t kind, X509 *cert, dm_account_t **account);
+static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, ngx_regex_t *regex, X509 *cert, dm_account_t **account);
+static void ngx_dm_sec_x509_complain(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, ngx_int_t rc);
+static ngx_int_t ngx_dm_sec_x509_lookup(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, dm_store_index_t index, ngx_str_t *key,
     dm_account_t **account);
-static ngx_int_t ngx_dm_sec_x509_by_key(ngx_http_request_t *r,
-    ngx_uint_t kind, X509 *cert, dm_account_t **account);
-static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_http_request_t *r,
-    ngx_regex_t *regex, X509 *cert, dm_account_t **account);
-static void ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc);
-static ngx_int_t ngx_dm_sec_x509_lookup(ngx_http_request_t *r,
-    dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
@@ -246,12 +249,10 @@ static ngx_int_t
 ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
     ngx_dm_sec_credential_t *cred)
 {
-    uint64_t                     version;
-    dm_str_t                     key;
-    ngx_int_t                    rc;
-    ngx_uint_t                   i;
-    dm_account_t                *account;
-    ngx_dm_sec_x509_identity_t  *identity;
+    uint64_t       version;
+    dm_str_t       key;
+    ngx_int_t      rc;
+    dm_account_t  *account;
 
     key.data = (u_char *) &ways;
     key.len = sizeof(ngx_array_t *);
@@ -265,13 +266,11 @@ ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
         return cred->account ? NGX_OK : NGX_ERROR;
     }
 
-    rc = NGX_DECLINED;
     version = ngx_dm_sec_store_version();
-    identity = ways->elts;
 
-    for (i = 0; rc == NGX_DECLINED && i < ways->nelts; i++) {
-        rc = ngx_dm_sec_x509_find(r, &identity[i], cert, &account);
-    }
+    rc = ngx_dm_sec_x509_find(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                              r->connection->log, ways, cert, &account);
 
     if (rc != NGX_OK) {
         return rc;
@@ -340,24 +339,45 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
         return 0;
     }
 
-    if (validity->cert != cert) {
-        validity->cert = NULL;
-
-        if (ngx_dm_sec_x509_time(X509_get0_notBefore(cert),
-                                 &validity->not_before)
-            != NGX_OK
-            || ngx_dm_sec_x509_time(X509_get0_notAfter(cert),
-                                    &validity->not_after)
-               != NGX_OK)
-        {
-            return 0;
-        }
-
-        validity->cert = cert;
+    if (validity->cert != cert
+        && ngx_dm_sec_x509_times(cert, validity) != NGX_OK)
+    {
+        return 0;
     }
 
     return ngx_time() >= validity->not_before
            && ngx_time() < validity->not_after;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_x509_valid(X509 *cert)
+{
+    ngx_dm_sec_validity_t  validity;
+
+    return ngx_dm_sec_x509_times(cert, &validity) == NGX_OK
+           && ngx_time() >= validity.not_before
+           && ngx_time() < validity.not_after;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_x509_times(X509 *cert, ngx_dm_sec_validity_t *validity)
+{
+    validity->cert = NULL;
+
+    if (ngx_dm_sec_x509_time(X509_get0_notBefore(cert), &validity->not_before)
+        != NGX_OK
+        || ngx_dm_sec_x509_time(X509_get0_notAfter(cert),
+                                &validity->not_after)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    validity->cert = cert;
+
+    return NGX_OK;
 }
 
 
@@ -376,23 +396,51 @@ ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst)
 }
 
 
-/* NGX_OK found, to be released; NGX_DECLINED not this way, NGX_ERROR */
-static ngx_int_t
-ngx_dm_sec_x509_find(ngx_http_request_t *r,
-    ngx_dm_sec_x509_identity_t *identity, X509 *cert,
-    dm_account_t **account)
+ngx_int_t
+ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_array_t *ways, X509 *cert)
 {
-    if (identity->regex) {
-        return ngx_dm_sec_x509_by_regex(r, identity->regex, cert, account);
+    ngx_int_t      rc;
+    dm_account_t  *account;
+
+    rc = ngx_dm_sec_x509_find(dmcf, log, ways, cert, &account);
+
+    if (rc == NGX_OK) {
+        ngx_dm_sec_store_release();
     }
 
-    return ngx_dm_sec_x509_by_key(r, identity->kind, cert, account);
+    return rc;
+}
+
+
+/* NGX_OK found, to be released; NGX_DECLINED in none of the ways, NGX_ERROR */
+static ngx_int_t
+ngx_dm_sec_x509_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_array_t *ways, X509 *cert, dm_account_t **account)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_dm_sec_x509_identity_t  *identity;
+
+    rc = NGX_DECLINED;
+    identity = ways->elts;
+
+    for (i = 0; rc == NGX_DECLINED && i < ways->nelts; i++) {
+
+        rc = identity[i].regex
+             ? ngx_dm_sec_x509_by_regex(dmcf, log, identity[i].regex, cert,
+                                        account)
+             : ngx_dm_sec_x509_by_key(dmcf, log, identity[i].kind, cert,
+                                      account);
+    }
+
+    return rc;
 }
 
 
 static ngx_int_t
-ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
-    dm_account_t **account)
+ngx_dm_sec_x509_by_key(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_uint_t kind, X509 *cert, dm_account_t **account)
 {
     int         rc;
     ngx_int_t   found;
@@ -415,7 +463,8 @@ ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
         }
 
         if (rc == DM_OK) {
-            found = ngx_dm_sec_x509_lookup(r, DM_BY_CERT, &key, account);
+            found = ngx_dm_sec_x509_lookup(dmcf, log, DM_BY_CERT, &key,
+                                           account);
 
             if (found != NGX_DECLINED) {
                 return found;
@@ -430,8 +479,8 @@ ngx_dm_sec_x509_by_key(ngx_http_request_t *r, ngx_uint_t kind, X509 *cert,
 
 
 static ngx_int_t
-ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
-    X509 *cert, dm_account_t **account)
+ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_regex_t *regex, X509 *cert, dm_account_t **account)
 {
     int        rc;
     int        captures[6];
@@ -456,7 +505,7 @@ ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
     }
 
     if (rc < 0) {
-        ngx_dm_sec_x509_complain(r, rc);
+        ngx_dm_sec_x509_complain(dmcf, log, rc);
         return NGX_ERROR;
     }
 
@@ -476,21 +525,18 @@ ngx_dm_sec_x509_by_regex(ngx_http_request_t *r, ngx_regex_t *regex,
     id.data = canonical;
     id.len = group.len;
 
-    return ngx_dm_sec_x509_lookup(r, DM_BY_ID, &id, account);
+    return ngx_dm_sec_x509_lookup(dmcf, log, DM_BY_ID, &id, account);
 }
 
 
 static void
-ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc)
+ngx_dm_sec_x509_complain(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_int_t rc)
 {
-    ngx_dm_sec_main_conf_t  *dmcf;
-
     static ngx_str_t  reason = ngx_string("regex");
 
-    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
-
     if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
                       "dm_sec: " ngx_regex_exec_n " failed: %i on a "
                       "certificate's subject", rc);
     }
@@ -498,12 +544,12 @@ ngx_dm_sec_x509_complain(ngx_http_request_t *r, ngx_int_t rc)
 
 
 static ngx_int_t
-ngx_dm_sec_x509_lookup(ngx_http_request_t *r, dm_store_index_t index,
-    ngx_str_t *key, dm_account_t **account)
+ngx_dm_sec_x509_lookup(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    dm_store_index_t index, ngx_str_t *key, dm_account_t **account)
 {
     ngx_int_t  rc;
 
-    rc = ngx_dm_sec_store_lookup(r, index, key, account);
+    rc = ngx_dm_sec_store_find(dmcf, log, index, key, account);
 
     /* of a certificate that was verified no decoy is needed */
 

@@ -18,6 +18,13 @@ ngx_array_t *ngx_dm_sec_x509_default_identity(ngx_conf_t *cf);
 void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_credential_t *cred);
 
+/* 1 if the certificate is within its times, else 0 */
+ngx_uint_t ngx_dm_sec_x509_valid(X509 *cert);
+
+/* bound in one of the ways: NGX_OK; NGX_DECLINED: to nobody; NGX_ERROR */
+ngx_int_t ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_array_t *ways, X509 *cert);
+
 /*
  * The key of the connection's certificate, verified or not, in the form that
  * "dm-account set --cert-key" takes: for the log.  Of length 0: there is none.

@@ -29,7 +29,7 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy socket_ssl/)
     ->has_daemon('openssl');
 my $clock = Test::DmSec::Clock->new($t);
 
-$t->plan(171);
+$t->plan(170);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -498,9 +498,6 @@ $clock->pass(3601);
 
 refused('/', 'brief', 'certificate_invalid', client => $brief,
     name => 'expired on an open connection');
-refused('/', 'brief', 'certificate_invalid',
-    client => keepalive(8443, SSL => 1, %brief),
-    name => 'expired since the session was made');
 refused('/mixed', 'brief', 'certificate_invalid', client => $brief,
     lines => [ basic('me', 'secret') ],
     name => 'expired beside a right password');
@@ -509,6 +506,9 @@ is(who($brief->request(request('GET', '/basic', basic('me', 'secret')))),
 
 is(log_lines($t, qr/SSL_do_handshake\(\) failed|certificate has expired/, 0),
     0, 'each handshake succeeded');
+
+is(status(scalar https(8443, request('GET', '/'), %brief)), 400,
+    'expired since the session was made: not resumed');
 
 undef $t;
 
