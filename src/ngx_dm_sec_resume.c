@@ -25,6 +25,7 @@ static ngx_uint_t ngx_dm_sec_resumes(SSL *ssl, SSL_SESSION *session);
 static ngx_uint_t ngx_dm_sec_resume_serves(SSL *ssl, SSL_SESSION *session);
 static ngx_uint_t ngx_dm_sec_resume_fits(SSL *ssl, SSL_SESSION *session,
     ngx_dm_sec_srv_conf_t *dscf);
+static ngx_uint_t ngx_dm_sec_resume_suite(SSL *ssl, SSL_SESSION *session);
 static ngx_uint_t ngx_dm_sec_resume_certificate(SSL *ssl,
     SSL_SESSION *session, ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_resume_bound(SSL *ssl, X509 *cert,
@@ -308,7 +309,25 @@ ngx_dm_sec_resume_fits(SSL *ssl, SSL_SESSION *session,
 
     end = SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session);
 
-    return time(NULL) < end;
+    return time(NULL) < end && ngx_dm_sec_resume_suite(ssl, session);
+}
+
+
+/*
+ * The suite of TLS 1.2 and less stays that of the session, also where the
+ * server does not offer it any more, and the policy would refuse each request.
+ * In TLS 1.3 it is chosen before.
+ */
+static ngx_uint_t
+ngx_dm_sec_resume_suite(SSL *ssl, SSL_SESSION *session)
+{
+    if (SSL_version(ssl) >= TLS1_3_VERSION) {
+        return 1;
+    }
+
+    return sk_SSL_CIPHER_find(SSL_get_ciphers(ssl),
+                              (SSL_CIPHER *) SSL_SESSION_get0_cipher(session))
+           >= 0;
 }
 
 

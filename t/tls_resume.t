@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Tests for what ends the resumption of sessions over a reload, and what does
-# not: whatever decides who may enter at a handshake, and where in which file
-# the server is written.
+# not: whatever decides who may enter at a handshake, the suites that are
+# offered, and where in which file the server is written.
 
 ###############################################################################
 
@@ -23,7 +23,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl sni socket_ssl/)
-    ->has(qw/socket_ssl_sni/)->has_daemon('openssl')->plan(29);
+    ->has(qw/socket_ssl_sni/)->has_daemon('openssl')->plan(33);
 
 my $d = $t->testdir();
 
@@ -116,6 +116,23 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
     is(over({}, { ca => 'ca2' }, $version), '400 -', "$version, another CA");
 }
 
+# The suite of a session is not offered any more: the policy would refuse each
+# request on it.  In TLS 1.3 one is chosen each time.
+
+my ($large, $small) = map { "TLS_ECDHE_ECDSA_WITH_AES_$_" }
+    qw/ 256_GCM_SHA384 128_GCM_SHA256 /;
+
+is(over(suites('TLSv1.2', $large, $small), suites('TLSv1.2', $small),
+    'TLSv1_2'), '200 SUCCESS', 'TLSv1_2, a suite less');
+is(over(suites('TLSv1.2', $large, $small), suites('TLSv1.2', $large),
+    'TLSv1_2'), '200 SUCCESS resumed', 'TLSv1_2, another suite less');
+is(over(suites('TLSv1.3', 'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256'), suites('TLSv1.3', 'TLS_AES_128_GCM_SHA256'),
+    'TLSv1_3'), '200 SUCCESS resumed', 'TLSv1_3, a suite less');
+is(over(suites('TLSv1.2 TLSv1.3', $small, 'TLS_AES_128_GCM_SHA256'),
+    suites('TLSv1.3', 'TLS_AES_128_GCM_SHA256'), 'TLSv1_3'),
+    '200 SUCCESS resumed', 'TLSv1_3, a version less');
+
 # where it is written
 
 is(over({}, { before => "\n" x 7 }), '200 SUCCESS resumed',
@@ -162,6 +179,15 @@ sub configure {
 
     $t->write_file_expand('nginx.conf',
         $conf =~ s/%%SERVERS%%/$o{before}$text/r);
+}
+
+
+# options of a server that offers these suites
+sub suites {
+    my ($versions, @suites) = @_;
+
+    return { more => "dm_sec_protocols $versions;\n"
+        . "dm_sec_ciphers @suites;" };
 }
 
 
