@@ -81,9 +81,9 @@ const dm_store_meta_t *dm_store_meta(const dm_store_t *store);
 
 /*
  * 1 if what stands at the path is no longer the environment that is open
- * (replaced by rename, gone, or another file copied over it), or if that could
- * not be mapped anew when it grew: then it must be opened again; else 0.
- * Costs one stat().
+ * (replaced by rename, gone, or another file, as dm_store_tend() has seen), or
+ * if that could not be mapped anew when it grew: then it must be opened again;
+ * else 0.  Costs one stat().
  */
 int dm_store_replaced(const dm_store_t *store);
 
@@ -92,7 +92,8 @@ int dm_store_stale(const dm_store_t *store);
 
 /*
  * Housekeeping of a long reader, once a second: looks whether another file was
- * copied over the one that is open, and frees the slots of dead tools.
+ * copied over the one that is open, or whether writers have another one, which
+ * stat() does not tell on an overlay; and frees the slots of dead tools.
  */
 void dm_store_tend(dm_store_t *store);
 

@@ -83,6 +83,7 @@ struct dm_store_s {
     uint64_t          looked;               /* its last look-up's snapshot */
     uint64_t          newest;               /* that was ever seen */
     int               stale;                /* another file in its place */
+    int               elsewhere;            /* the writers' is another file */
 
     MDB_txn          *write;                /* NULL: none is open */
     dm_store_mode_t   mode;

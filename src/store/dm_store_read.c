@@ -9,6 +9,8 @@
 
 
 static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
+static int dm_store_is_elsewhere(const dm_store_t *store);
+static uint64_t dm_store_number(const dm_store_t *store);
 static int dm_store_differs(dm_store_t *store, MDB_txn *txn);
 
 
@@ -230,7 +232,7 @@ dm_store_replaced(const dm_store_t *store)
 {
     struct stat  sb;
 
-    return store->read == NULL || store->stale
+    return store->read == NULL || store->stale || store->elsewhere
            || stat(store->data, &sb) == -1
            || sb.st_dev != store->dev || sb.st_ino != store->ino;
 }
@@ -254,6 +256,11 @@ dm_store_tend(dm_store_t *store)
         return;
     }
 
+    if (dm_store_is_elsewhere(store)) {
+        store->elsewhere = 1;
+        return;
+    }
+
     if (dm_store_acquire(store, &txn, NULL) != DM_OK) {
         return;
     }
@@ -268,6 +275,51 @@ dm_store_tend(dm_store_t *store)
     }
 
     dm_store_release(store);
+}
+
+
+/*
+ * 1 if the writers have another file, though stat() may not tell: an overlay
+ * copies a file of its lower layer for who opens it to write, and who had it
+ * mapped before keeps the old one.
+ */
+static int
+dm_store_is_elsewhere(const dm_store_t *store)
+{
+    uint64_t  mapped, there;
+
+    mapped = dm_store_version(store);
+    there = dm_store_number(store);
+
+    /* the number that grows meanwhile is seen to grow: it is that file's */
+
+    return there != 0 && there != mapped && dm_store_version(store) == mapped;
+}
+
+
+/* dm_store_version() of the file that is at the path now, or 0 */
+static uint64_t
+dm_store_number(const dm_store_t *store)
+{
+    MDB_env      *env;
+    uint64_t      number;
+    MDB_envinfo   info;
+
+    number = 0;
+
+    if (mdb_env_create(&env) != 0) {
+        return 0;
+    }
+
+    if (mdb_env_open(env, store->path, MDB_RDONLY|MDB_NOLOCK, 0) == 0
+        && mdb_env_info(env, &info) == 0)
+    {
+        number = info.me_last_txnid;
+    }
+
+    mdb_env_close(env);
+
+    return number;
 }
 
 

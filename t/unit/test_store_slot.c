@@ -456,6 +456,45 @@ test_copied_same(void **state)
 }
 
 
+/* another file that stat() does not tell: as on an overlay, by its number */
+static void
+test_elsewhere(void **state)
+{
+    char         copy[96];
+    dm_store_t  *reader;
+    struct stat  sb;
+
+    (void) state;
+
+    sprintf(copy, "%s/copy", dir);
+    assert_int_equal(close(open(copy, O_WRONLY | O_CREAT, 0600)), 0);
+    copy_over(data, copy);
+
+    reader = open_store(DM_STORE_SERVE);
+    assert_int_equal(rename(copy, data), 0);
+    assert_int_equal(stat(data, &sb), 0);
+    reader->dev = sb.st_dev;
+    reader->ino = sb.st_ino;
+
+    dm_store_tend(reader);
+    assert_int_equal(dm_store_replaced(reader), 0);
+
+    writer = open_store(DM_STORE_WRITE);
+    put_alone(writer, "A", "alice");
+    assert_int_equal(lookup(reader, DM_BY_NAME, "alice"), DM_DECLINED);
+
+    dm_store_tend(reader);
+    assert_int_equal(dm_store_replaced(reader), 1);
+    assert_int_equal(dm_store_stale(reader), 0);
+
+    close_both(reader);
+
+    reader = open_store(DM_STORE_SERVE);
+    assert_int_equal(lookup(reader, DM_BY_NAME, "alice"), DM_OK);
+    dm_store_close(reader);
+}
+
+
 int
 main(void)
 {
@@ -468,7 +507,8 @@ main(void)
         cmocka_unit_test_setup(test_slept, fresh),
         cmocka_unit_test_setup(test_never_settles, fresh),
         cmocka_unit_test_setup(test_copied_over, fresh),
-        cmocka_unit_test_setup(test_copied_same, fresh)
+        cmocka_unit_test_setup(test_copied_same, fresh),
+        cmocka_unit_test_setup(test_elsewhere, fresh)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
