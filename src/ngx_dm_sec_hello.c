@@ -43,6 +43,8 @@ static ngx_int_t ngx_dm_sec_hello_hash_verify(EVP_MD_CTX *md,
 static ngx_int_t ngx_dm_sec_hello_hash_str(EVP_MD_CTX *md, ngx_str_t *str);
 static ngx_int_t ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx);
 static ngx_int_t ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx);
+static ngx_int_t ngx_dm_sec_hello_hash_store(EVP_MD_CTX *md,
+    X509_STORE *store);
 static ngx_uint_t ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf);
 
 
@@ -593,9 +595,29 @@ ngx_dm_sec_hello_hash_certs(EVP_MD_CTX *md, SSL_CTX *ctx)
 }
 
 
-/* the CAs that are trusted, not only the names that are sent, and the CRLs */
+/*
+ * The CAs that are trusted, not only the names that are sent, and the CRLs:
+ * "ssl_conf_command VerifyCAFile" has put them into a store of its own.
+ */
 static ngx_int_t
 ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx)
+{
+    X509_STORE  *store;
+
+    store = NULL;
+
+    if (ngx_dm_sec_hello_hash_store(md, SSL_CTX_get_cert_store(ctx)) != NGX_OK
+        || SSL_CTX_get0_verify_cert_store(ctx, &store) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return store ? ngx_dm_sec_hello_hash_store(md, store) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_hello_hash_store(EVP_MD_CTX *md, X509_STORE *store)
 {
     int                     i, rc;
     X509                   *cert;
@@ -605,7 +627,7 @@ ngx_dm_sec_hello_hash_trust(EVP_MD_CTX *md, SSL_CTX *ctx)
     X509_OBJECT            *object;
     STACK_OF(X509_OBJECT)  *objects;
 
-    objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+    objects = X509_STORE_get0_objects(store);
 
     for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
         object = sk_X509_OBJECT_value(objects, i);

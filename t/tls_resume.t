@@ -23,7 +23,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl sni socket_ssl/)
-    ->has(qw/socket_ssl_sni/)->has_daemon('openssl')->plan(33);
+    ->has(qw/socket_ssl_sni/)->has_daemon('openssl')->plan(35);
 
 my $d = $t->testdir();
 
@@ -111,6 +111,8 @@ foreach my $version (qw/ TLSv1_2 TLSv1_3 /) {
         "$version, a CA less");
     is(over({ more => 'ssl_trusted_certificate ca2.crt;' }, {}, $version),
         '200 SUCCESS', "$version, a trusted certificate less");
+    is(over({ verify => 'cas' }, { verify => 'ca1' }, $version),
+        '200 SUCCESS', "$version, a CA less of a command, at the same path");
     is(over({}, { more => 'ssl_crl crls.crl;' }, $version), '200 SUCCESS',
         "$version, a CRL");
     is(over({}, { ca => 'ca2' }, $version), '400 -', "$version, another CA");
@@ -166,6 +168,11 @@ sub configure {
     my (%o) = (mode => 'optional', depth => 2, ca => 'ca1', more => '',
         before => '', @_);
     my ($text);
+
+    if ($o{verify}) {
+        $t->write_file('verify.crt', $t->read_file("$o{verify}.crt"));
+        $o{more} = "ssl_conf_command VerifyCAFile $d/verify.crt;";
+    }
 
     $text = join '', map { $server =~ s/%%PORT%%/%%PORT_$_%% ssl/r }
         8443, 8444;
