@@ -184,9 +184,10 @@ typedef struct {
     ngx_thread_pool_t            *thread_pool;
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
-    ngx_str_t                     realm;            /* of the store */
-    uint64_t                      lacks_sha256;     /* accounts */
+    ngx_str_t                     realm;            /* of the store, when */
+    uint64_t                      lacks_sha256;     /* this was read */
     ngx_array_t                  *digest_algorithms;    /* by default */
+    ngx_array_t                  *digest_md5_first;     /* instead of these */
     ngx_array_t                  *digest_warned;    /* about these */
     ngx_uint_t                    digest_default;   /* in force somewhere */
 
@@ -239,7 +240,6 @@ typedef struct ngx_dm_sec_loc_conf_s {
     ngx_uint_t                    auth_said;        /* here or above */
     ngx_flag_t                    auth_all;
     ngx_str_t                     realm;
-    ngx_str_t                     basic_challenge;
     ngx_array_t                  *digest_algorithms;
     ngx_uint_t                    digest_accepted;  /* 1 << dm_algorithm_t */
     ngx_uint_t                    digest_qop;

@@ -2,12 +2,14 @@
 
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_x509.h"
@@ -243,19 +245,37 @@ ngx_dm_sec_add_denial(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 static ngx_int_t
 ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
-    ngx_dm_sec_loc_conf_t  *dlcf;
+    uint64_t                 lacks_sha256;
+    ngx_str_t                realm;
+    const dm_store_meta_t   *meta;
+    ngx_dm_sec_loc_conf_t   *dlcf;
+    ngx_dm_sec_main_conf_t  *dmcf;
 
     dlcf = ctx->denied_by;
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    /* another store may be in its place since the configuration was read */
+
+    realm = dmcf->realm;
+    lacks_sha256 = dmcf->lacks_sha256;
+
+    meta = ngx_dm_sec_store_meta(r);
+
+    if (meta) {
+        realm.data = (u_char *) meta->realm.data;
+        realm.len = meta->realm.len;
+        lacks_sha256 = meta->lacks_sha256;
+    }
 
     if ((dlcf->auth & NGX_DM_SEC_DIGEST)
-        && ngx_dm_sec_digest_challenge(r, ctx, dlcf) != NGX_OK)
+        && ngx_dm_sec_digest_challenge(r, ctx, dlcf, &realm, lacks_sha256)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (dlcf->auth & NGX_DM_SEC_BASIC) {
-        return ngx_dm_sec_header_answer(r, "WWW-Authenticate",
-                                            &dlcf->basic_challenge);
+        return ngx_dm_sec_basic_challenge(r, dlcf, &realm);
     }
 
     return NGX_OK;

@@ -206,25 +206,30 @@ ngx_dm_sec_basic_strongest(dm_account_t *account)
 
 
 ngx_int_t
-ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
-    ngx_str_t *challenge)
+ngx_dm_sec_basic_challenge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_str_t *realm)
 {
-    u_char  *p;
+    u_char     *p;
+    ngx_str_t   value;
 
-    p = ngx_pnalloc(cf->pool, sizeof("Basic realm=\"\", charset=\"UTF-8\"")
-                              + realm->len * 2);
-    if (p == NULL) {
+    if (dlcf->realm.len) {
+        realm = &dlcf->realm;
+    }
+
+    value.data = ngx_pnalloc(r->pool,
+                             sizeof("Basic realm=\"\", charset=\"UTF-8\"")
+                             + realm->len * 2);
+    if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    challenge->data = p;
-
-    p = ngx_cpymem(p, "Basic realm=\"", sizeof("Basic realm=\"") - 1);
+    p = ngx_cpymem(value.data, "Basic realm=\"",
+                   sizeof("Basic realm=\"") - 1);
     p = ngx_dm_sec_header_quote(p, realm);
     p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
                    sizeof("\", charset=\"UTF-8\"") - 1);
 
-    challenge->len = p - challenge->data;
+    value.len = p - value.data;
 
-    return NGX_OK;
+    return ngx_dm_sec_header_answer(r, "WWW-Authenticate", &value);
 }

@@ -13,9 +13,9 @@
  */
 void ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
 
-/* writes the challenge for a realm, once per location; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_dm_sec_basic_challenge(ngx_conf_t *cf, ngx_str_t *realm,
-    ngx_str_t *challenge);
+/* adds the challenge to the response; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_basic_challenge(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm);
 
 
 #endif /* NGX_DM_SEC_BASIC_H */

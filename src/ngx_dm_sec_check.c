@@ -1,7 +1,6 @@
 /* What "nginx -t" finds: conflicts between directives and between levels */
 
 #include "ngx_dm_sec_check.h"
-#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_hash.h"
@@ -404,9 +403,7 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_basic_challenge(cf, dlcf->realm.len ? &dlcf->realm
-                                                          : &dmcf->realm,
-                                      &dlcf->basic_challenge);
+    return NGX_OK;
 }
 
 

@@ -53,8 +53,8 @@ static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
     ngx_dm_sec_digest_t *digest, dm_account_t *account, const u_char *body);
 static ngx_int_t ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_algorithm_t *algorithm,
-    u_char *nonce, ngx_uint_t stale);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
+    ngx_dm_sec_algorithm_t *algorithm, u_char *nonce, ngx_uint_t stale);
 
 
 /* by algorithm, then without and with -sess */
@@ -134,10 +134,11 @@ ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t
 ngx_dm_sec_digest_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
-    dmcf->digest_algorithms = ngx_dm_sec_digest_default(cf,
-                                                      dmcf->lacks_sha256 > 0);
+    dmcf->digest_algorithms = ngx_dm_sec_digest_default(cf, 0);
+    dmcf->digest_md5_first = ngx_dm_sec_digest_default(cf, 1);
 
-    return dmcf->digest_algorithms ? NGX_OK : NGX_ERROR;
+    return dmcf->digest_algorithms && dmcf->digest_md5_first ? NGX_OK
+                                                             : NGX_ERROR;
 }
 
 
@@ -212,6 +213,7 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if (dmcf->lacks_sha256
+        && dlcf->digest_algorithms != dmcf->digest_algorithms
         && algorithm[0].alg != DM_MD5
         && dlcf->digest_algorithms != dmcf->digest_warned)
     {
@@ -411,7 +413,7 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return;
     }
 
-    /* the secret was right: nobody is to be locked out for it */
+    /* nothing was wrong with the secret: nobody is to be locked out for it */
 
     ctx->digest.outcome = NGX_DM_SEC_WRONG;
     ctx->digest.reason = digest->reason;
@@ -420,7 +422,7 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 /*
  * What ngx_dm_sec_attempt_conclude() takes.  Where the secret is right and the
- * nonce is not, digest->reason is set.
+ * nonce is not, or it was not looked at, digest->reason is set.
  */
 static ngx_int_t
 ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
@@ -447,6 +449,16 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     rc = ngx_dm_sec_digest_may(r, ctx, digest);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    /* it answers a challenge from before another store took its place */
+
+    if (!dm_str_eq(digest->answer.realm, ngx_dm_sec_store_realm())
+        && dm_str_eq(digest->answer.realm,
+                     ngx_dm_sec_set_dm_str(dmcf->realm)))
+    {
+        digest->reason = NGX_DM_SEC_R_STALE_NONCE;
+        return NGX_DECLINED;
     }
 
     if (digest->answer.auth_int) {
@@ -652,10 +664,11 @@ ngx_dm_sec_digest_log(ngx_http_request_t *r)
 
 ngx_int_t
 ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_loc_conf_t *dlcf)
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm, uint64_t lacks_sha256)
 {
     u_char                   nonce[DM_NONCE_LEN];
     ngx_uint_t               i, stale;
+    ngx_array_t             *algorithms;
     ngx_dm_sec_algorithm_t  *algorithm;
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -668,12 +681,18 @@ ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    algorithm = dlcf->digest_algorithms->elts;
+    algorithms = dlcf->digest_algorithms;
 
-    for (i = 0; i < dlcf->digest_algorithms->nelts; i++) {
+    if (algorithms == dmcf->digest_algorithms && lacks_sha256) {
+        algorithms = dmcf->digest_md5_first;
+    }
 
-        if (ngx_dm_sec_digest_add_challenge(r, dlcf, &algorithm[i], nonce,
-                                            stale)
+    algorithm = algorithms->elts;
+
+    for (i = 0; i < algorithms->nelts; i++) {
+
+        if (ngx_dm_sec_digest_add_challenge(r, dlcf, realm, &algorithm[i],
+                                            nonce, stale)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -686,8 +705,8 @@ ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 static ngx_int_t
 ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_algorithm_t *algorithm,
-    u_char *nonce, ngx_uint_t stale)
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
+    ngx_dm_sec_algorithm_t *algorithm, u_char *nonce, ngx_uint_t stale)
 {
     u_char                  *p;
     size_t                   size;
@@ -699,7 +718,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     size = sizeof("Digest realm=\"\", nonce=\"\", opaque=\"\", "
                   "algorithm=SHA-512-256-sess, qop=\"auth, auth-int\", "
                   "charset=UTF-8, userhash=true, stale=true")
-           + dmcf->realm.len + DM_NONCE_LEN + 2 * DM_NONCE_NODE;
+           + realm->len + DM_NONCE_LEN + 2 * DM_NONCE_NODE;
 
     value.data = ngx_pnalloc(r->pool, size);
     if (value.data == NULL) {
@@ -709,8 +728,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     /* a store's realm has nothing that would need a backslash */
 
     p = ngx_sprintf(value.data, "Digest realm=\"%V\", nonce=\"%*s\", "
-                    "opaque=\"", &dmcf->realm, (size_t) DM_NONCE_LEN,
-                    nonce);
+                    "opaque=\"", realm, (size_t) DM_NONCE_LEN, nonce);
 
     /* what comes back of it is not looked at: the nonce says as much */
 

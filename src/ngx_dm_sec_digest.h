@@ -31,9 +31,13 @@ ngx_int_t ngx_dm_sec_digest_check(ngx_conf_t *cf,
 ngx_dm_sec_credential_t *ngx_dm_sec_digest_verify(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
 
-/* adds a challenge for each algorithm of the location; NGX_OK or NGX_ERROR */
+/*
+ * Adds a challenge for each algorithm of the location, MD5 first by default
+ * where accounts have nothing else.  NGX_OK or NGX_ERROR.
+ */
 ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_loc_conf_t *dlcf);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
+    uint64_t lacks_sha256);
 
 /*
  * Adds Authentication-Info (RFC 7616, section 3.5) to the response to a

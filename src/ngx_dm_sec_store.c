@@ -41,6 +41,7 @@ static struct {
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
     uint64_t           version;     /* of the copy; 0: not yet seen */
+    uint64_t           described;   /* the number that meta is of */
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
 
@@ -465,6 +466,41 @@ dm_str_t
 ngx_dm_sec_store_realm(void)
 {
     return dm_store_meta(ngx_dm_sec_worker.store)->realm;
+}
+
+
+const dm_store_meta_t *
+ngx_dm_sec_store_meta(ngx_http_request_t *r)
+{
+    int       rc;
+    uint64_t  version;
+    dm_err_t  err;
+
+    if (ngx_dm_sec_store_is_gone(DM_OK)) {
+        ngx_dm_sec_store_reopen(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                                r->connection->log);
+    }
+
+    if (!ngx_dm_sec_store_is_open()) {
+        return NULL;
+    }
+
+    version = ngx_dm_sec_store_version();
+
+    if (version == 0 || version != ngx_dm_sec_worker.described) {
+        ngx_dm_sec_damage_enter();
+        rc = dm_store_refresh(ngx_dm_sec_worker.store, &err);
+        ngx_dm_sec_damage_leave();
+
+        if (rc != DM_OK) {
+            return NULL;
+        }
+
+        ngx_dm_sec_worker.described = version;
+    }
+
+    return dm_store_meta(ngx_dm_sec_worker.store);
 }
 
 

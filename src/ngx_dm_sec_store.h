@@ -48,6 +48,12 @@ dm_str_t ngx_dm_sec_store_record(void);
 /* the realm that the HA1s of the open store hold */
 dm_str_t ngx_dm_sec_store_realm(void);
 
+/*
+ * What the store says of itself now, for a challenge; NULL: none is open, or
+ * it cannot be read.
+ */
+const dm_store_meta_t *ngx_dm_sec_store_meta(ngx_http_request_t *r);
+
 /* the open store's id[DM_STORE_ID_SIZE] */
 const u_char *ngx_dm_sec_store_id(void);
 

@@ -76,8 +76,17 @@ int dm_store_open(dm_store_t **store, const char *path, dm_store_mode_t mode,
 /* NULL is accepted */
 void dm_store_close(dm_store_t *store);
 
-/* as of the last dm_store_open(), or of the open write transaction */
+/*
+ * As of the last dm_store_open() or dm_store_refresh(), or of the open write
+ * transaction.
+ */
 const dm_store_meta_t *dm_store_meta(const dm_store_t *store);
+
+/*
+ * Reads dm_store_meta() anew, for a long reader.  DM_OK, or DM_ERROR and it is
+ * what it was.
+ */
+int dm_store_refresh(dm_store_t *store, dm_err_t *err);
 
 /*
  * 1 if what stands at the path is no longer the environment that is open

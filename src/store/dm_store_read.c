@@ -228,6 +228,31 @@ dm_store_release(dm_store_t *store)
 
 
 int
+dm_store_refresh(dm_store_t *store, dm_err_t *err)
+{
+    int       rc, settled;
+    MDB_txn  *txn;
+
+    if (dm_store_acquire(store, &txn, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    /* what was read in vain has no tag that fits */
+
+    rc = dm_store_read_meta(store, txn, err);
+    settled = dm_store_settled(store, txn);
+
+    dm_store_release(store);
+
+    if (!settled) {
+        return dm_store_moved(store, err);
+    }
+
+    return rc == DM_OK ? DM_OK : DM_ERROR;
+}
+
+
+int
 dm_store_replaced(const dm_store_t *store)
 {
     struct stat  sb;
