@@ -24,7 +24,7 @@ use Test::DmSec::Verdict qw/ verdict /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(95)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(96)
     ->todo_alerts();
 
 my $d = $t->testdir();
@@ -79,13 +79,15 @@ like(error(store => "$d/a $d/b;"),
 
 mkdir "$d/empty";
 mkdir "$d/garbage";
+mkdir "$d/fifo";
+run_command([ 'mkfifo', '-m', '644', "$d/fifo/data.mdb" ]);
 $t->write_file('file', 'x');
 $t->write_file('garbage/data.mdb', 'garbage' x 4096);
 
 like(error(store => "$d/absent;"),
     qr/store "$d\/absent" does not exist: .*"dm-account init"/, 'absent');
 like(error(store => "$d/$_;"), qr/"$d\/$_" is no account store/, $_)
-    foreach qw/ empty garbage file /;
+    foreach qw/ empty garbage fifo file /;
 like(error(store => "$d/foreign;"), qr/key "\S+" of the key file does not/,
     'store of another key');
 is(error(store => 'store;', key => 'store.key;'), '', 'relative paths');

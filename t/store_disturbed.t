@@ -22,7 +22,7 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(35)->todo_alerts();
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(38)->todo_alerts();
 
 my $d = $t->testdir();
 my $me = request('GET', '/file', basic('me', 'secret'));
@@ -146,6 +146,23 @@ is_deeply(\%status, {}, 'none was told that its password is wrong');
 my $died = () = log_lines($t, qr/\[alert\]/, 0);
 
 cmp_ok($died, '<=', 7 * workers($t), 'no more died than were there each time');
+
+# a FIFO in its place, which whoever opens it could wait at, and no worker does
+
+$kept = keepalive(8080);
+rename "$d/store/data.mdb", "$d/store/away" or die "Can't rename: $!\n";
+run_command([ 'mkfifo', '-m', '666', "$d/store/data.mdb" ]);
+
+is(wait_for(30, sub {
+    !grep { ($_ // 0) ne 503 } map { status(keepalive(8080)->request($me)) }
+        1 .. 20 }), 1, 'a FIFO in its place: 503');
+isnt((dm_account($t, 'disable', 'me'))[0], 0, 'nor does dm-account');
+
+rename "$d/store/away", "$d/store/data.mdb" or die "Can't rename: $!\n";
+ok(wait_for(30, sub {
+    !grep { ($_ // 0) ne 200 } map { status(keepalive(8080)->request(request(
+        'GET', '/file', basic('n1', 'p1')))) } 1 .. 20 }),
+    'and without it served again');
 
 # the lock file is gone: each change is seen, by new and by open connections
 

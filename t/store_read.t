@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Preload qw/ preload /;
 use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -122,13 +123,20 @@ is(join('', grep { /exited on signal/ } log_lines($t, qr/\[alert\]/, 0)), '',
 
 # a child that waits for ever is waited for ten seconds, of a faster clock
 
-run_command([ 'rm', '-rf', "$d/damaged" ]);
-run_command([ 'cp', '-a', "$d/store", "$d/damaged" ]);
-unlink "$d/damaged/data.mdb";
-run_command([ 'mkfifo', '-m', '644', "$d/damaged/data.mdb" ]);
-configure('damaged');
+my $waits = preload($t, 'waits', <<'EOF_C');
+#include <unistd.h>
 
-($exit, undef, $out) = run_command([ 'faketime', '-f', '+0 x20',
+int
+mdb_env_open(void *env, const char *path, unsigned flags, unsigned mode)
+{
+    for ( ;; ) {
+        (void) pause();
+    }
+}
+EOF_C
+
+($exit, undef, $out) = run_command([ 'env', "LD_PRELOAD=$waits",
+    'faketime', '-f', '+0 x20',
     $Test::Nginx::NGINX, '-t', '-p', "$d/", '-c', 'nginx.conf', '-e',
     'stderr' ]);
 like($out, qr/could not be read in 10 seconds/, 'a child that does not end');

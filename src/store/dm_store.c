@@ -241,9 +241,7 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
         }
     }
 
-    /* the mode is that of the lock file, where there is none yet */
-
-    rc = mdb_env_open(store->env, store->path, flags[mode], 0600);
+    rc = dm_store_open_env(store, store->env, flags[mode]);
 
     if (rc == EACCES) {
         return dm_store_denied(store, mode, rc, err);
@@ -288,7 +286,7 @@ dm_store_open_lock(dm_store_t *store, dm_err_t *err)
 
     /* a copy of the data alone gets both; the older version made one */
 
-    flags = O_RDWR|O_CLOEXEC|O_NOFOLLOW;
+    flags = O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY;
 
     if (access(lock, F_OK) == -1 && errno == ENOENT) {
         flags |= O_CREAT;

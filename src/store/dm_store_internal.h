@@ -146,6 +146,12 @@ void dm_store_bind_meta(dm_str_t *ad, const unsigned char *record,
 int dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
 void dm_store_release(dm_store_t *store);
 
+/*
+ * mdb_env_open() with these flags, of a file and of nothing else: for whatever
+ * stands in its place it does not wait.  LMDB's result.
+ */
+int dm_store_open_env(const dm_store_t *store, MDB_env *env, unsigned flags);
+
 /* begins a reading transaction, or renews *txn.  DM_OK or DM_ERROR */
 int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
 

@@ -1,6 +1,8 @@
 /* How a store is read: transactions, what protects them, and its map */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,10 +10,69 @@
 #include "dm_store_internal.h"
 
 
+static int dm_store_open_data(const dm_store_t *store, int flags);
 static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
 static int dm_store_is_elsewhere(const dm_store_t *store);
 static uint64_t dm_store_number(const dm_store_t *store);
 static int dm_store_differs(dm_store_t *store, MDB_txn *txn);
+
+
+int
+dm_store_open_env(const dm_store_t *store, MDB_env *env, unsigned flags)
+{
+    int          fd, rc;
+    char         name[32];
+    const char  *path;
+
+    fd = dm_store_open_data(store, flags & MDB_RDONLY ? O_RDONLY : O_RDWR);
+    if (fd == -1) {
+        return errno;
+    }
+
+    path = store->path;
+
+    /* the lock file is found by the name */
+
+    (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+
+    if ((flags & MDB_NOLOCK) && access(name, R_OK) == 0) {
+        path = name;
+        flags |= MDB_NOSUBDIR;
+    }
+
+    /* the mode is that of the lock file, where there is none yet */
+
+    rc = mdb_env_open(env, path, flags, 0600);
+
+    close(fd);
+
+    return rc;
+}
+
+
+/*
+ * The file, or -1.  A FIFO in its place, or a lease on it, does not hold up
+ * who opens it, and as long as it is open nobody gets such a lease.
+ */
+static int
+dm_store_open_data(const dm_store_t *store, int flags)
+{
+    int          fd;
+    struct stat  sb;
+
+    fd = open(store->data, flags|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
+
+    if (fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)) {
+        return fd;
+    }
+
+    if (fd != -1) {
+        close(fd);
+        errno = MDB_INVALID;
+    }
+
+    return -1;
+}
 
 
 int
@@ -336,7 +397,7 @@ dm_store_number(const dm_store_t *store)
         return 0;
     }
 
-    if (mdb_env_open(env, store->path, MDB_RDONLY|MDB_NOLOCK, 0) == 0
+    if (dm_store_open_env(store, env, MDB_RDONLY|MDB_NOLOCK) == 0
         && mdb_env_info(env, &info) == 0)
     {
         number = info.me_last_txnid;

@@ -185,7 +185,7 @@ dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
 
     /* what the store's user has put there may be another's file */
 
-    fd = open(name, O_RDONLY|O_NOFOLLOW|O_CLOEXEC);
+    fd = open(name, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
 
     if (fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
         && sb.st_nlink > 1)

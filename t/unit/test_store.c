@@ -154,6 +154,14 @@ test_open_refused(void **state)
     fprintf(f, "%04096d", 0);
     fclose(f);
     refuse_open(path, &keys, "is no account store");
+
+    /* nor does anybody wait for who would write into a FIFO */
+
+    unlink(data);
+    assert_int_equal(mkfifo(data, 0600), 0);
+    (void) alarm(60);
+    refuse_open(path, &keys, "is no account store");
+    (void) alarm(0);
 }
 
 
