@@ -10,6 +10,7 @@
 
 #define NGX_DM_SEC_STORE_TEND   1000    /* ms */
 #define NGX_DM_SEC_STORE_CHECK  10
+#define NGX_DM_SEC_STORE_SAY    60000
 
 
 static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
@@ -21,6 +22,7 @@ static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
+static void ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err);
 static ngx_uint_t ngx_dm_sec_store_is_open(void);
 static ngx_uint_t ngx_dm_sec_store_is_gone(int rc);
 static int ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key,
@@ -34,7 +36,8 @@ static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
 static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
     uint64_t           opened;      /* how often it was */
-    ngx_uint_t         complained;  /* said once, until it opens again */
+    dm_err_t           complaint;   /* that was said; "": it was open since */
+    ngx_msec_t         complained;
     ngx_msec_t         checked;     /* whether it is still in its place */
     ngx_uint_t         gone;        /* it was not, until one is opened */
     ngx_uint_t         copied;      /* over the one that was open */
@@ -288,7 +291,7 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 
     if (rc == DM_OK) {
         ngx_dm_sec_worker.opened++;
-        ngx_dm_sec_worker.complained = 0;
+        ngx_dm_sec_worker.complaint.text[0] = '\0';
         ngx_dm_sec_worker.copied = 0;
         ngx_dm_sec_worker.gone = 0;
         return;
@@ -296,12 +299,27 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 
     ngx_dm_sec_worker.store = NULL;
 
-    if (!ngx_dm_sec_worker.complained) {
-        ngx_dm_sec_worker.complained = 1;
-        ngx_log_error(NGX_LOG_CRIT, log, 0,
-                      "dm_sec: %s; requests that need it are answered 503, "
-                      "and it is tried again each second", err.text);
+    ngx_dm_sec_store_complain(log, &err);
+}
+
+
+/* as soon as it is something else, and once a minute */
+static void
+ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err)
+{
+    if (ngx_strcmp(ngx_dm_sec_worker.complaint.text, err->text) == 0
+        && ngx_current_msec - ngx_dm_sec_worker.complained
+           < NGX_DM_SEC_STORE_SAY)
+    {
+        return;
     }
+
+    ngx_dm_sec_worker.complaint = *err;
+    ngx_dm_sec_worker.complained = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "dm_sec: %s; requests that need it are answered 503, "
+                  "and it is tried again each second", err->text);
 }
 
 
