@@ -114,6 +114,7 @@ ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage)
 {
     return damage->stamp.dev == ngx_dm_sec_damage.stamp.dev
            && damage->stamp.ino == ngx_dm_sec_damage.stamp.ino
+           && damage->stamp.born == ngx_dm_sec_damage.stamp.born
            && damage->stamp.checked == ngx_dm_sec_damage.stamp.checked;
 }
 

@@ -26,7 +26,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 # a worker that dies is an alert
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(19)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(21)
     ->todo_alerts();
 my $d = $t->testdir();
 
@@ -150,6 +150,21 @@ ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'found whole by a check');
 
 is(said(), 2, 'said once for each');
 
+# a backup in its place, whose file has the number of the one that was removed
+
+SKIP: {
+run_command([ 'cp', '-a', "$d/store", "$d/good" ]);
+damage();
+try(1);
+ok(wait_for(60, sub { try(1) eq '503 store_unavailable' && !reading() }),
+    'damaged a third time');
+
+my $ino = (stat "$d/store/data.mdb")[1];
+run_command([ 'rm', '-rf', "$d/store" ]);
+again($ino) or skip('the file system gives no number again', 1);
+ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'replaced, the same number');
+}
+
 undef $t;
 
 ###############################################################################
@@ -160,6 +175,26 @@ sub try {
 
     return verdict($t, keepalive(8080)->request(request('GET', '/',
         basic("n$n", 'secret'))), 8081);
+}
+
+# the good store in its place, with a file of that number: 1, else 0
+sub again {
+    my ($ino) = @_;
+
+    foreach my $n (1 .. 50) {
+        run_command([ 'cp', '-a', "$d/good", "$d/again-$n" ]);
+        next if (stat "$d/again-$n/data.mdb")[1] != $ino;
+
+        rename "$d/again-$n", "$d/store" or die "Can't rename: $!\n";
+        return 1;
+    }
+
+    return 0;
+}
+
+# whether a worker has the store's file mapped
+sub reading {
+    return grep { slurp("/proc/$_/maps") =~ m{/store/data\.mdb} } workers($t);
 }
 
 sub deaths {

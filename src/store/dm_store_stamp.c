@@ -1,5 +1,7 @@
 /* Which store stands at a path */
 
+#define _GNU_SOURCE     /* statx() */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 
 static int dm_store_stamp_stat(const char *path, const char *file,
     struct stat *sb);
+static uint64_t dm_store_stamp_born(const char *path);
 
 
 int
@@ -28,6 +31,7 @@ dm_store_stamp(const char *path, dm_store_stamp_t *stamp)
 
     stamp->dev = sb.st_dev;
     stamp->ino = sb.st_ino;
+    stamp->born = dm_store_stamp_born(path);
 
     if (dm_store_stamp_stat(path, DM_STORE_CHECKED, &sb) == DM_OK) {
         stamp->checked = (uint64_t) sb.st_mtim.tv_sec * 1000000000
@@ -51,6 +55,32 @@ dm_store_stamp_stat(const char *path, const char *file, struct stat *sb)
     free(name);
 
     return rc;
+}
+
+
+/* when the data file was made, ns; 0 where the file system does not say it */
+static uint64_t
+dm_store_stamp_born(const char *path)
+{
+    int            rc;
+    char          *name;
+    struct statx   sx;
+
+    name = dm_store_join(path, DM_STORE_DATA);
+    if (name == NULL) {
+        return 0;
+    }
+
+    rc = statx(AT_FDCWD, name, 0, STATX_BTIME, &sx);
+
+    free(name);
+
+    if (rc == -1 || !(sx.stx_mask & STATX_BTIME)) {
+        return 0;
+    }
+
+    return (uint64_t) sx.stx_btime.tv_sec * 1000000000
+           + sx.stx_btime.tv_nsec;
 }
 
 

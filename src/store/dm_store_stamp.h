@@ -17,6 +17,7 @@
 typedef struct {
     uint64_t  dev;          /* of the data file */
     uint64_t  ino;
+    uint64_t  born;         /* ns: a number is given again; 0: not known */
     uint64_t  checked;      /* when it was found whole, ns; 0: never */
 } dm_store_stamp_t;
 
