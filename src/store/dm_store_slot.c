@@ -528,16 +528,20 @@ dm_slots_visit(const char *name, dm_slots_walk_t *walk)
 
     if (seen.fd == -1) {
 
-        /* gone meanwhile, no file, or not yet complete */
+        /*
+         * Gone meanwhile, no file, not yet complete, or its owner has a lease
+         * on it, which he gets only where no reader has it open.
+         */
 
         if (errno == ENOENT || errno == ELOOP || errno == ENXIO
-            || errno == EACCES)
+            || errno == EACCES || errno == EPERM || errno == EWOULDBLOCK)
         {
             return DM_OK;
         }
 
-        dm_err_set(walk->err, "a reader's file \"%s\" cannot be opened: %s",
-                   name, strerror(errno));
+        dm_err_set(walk->err, "the file \"" DM_SLOTS_PREFIX "%u/%s\" of one "
+                   "of the store's readers cannot be opened: %s",
+                   (unsigned) walk->uid, name, strerror(errno));
         return DM_ERROR;
     }
 

@@ -1,6 +1,6 @@
 /* Workers that read while a tool writes: what dm_store_slot.h promises */
 
-#define _GNU_SOURCE     /* RTLD_NEXT, F_OFD_SETLK */
+#define _GNU_SOURCE     /* RTLD_NEXT, F_OFD_SETLK, F_SETLEASE */
 
 #include <dlfcn.h>
 #include <signal.h>
@@ -240,6 +240,40 @@ test_foreign(void **state)
     assert_int_equal(symlink("/dev/zero", name), 0);
     begins_at_once();
     close(fd);
+}
+
+
+/* the owner of a file among them can have a lease on it: nobody waits */
+static void
+test_leased(void **state)
+{
+    int          fd;
+    char         name[160];
+    unsigned     n;
+    dm_store_t  *reader;
+
+    (void) state;
+
+    reader = open_store(DM_STORE_SERVE);
+
+    sprintf(name, "%s/leased", slots());
+    fd = open(name, O_RDWR | O_CREAT, 0600);
+    assert_true(fd != -1);
+
+    (void) signal(SIGIO, SIG_IGN);
+
+    if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
+        assert_int_equal(open(name, O_RDONLY | O_NONBLOCK), -1);
+
+    } else {
+        print_message("# no leases on this file system\n");
+    }
+
+    assert_int_equal(dm_slots_count(path, &n, NULL), DM_OK);
+    assert_int_equal(n, 1);
+
+    close(fd);
+    dm_store_close(reader);
 }
 
 
@@ -503,6 +537,7 @@ main(void)
         cmocka_unit_test_setup(test_dead, fresh),
         cmocka_unit_test_setup(test_bound, fresh),
         cmocka_unit_test_setup(test_foreign, fresh),
+        cmocka_unit_test_setup(test_leased, fresh),
         cmocka_unit_test_setup(test_stranger, fresh),
         cmocka_unit_test_setup(test_slept, fresh),
         cmocka_unit_test_setup(test_never_settles, fresh),
