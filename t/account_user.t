@@ -75,6 +75,8 @@ done("restore $bk", 'restored 3 accounts, realm "r"', 'restore');
 is_deeply([map { (stat("$store/$_"))[4] } '.', 'data.mdb', 'lock.mdb',
     'write.lock', "readers.$wuid"], [($uid) x 4, $wuid],
     'restore: who owns what');
+is_deeply([map { (stat("$store/$_"))[5] } 'lock.mdb', 'write.lock'],
+    [$gid, $gid], 'restore: the locks are of the store\'s group');
 done('show c', 'id +c', 'restore: what was deleted is back');
 done("--store $d/new restore $bk", 'restored', 'restore to nowhere');
 done('rekey --prepare', 'prepared', 'rekey --prepare');

@@ -32,8 +32,9 @@ static int dm_store_fill_copy(int fd, void *data, dm_err_t *err);
 static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
 static int dm_store_give_like(const char *path, const char *like,
     dm_err_t *err);
+static gid_t dm_store_locks_group(const char *like);
 static int dm_store_give_like_files(const char *path, const struct stat *dir,
-    const struct stat *file, dm_err_t *err);
+    const struct stat *file, gid_t locks, dm_err_t *err);
 static int dm_store_make_slots_like(const char *path, const char *like,
     dm_err_t *err);
 static int dm_store_lock_file(const char *path, int *fd, dm_err_t *err);
@@ -445,14 +446,33 @@ dm_store_give_like(const char *path, const char *like, dm_err_t *err)
         return DM_ERROR;
     }
 
-    return dm_store_give_like_files(path, &dir, &file, err);
+    return dm_store_give_like_files(path, &dir, &file,
+                                    dm_store_locks_group(like), err);
+}
+
+
+/* -1: it has none, as a backup of an older version, and then it is as made */
+static gid_t
+dm_store_locks_group(const char *like)
+{
+    int           rc;
+    char         *name;
+    struct stat   sb;
+
+    name = dm_store_join(like, DM_STORE_WRITERS);
+
+    rc = (name == NULL || lstat(name, &sb) == -1) ? DM_ERROR : DM_OK;
+
+    free(name);
+
+    return rc == DM_OK ? sb.st_gid : (gid_t) -1;
 }
 
 
 /* the directory is opened last */
 static int
 dm_store_give_like_files(const char *path, const struct stat *dir,
-    const struct stat *file, dm_err_t *err)
+    const struct stat *file, gid_t locks, dm_err_t *err)
 {
     uid_t  uid;
     gid_t  gid;
@@ -462,9 +482,9 @@ dm_store_give_like_files(const char *path, const struct stat *dir,
 
     if (dm_store_give(path, DM_STORE_DATA, uid, gid, file->st_mode & 0666, err)
         != DM_OK
-        || dm_store_give(path, DM_STORE_LOCK, uid, (gid_t) -1, 0600, err)
+        || dm_store_give(path, DM_STORE_LOCK, uid, locks, 0600, err)
            != DM_OK
-        || dm_store_give(path, DM_STORE_WRITERS, uid, (gid_t) -1, 0600, err)
+        || dm_store_give(path, DM_STORE_WRITERS, uid, locks, 0600, err)
            != DM_OK
         || dm_store_give(path, ".", dir->st_uid, dir->st_gid,
                          dir->st_mode & 07777, err)
