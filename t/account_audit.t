@@ -92,7 +92,7 @@ my @refused = (
     ["import $d/none", 'import', '-', 'cannot open'],
     ["--key $d/other.key check", 'check', '-', 'key'],
     ["backup $d", 'backup', '-', 'exists'],
-    ["restore $d/none", 'restore', '-', 'none'],
+    ["restore $d/none", 'restore', '-', ''],
     ['rekey', 'rekey', '-', 'has only key'],
     ['provision a1', 'provision', 'a1', 'has no PSK'],
     ['init --realm r', 'init', '-', 'exists already'],
@@ -110,6 +110,24 @@ for (@refused) {
     like(shift(@lines) // '',
         qr/^<84>.* $head[^"]+" refused reason="[^"]*\Q$why\E/,
         "refused: $verb");
+}
+
+# a secret where the name of its file belongs
+
+for my $args (
+    'add a0 --password-file hunter2', 'set a1 --password-file=hunter2',
+    'set a1 --psk-identity i --psk-file hunter2', 'import hunter2',
+    'import ' . "'{\"id\":\"x\",\"password\":\"hunter2\"}'",
+    'verify a1 --password-file hunter2', '--key hunter2 list', 'hunter2',
+    'set a1 --not-after hunter2', 'add a0 --hunter2',
+    'import ' . 'hunter2' x 600)
+{
+    private("$bin $args");
+    @lines = messages($log);
+    my $line = $lines[0] // '';
+    my $name = substr $args, 0, 40;
+    like($line, qr/ (?:refused|misused) reason="/, "a line: $name");
+    unlike($line, qr/hunter2/, "without it: $name");
 }
 
 for my $args ('export --secrets', 'provision a1') {

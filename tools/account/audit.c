@@ -16,11 +16,13 @@
 
 #define DM_AUDIT_SOCKET  "/dev/log"
 #define DM_AUDIT_QUOTED  "\"\\"
+#define DM_AUDIT_DOTS    3
 
 /* of a value that is escaped, cut there */
 #define DM_AUDIT_VALUE   1024
 
 
+static void dm_audit_hide(const dm_cli_t *cli, const char *word);
 static void dm_audit_write(const dm_cli_t *cli, const char *what,
     const char *reason);
 static void dm_audit_reach(const dm_cli_t *cli);
@@ -56,8 +58,23 @@ dm_cli_audit(const dm_cli_t *cli)
 
 
 void
-dm_cli_audit_end(const dm_cli_t *cli, int status)
+dm_cli_audit_end(const dm_cli_t *cli, int status, int argc, char **argv)
 {
+    int          i;
+    const char  *value;
+
+    /* a secret may stand where the name of its file belongs */
+
+    for (i = 1; i < argc; i++) {
+        dm_audit_hide(cli, argv[i]);
+
+        value = argv[i][0] == '-' ? strchr(argv[i], '=') : NULL;
+
+        if (value != NULL) {
+            dm_audit_hide(cli, value + 1);
+        }
+    }
+
     switch (status) {
 
     case DM_CLI_REFUSED:
@@ -70,6 +87,47 @@ dm_cli_audit_end(const dm_cli_t *cli, int status)
 
     default:
         break;
+    }
+}
+
+
+/*
+ * Takes a word of the command line out of what was said, where it is quoted,
+ * also where the message was cut in it.  The account and the store are known.
+ */
+static void
+dm_audit_hide(const dm_cli_t *cli, const char *word)
+{
+    char    *p;
+    size_t   n, rest;
+
+    if (dm_str_eq(cli->id, dm_cli_str(word))
+        || strcmp(cli->store_path, word) == 0)
+    {
+        return;
+    }
+
+    for (p = strchr(cli->said, '"'); p != NULL; p = strchr(p, '"')) {
+        p++;
+        rest = strlen(p);
+        n = strlen(word);
+
+        if (n > rest) {
+            n = rest;
+        }
+
+        if (n == 0 || strncmp(p, word, n) != 0 || (p[n] != '"' && n != rest)) {
+            continue;
+        }
+
+        memset(p, '.', n);
+
+        if (n > DM_AUDIT_DOTS) {
+            memmove(p + DM_AUDIT_DOTS, p + n, rest - n + 1);
+            n = DM_AUDIT_DOTS;
+        }
+
+        p += n;
     }
 }
 

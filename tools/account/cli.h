@@ -163,11 +163,12 @@ void dm_cli_who(dm_cli_t *cli);
 
 /*
  * Tells syslog who did what to cli->id, with cli->note, and at the end of a
- * run that it was refused or misused, and why.  Where syslog cannot be had,
- * that is said on stderr, once.
+ * run that it was refused or misused, and why, without the words of the command
+ * line.  Where syslog cannot be had, that is said on stderr, once.
  */
 void dm_cli_audit(const dm_cli_t *cli);
-void dm_cli_audit_end(const dm_cli_t *cli, int status);
+void dm_cli_audit_end(const dm_cli_t *cli, int status, int argc,
+    char **argv);
 
 /* ends a transaction that was not committed, closes the store */
 void dm_cli_close(dm_cli_t *cli);

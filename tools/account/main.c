@@ -122,7 +122,7 @@ main(int argc, char **argv)
                                strerror(errno));
     }
 
-    dm_cli_audit_end(&cli, status);
+    dm_cli_audit_end(&cli, status, argc, argv);
 
     return status;
 }
