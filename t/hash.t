@@ -32,7 +32,7 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
 my $clock = Test::DmSec::Clock->new($t);
 my $gate = Test::DmSec::Gate->new($t);
 
-$t->plan(55);
+$t->plan(60);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -188,6 +188,7 @@ account($t, 'import', '--format', 'htpasswd', '-',
 foreach my $name (sort keys %hash) {
     is(status(ask($name, 'right')), 200, "$name, right");
     is(status(ask($name, 'wrong')), 401, "$name, wrong");
+    is(status(ask($name, 'x' x 600)), 401, "$name, longer than any");
 }
 
 # 64 clients log in with new passwords: what they wait for, others do not
