@@ -442,7 +442,7 @@ is(verdict($t, scalar https(8443, request('GET', '/', 'Connection: close',
 # resumed sessions
 
 foreach my $suite (@suites) {
-    ssl3('/', $suite, '-sess_out', "$d/session");
+    ssl3('/', $suite, cert_of('client'), '-sess_out', "$d/session");
     is($r->{reused}, '', "$suite first");
 
     is(ssl3('/auth/', $suite, '-sess_in', "$d/session",
