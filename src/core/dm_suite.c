@@ -329,9 +329,9 @@ dm_suite_add(const SSL_CIPHER *cipher, unsigned version, dm_err_t *err)
 static int
 dm_suite_served(const SSL_CIPHER *cipher, unsigned version)
 {
-    /* 112 bits: 3DES; NULL has 0, EXPORT 40 or 56, DES 56 */
+    /* 3DES has 112 bits, RC4 128, or 80; NULL 0, EXPORT 40 or 56, DES 56 */
 
-    if (SSL_CIPHER_get_bits(cipher, NULL) < 112
+    if (SSL_CIPHER_get_bits(cipher, NULL) < 80
         || SSL_CIPHER_get_digest_nid(cipher) == NID_md5
         || SSL_CIPHER_standard_name(cipher) == NULL
         || dm_suite_auth(cipher) == 0)
