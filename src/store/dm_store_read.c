@@ -24,7 +24,7 @@ dm_store_open_env(const dm_store_t *store, MDB_env *env, unsigned flags)
     char         name[32];
     const char  *path;
 
-    fd = dm_store_open_data(store, flags & MDB_RDONLY ? O_RDONLY : O_RDWR);
+    fd = dm_store_open_data(store, (flags & MDB_RDONLY) ? O_RDONLY : O_RDWR);
     if (fd == -1) {
         return errno;
     }
