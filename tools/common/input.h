@@ -44,4 +44,4 @@ int dm_input_number(const char *text, uint64_t max, uint64_t *n,
     dm_err_t *err);
 
 
-#endif /* DM_ACCOUNT_INPUT_H */
+#endif /* DM_COMMON_INPUT_H */

@@ -48,4 +48,4 @@ void dm_json_warning(const char *text);
 void dm_json_time(int64_t t, char *out);
 
 
-#endif /* DM_ACCOUNT_JSON_H */
+#endif /* DM_COMMON_JSON_H */

@@ -30,4 +30,4 @@ void dm_out_escape(char *text, size_t size, dm_str_t in, const char *also);
 size_t dm_out_width(const char *text);
 
 
-#endif /* DM_ACCOUNT_OUTPUT_H */
+#endif /* DM_COMMON_OUTPUT_H */

@@ -13,4 +13,4 @@
 int dm_process_prepare(const char *program);
 
 
-#endif /* DM_ACCOUNT_PROCESS_H */
+#endif /* DM_COMMON_PROCESS_H */

@@ -34,4 +34,4 @@ void dm_progress_clear(const dm_progress_t *progress);
 void dm_progress_give_way(void);
 
 
-#endif /* DM_ACCOUNT_PROGRESS_H */
+#endif /* DM_COMMON_PROGRESS_H */

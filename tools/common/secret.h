@@ -59,4 +59,4 @@ int dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, const char **by, dm_err_t *err);
 
 
-#endif /* DM_ACCOUNT_SECRET_H */
+#endif /* DM_COMMON_SECRET_H */

@@ -12,4 +12,4 @@
 void dm_xml_put(const char *text);
 
 
-#endif /* DM_ACCOUNT_XML_H */
+#endif /* DM_COMMON_XML_H */
