@@ -397,7 +397,7 @@ ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
 }
 
 
-/* what is of the process, and not of a configuration: that is accepted now */
+/* the configuration is accepted: now the state of the process may change */
 static ngx_int_t
 ngx_dm_sec_init_module(ngx_cycle_t *cycle)
 {
@@ -550,7 +550,7 @@ ngx_dm_sec_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* what narrows authentication is said at this level itself */
+/* keeps in mind which directives that narrow authentication stand here */
 static void
 ngx_dm_sec_note_own(ngx_dm_sec_loc_conf_t *dlcf)
 {

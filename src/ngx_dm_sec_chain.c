@@ -20,7 +20,7 @@ static void ngx_dm_sec_chain_get(ngx_dm_sec_chain_t *chain);
 static ngx_uint_t ngx_dm_sec_chain_whole(void);
 
 
-/* what the chains of this process begin with while they are whole */
+/* the heads of the chains of this process, while they are whole */
 static ngx_dm_sec_chain_t  ngx_dm_sec_chain;
 
 

@@ -1,11 +1,11 @@
 /*
  * The mark of a store in which a process died.
  *
- * What LMDB maps it believes: a damaged page can lead it to where there is
- * nothing, and each worker in its turn to its death.  The first one that dies
- * so writes into the zone which store it was, and then no worker reads that
- * store: until another one stands in its place, or "dm-account check" has
- * found it whole.  A signal that somebody sent is no such death.
+ * LMDB believes what it has mapped: a damaged page can lead it to where there
+ * is nothing, and each worker in its turn to its death.  The first one that
+ * dies so writes into the zone which store it was.  Then no worker reads that
+ * store until another one stands in its place, or "dm-account check" has found
+ * it whole.  A signal that somebody sent is no such death.
  */
 
 #include "ngx_dm_sec_damage.h"
@@ -20,7 +20,7 @@ static void ngx_dm_sec_damage_mark(void);
 static ngx_uint_t ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage);
 
 
-/* what a worker dies of where it reads what is not there */
+/* a worker dies of one of these where it reads what is not there */
 static const int  ngx_dm_sec_damage_signals[] = { SIGSEGV, SIGBUS, SIGABRT };
 
 #define NGX_DM_SEC_DAMAGE_SIGNALS                                             \
@@ -34,7 +34,7 @@ static struct {
     pthread_t               thread;     /* that does so */
     ngx_uint_t              installed;
 
-    /* those of others, as of a sanitizer */
+    /* the handlers of others, such as a sanitizer */
     struct sigaction        before[NGX_DM_SEC_DAMAGE_SIGNALS];
 } ngx_dm_sec_damage;
 
@@ -78,7 +78,7 @@ ngx_dm_sec_damage_look(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 
     ngx_dm_sec_damage.shared = damage;
 
-    /* what is not there is said by who opens it */
+    /* a store that is not there is told of where it is opened */
 
     (void) dm_store_stamp((char *) dmcf->store.data, &ngx_dm_sec_damage.stamp);
 
@@ -157,7 +157,7 @@ ngx_dm_sec_damage_handler(int signo, siginfo_t *info, void *context)
         }
     }
 
-    /* what the kernel found happens again by itself */
+    /* a fault happens again by itself; a signal that was sent does not */
 
     if (info->si_code <= 0) {
         (void) raise(signo);

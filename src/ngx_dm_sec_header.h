@@ -7,13 +7,13 @@
 #include "ngx_dm_sec.h"
 
 
-/* where a walk through a request's headers is */
+/* a walk through a request's headers: where it has come to */
 typedef struct {
     ngx_list_part_t              *part;
     ngx_uint_t                    i;
 } ngx_dm_sec_walk_t;
 
-/* whether a header of the request is one of those that are meant */
+/* tells whether a header of the request is one of those that are meant */
 typedef ngx_uint_t (*ngx_dm_sec_header_pt)(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 

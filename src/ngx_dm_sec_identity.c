@@ -163,7 +163,7 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
         return ngx_dm_sec_keeps_authorization(r) ? NGX_ERROR : NGX_OK;
     }
 
-    /* what was denied here and has come so far was let in by another */
+    /* a request denied here that has come so far was let in by "satisfy any" */
 
     if (ctx->denied && ctx->denied_by == dlcf) {
         ctx->let_in = 1;

@@ -257,7 +257,7 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
 }
 
 
-/* of the name at this address and, where it is asked for, of the address */
+/* makes the keys: the name at this address and, where limited, the address */
 static ngx_int_t
 ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_attempt_t *attempt, dm_failures_key_t *key, ngx_uint_t *n)
@@ -313,9 +313,10 @@ ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
 
 
 /*
- * That realip gives; an IPv6 host has a /64 to choose addresses from.  Returns
- * how many of its octets are those of the network that is its owner's, or of
- * his neighbours: an IPv4 /24, an IPv6 /48.
+ * Writes the client's address, the one that realip gives.  Of IPv6 it is the
+ * /64, in which a host may choose its addresses.  Returns how many of the
+ * octets are those of the network of one owner and his neighbours: an IPv4
+ * /24, an IPv6 /48.
  */
 static size_t
 ngx_dm_sec_lockout_address(ngx_http_request_t *r,

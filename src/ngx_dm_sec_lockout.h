@@ -10,7 +10,7 @@
 /* setter of dm_sec_lockout */
 char *ngx_dm_sec_lockout_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* what is not set gets its default */
+/* gives their defaults to the fields that are not set */
 void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
 
 /*
@@ -29,7 +29,7 @@ ngx_int_t ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
     ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
 
 
-/* who failed, as it lies in a cell: for the status page alone */
+/* who failed, as a cell keeps it for the status page */
 typedef struct {
     u_char       known;
     u_char       family;            /* 4, 6; 0: no address */

@@ -4,11 +4,11 @@
 #include "ngx_dm_sec_zone.h"
 
 
-/* those of refusals and of handshakes, and some of our own failures */
+/* reasons of refusals, of handshakes, and of some of our own failures */
 #define NGX_DM_SEC_LOG_REASONS  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX + 8)
 
 
-/* of this worker, in this second */
+/* the lines of one reason: those of this worker in this second */
 typedef struct {
     ngx_str_t   *reason;
     ngx_uint_t   level;

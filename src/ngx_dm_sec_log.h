@@ -16,18 +16,18 @@ char *ngx_dm_sec_log_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * 1 if a line for this reason may be written now; else 0, and it is counted
- * for the line that tells how many were left out.
+ * Returns 1 if a line for this reason may be written now.  Else returns 0, and
+ * counts it for the line that tells how many were left out.
  */
 ngx_uint_t ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level,
     ngx_str_t *reason);
 
-/* escapes src into dst[NGX_DM_SEC_LOG_ESCAPED]; what is absent is "-" */
+/* escapes src into dst[NGX_DM_SEC_LOG_ESCAPED]; an empty one becomes "-" */
 ngx_str_t ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src);
 
 /*
- * Logs a finding with the server, and where clcf is not NULL the location,
- * that it is about; without a server it is about http{}.
+ * Logs a finding about a server, or about one of its locations where clcf is
+ * not NULL; without a server the finding is about http{}.
  */
 void ngx_dm_sec_log_conf(ngx_uint_t level, ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,

@@ -6,7 +6,7 @@
 
 #define NGX_DM_SEC_EVICTED_PERIOD  60000        /* ms between warnings */
 
-/* in a cell: the account that the nonce belongs to, and, aligned, its counts */
+/* a cell has the account of its nonce and, from this offset, the counts */
 #define NGX_DM_SEC_COUNTS          (DM_CELL_DATA - sizeof(dm_nonce_counts_t))
 
 #define ngx_dm_sec_nonce_counts(cell)                                         \
@@ -82,7 +82,7 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
 }
 
 
-/* what stands for an account in a nonce and in a cell */
+/* makes the octets that stand for an account in a nonce and in a cell */
 static ngx_int_t
 ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh, dm_str_t id,
     u_char *account)

@@ -18,8 +18,9 @@ typedef struct {
 
 
 /*
- * A new nonce into text[DM_NONCE_LEN]: for the account with this id, or where
- * it is NULL for whoever answers it first.  NGX_OK or NGX_ERROR.
+ * Writes a new nonce to text[DM_NONCE_LEN].  It is for the account with this
+ * id; where id is NULL, for the one that answers it first.  NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
     u_char *text);

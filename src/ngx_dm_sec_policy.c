@@ -4,7 +4,7 @@
 #include "ngx_dm_sec_log.h"
 
 
-/* where this OpenSSL lacks SSL 3.0, RC4 or 3DES */
+/* the end of each message that this OpenSSL lacks SSL 3.0, RC4 or 3DES */
 #define NGX_DM_SEC_MAKE_LEGACY                                                \
     "; \"make legacy\" builds one that can (README.md, \"SSL 3.0\")"
 
@@ -256,9 +256,10 @@ ngx_dm_sec_policy_versions(ngx_conf_t *cf, unsigned versions)
 
 
 /*
- * For what SSL 3.0 needs, and only where it is asked for.  It must be there
- * before the server configurations are merged: an SSL_CTX keeps the ciphers
- * that it was made with.
+ * Loads OpenSSL's legacy provider, with the ciphers that SSL 3.0 needs, and
+ * only where SSL 3.0 is asked for.  The provider must be loaded before the
+ * server configurations are merged: an SSL_CTX keeps the ciphers that it was
+ * made with.
  */
 static char *
 ngx_dm_sec_policy_legacy(ngx_conf_t *cf)

@@ -334,7 +334,7 @@ ngx_dm_sec_proof_hash_certs(ngx_dm_sec_proof_t *proof, EVP_MD_CTX *md)
 }
 
 
-/* what a security level looks at: the key, and what signed it */
+/* hashes what a security level looks at: the key, and what signed it */
 static ngx_int_t
 ngx_dm_sec_proof_hash_cert(EVP_MD_CTX *md, X509 *cert)
 {

@@ -4,7 +4,7 @@
 #include "ngx_dm_sec_psk.h"
 
 
-/* what both ends need at most, where each sends once in a round */
+/* both ends need fewer rounds than this; each sends once in a round */
 #define NGX_DM_SEC_PROOF_ROUNDS  16
 
 #define NGX_DM_SEC_PROOF_ID      "proof"
@@ -137,7 +137,7 @@ ngx_dm_sec_proof_step(SSL *ssl)
 }
 
 
-/* it offers this version and this suite, and nothing else */
+/* makes a client that offers this version and this suite, and nothing else */
 static SSL *
 ngx_dm_sec_proof_new_client(ngx_dm_sec_proof_t *proof)
 {
@@ -187,7 +187,7 @@ ngx_dm_sec_proof_new_client(ngx_dm_sec_proof_t *proof)
 }
 
 
-/* as nginx makes it, but for what a handshake has beside itself */
+/* makes a server as nginx does, without tickets, caches and log lines */
 static SSL *
 ngx_dm_sec_proof_new_server(ngx_dm_sec_proof_t *proof)
 {
@@ -293,7 +293,7 @@ ngx_dm_sec_proof_restore(SSL_CTX *ctx, ngx_dm_sec_proof_beside_t *beside)
 }
 
 
-/* in the place of nginx's and the module's, which log and count */
+/* stands for nginx's callback and the module's, which log and count */
 static void
 ngx_dm_sec_proof_info(const SSL *ssl, int where, int ret)
 {

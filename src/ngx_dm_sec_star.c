@@ -1,7 +1,7 @@
 /*
- * "OPTIONS *", with which RFC 2817 (section 3.2) lets a client begin that has
- * nothing to say in the clear.  nginx's parser knows no "*": the octet is
- * exchanged where nginx reads it, and put back when it has been parsed.
+ * "OPTIONS *": RFC 2817 (section 3.2) lets a client that has nothing to say in
+ * the clear begin with it.  nginx's parser knows no "*": the octet is exchanged
+ * where nginx reads it, and put back when it has been parsed.
  */
 
 #include "ngx_dm_sec_star.h"
@@ -56,7 +56,11 @@ ngx_dm_sec_star_init_module(ngx_cycle_t *cycle)
 }
 
 
-/* nothing is read in the call where nothing seems to have come (deferred) */
+/*
+ * With "deferred" the data is there already, and nginx would read it in this
+ * very call, before recv is ours: it is told that nothing has come, and the
+ * read event is posted instead.
+ */
 static void
 ngx_dm_sec_star_init_connection(ngx_connection_t *c)
 {
@@ -84,7 +88,7 @@ ngx_dm_sec_star_init_connection(ngx_connection_t *c)
 }
 
 
-/* the first octets of a connection, as long as it is not known what they are */
+/* reads until the first octets are known; from then on nginx reads itself */
 static ssize_t
 ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
 {
@@ -121,7 +125,7 @@ ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
 }
 
 
-/* HTTP/2 begins otherwise, and PROXY protocol comes before HTTP */
+/* not with HTTP/2, which begins otherwise, nor behind a PROXY protocol line */
 static ngx_uint_t
 ngx_dm_sec_star_watched(ngx_http_connection_t *hc)
 {
@@ -154,7 +158,7 @@ ngx_dm_sec_star_peek(ngx_connection_t *c)
 
     star = dm_upgrade_star(buf, n);
 
-    /* what is left unread would wake a level-triggered loop again at once */
+    /* left unread, it would wake a level-triggered loop again at once */
 
     if (star == -1
         && (c->read->pending_eof || (ngx_event_flags & NGX_USE_LEVEL_EVENT)))

@@ -18,7 +18,7 @@
     (sizeof(((ngx_dm_sec_failure_t *) 0)->name) * 6)
 
 
-/* what the page is written in */
+/* the page while it is written */
 typedef struct {
     ngx_http_request_t   *r;
     ngx_uint_t            prometheus;
@@ -32,7 +32,7 @@ typedef struct {
 } ngx_dm_sec_page_t;
 
 
-/* what is in a table now, in the order in which the page shows it */
+/* the numbers of a table, in the order in which the page shows them */
 typedef enum {
     NGX_DM_SEC_CELLS = 0,
     NGX_DM_SEC_CELLS_USED,

@@ -1,6 +1,6 @@
 /*
- * A second, tiny module that is placed before ngx_http_ssl_module, to see
- * what the operator wrote before that module merges it with its defaults:
+ * A second, tiny module that is placed before ngx_http_ssl_module.  It sees
+ * what the operator wrote, before that module merges it with its defaults:
  * afterwards "ssl_prefer_server_ciphers off" looks like no directive at all.
  */
 

@@ -16,7 +16,7 @@ static ngx_int_t ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone,
 static ngx_str_t  ngx_dm_sec_zone_name = ngx_string("dm_sec");
 
 
-/* of 32 bits both would begin anew after 49 days, and with them all nonces */
+/* 32 bits would begin anew after 49 days, and all nonces with them */
 _Static_assert(sizeof(ngx_msec_t) == sizeof(uint64_t)
                && sizeof(ngx_atomic_uint_t) == sizeof(uint64_t),
                "the clock of the zone needs a platform of 64 bits");

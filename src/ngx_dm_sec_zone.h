@@ -28,7 +28,7 @@ typedef enum {
 } ngx_dm_sec_handshake_e;
 
 
-/* which store a process died in; written by who dies, without the lock */
+/* the store that a process died in; the dying process writes it, unlocked */
 typedef struct {
     ngx_atomic_t      marked;           /* the stamp is whole */
     ngx_atomic_t      said;
@@ -37,8 +37,8 @@ typedef struct {
 
 
 /*
- * It survives a reload, unless the zone's size changes.  The tables are
- * touched under the lock only; the counters are atomic.
+ * What all workers share.  It survives a reload, unless the zone's size
+ * changes.  The tables are touched under the lock only; counters are atomic.
  */
 typedef struct {
     u_char          secret[DM_MAC_SIZE];
@@ -68,7 +68,7 @@ char *ngx_dm_sec_zone_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* adds the zone, of the default size where none was named */
 ngx_int_t ngx_dm_sec_zone_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
 
-/* what all workers share; NULL in a configuration that is only tested */
+/* returns it; NULL in a configuration that is only tested */
 ngx_dm_sec_shared_t *ngx_dm_sec_zone_shared(ngx_dm_sec_main_conf_t *dmcf);
 
 void ngx_dm_sec_zone_lock(ngx_dm_sec_main_conf_t *dmcf);
@@ -81,7 +81,7 @@ void ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf);
  */
 uint64_t ngx_dm_sec_zone_clock(ngx_dm_sec_shared_t *sh);
 
-/* that clock, which is not before time (ms) from now on */
+/* moves that clock on to time (ms), unless it is there; returns the clock */
 uint64_t ngx_dm_sec_zone_reach(ngx_dm_sec_shared_t *sh, uint64_t time);
 
 /* HMAC under the zone's secret; NULL: no memory */
