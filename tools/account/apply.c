@@ -1,7 +1,8 @@
-/* dm-account add, set: what was asked, done to an account */
+/* dm-account add, set: does to an account what was asked */
+
 #include "dm_devid.h"
-#include "account/cli.h"
-#include "account/edit.h"
+#include "account/apply.h"
+#include "common/input.h"
 
 
 static int dm_apply_start(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found);
@@ -256,7 +257,8 @@ dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
     dm_edit_key_t  drop;
 
     for (n = 0; n < edit->drop_cert_key.n; n++) {
-        if (dm_edit_cert_key(edit->drop_cert_key.value[n], &drop, &cli->err)
+        if (dm_input_cert_key(edit->drop_cert_key.value[n], drop.data,
+                              &drop.len, &cli->err)
             != DM_OK)
         {
             return dm_cli_refuse(cli, "%s", cli->err.text);

@@ -10,7 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
 #include "common/output.h"
 
 

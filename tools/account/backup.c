@@ -11,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
+#include "account/cli_store.h"
 #include "account/user.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 

@@ -7,7 +7,8 @@
 
 #include "dm_password.h"
 #include "dm_store_stamp.h"
-#include "account/cli.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 

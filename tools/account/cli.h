@@ -1,6 +1,6 @@
 /*
- * What every verb of dm-account shares: its context, its options, the store,
- * and how results, errors and changes are told.
+ * What every verb of dm-account shares: its context, its options, and how
+ * errors are told.
  */
 
 #ifndef DM_ACCOUNT_CLI_H
@@ -88,14 +88,6 @@ struct dm_verb_s {
 };
 
 
-/* an account and the record that it points into */
-typedef struct {
-    dm_account_t      account;
-    size_t            len;
-    unsigned char     record[DM_RECORD_MAX];
-} dm_found_t;
-
-
 static inline dm_str_t
 dm_cli_str(const char *s)
 {
@@ -122,58 +114,6 @@ int dm_cli_id_operand(dm_cli_t *cli, int argc, char **argv);
 int dm_cli_only_id(dm_cli_t *cli, int argc, char **argv);
 
 
-/* opens the store; with DM_STORE_WRITE a transaction too */
-int dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode);
-
-/*
- * Opens the store at another path, and begins no transaction.  Root reads the
- * key, and then becomes the store's user for good: see user.h.
- * What only root can read or write is opened before.
- */
-int dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode);
-
-/*
- * A page of a mapped file cannot fail, there is a signal instead: SIGBUS where
- * the disk is full or the file was cut short (each opened store is guarded
- * from it), SIGSEGV or SIGABRT in LMDB where it is damaged.  From here on the
- * process says so and exits.
- */
-void dm_cli_guard(const dm_cli_t *cli, int sig);
-
-/* the account cli->id; the caller wipes found in any case */
-int dm_cli_find(dm_cli_t *cli, dm_found_t *found);
-
-/* tells that there is no account cli->id: DM_CLI_REFUSED */
-int dm_cli_absent(const dm_cli_t *cli);
-
-/* dm_store_lookup(), and DM_ERROR is told: DM_OK, DM_DECLINED or DM_ERROR */
-int dm_cli_lookup(dm_cli_t *cli, dm_store_index_t index, dm_str_t key,
-    dm_found_t *found);
-
-void dm_cli_wipe(dm_found_t *found);
-
-/* puts the account and ends the transaction as dm_cli_commit() does */
-int dm_cli_put(dm_cli_t *cli, const dm_account_t *account);
-
-/* commits the transaction and tells syslog */
-int dm_cli_commit(dm_cli_t *cli);
-
-/* who runs this: before anything else */
-void dm_cli_who(dm_cli_t *cli);
-
-/*
- * Tells syslog who did what to cli->id, with cli->note, and at the end of a
- * run that it was refused or misused, and why, without the words of the command
- * line.  Where syslog cannot be had, that is said on stderr, once.
- */
-void dm_cli_audit(const dm_cli_t *cli);
-void dm_cli_audit_end(const dm_cli_t *cli, int status, int argc,
-    char **argv);
-
-/* ends a transaction that was not committed, closes the store */
-void dm_cli_close(dm_cli_t *cli);
-
-
 /* tell an error on stderr and return DM_CLI_REFUSED or DM_CLI_USAGE */
 int dm_cli_refuse(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -186,26 +126,6 @@ void dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
 
 /* for rc of dm_json_print(), when the change is already made */
 int dm_cli_printed(const dm_cli_t *cli, int rc);
-
-
-/* the verbs */
-extern const dm_verb_t  dm_verb_init;
-extern const dm_verb_t  dm_verb_add;
-extern const dm_verb_t  dm_verb_set;
-extern const dm_verb_t  dm_verb_disable;
-extern const dm_verb_t  dm_verb_enable;
-extern const dm_verb_t  dm_verb_unlock;
-extern const dm_verb_t  dm_verb_del;
-extern const dm_verb_t  dm_verb_show;
-extern const dm_verb_t  dm_verb_list;
-extern const dm_verb_t  dm_verb_verify;
-extern const dm_verb_t  dm_verb_import;
-extern const dm_verb_t  dm_verb_export;
-extern const dm_verb_t  dm_verb_check;
-extern const dm_verb_t  dm_verb_backup;
-extern const dm_verb_t  dm_verb_restore;
-extern const dm_verb_t  dm_verb_rekey;
-extern const dm_verb_t  dm_verb_provision;
 
 
 #endif /* DM_ACCOUNT_CLI_H */

@@ -4,9 +4,8 @@
 
 #include <openssl/crypto.h>
 
-#include "dm_cert.h"
-#include "account/cli.h"
-#include "account/edit.h"
+#include "account/apply.h"
+#include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
@@ -509,7 +508,8 @@ dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err)
     for (i = 0; i < edit->cert_key.n; i++) {
         key = &edit->key[edit->nkeys++];
 
-        rc = dm_edit_cert_key(edit->cert_key.value[i], key, err);
+        rc = dm_input_cert_key(edit->cert_key.value[i], key->data, &key->len,
+                               err);
 
         if (rc != DM_OK) {
             return rc;
@@ -517,23 +517,6 @@ dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err)
     }
 
     return DM_OK;
-}
-
-
-int
-dm_edit_cert_key(const char *value, dm_edit_key_t *key, dm_err_t *err)
-{
-    dm_str_t  in;
-
-    in = dm_cli_str(value);
-
-    if (in.len > DM_CERT_KEY_MAX) {
-        dm_err_set(err, "a certificate key is longer than %d octets: bind "
-                   "the certificate by its fingerprint", DM_CERT_KEY_MAX);
-        return DM_INVALID;
-    }
-
-    return dm_cert_key_canonical(in, key->data, &key->len, err);
 }
 
 

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "account/cli.h"
+#include "account/cli_store.h"
 #include "account/map.h"
 #include "common/secret.h"
 

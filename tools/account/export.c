@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/json.h"
 
 

@@ -6,9 +6,10 @@
 
 #include <openssl/crypto.h>
 
-#include "account/cli.h"
+#include "account/cli_store.h"
 #include "account/entry.h"
 #include "account/lines.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 #include "common/progress.h"

@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
 #include "account/keyfile.h"
 #include "account/user.h"
+#include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"

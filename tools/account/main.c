@@ -1,14 +1,16 @@
 /*
  * dm-account: the command line of the account store.  This file knows the
- * verbs and the options before them; each verb and its help live in a
- * dm_account_<part>.c.
+ * verbs and the options before them; each verb and its help live in a file of
+ * its matter.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/process.h"
 

@@ -6,7 +6,9 @@
 #include <openssl/crypto.h>
 
 #include "dm_cert.h"
-#include "account/cli.h"
+#include "account/audit.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/secret.h"

@@ -7,9 +7,11 @@
 
 #include <openssl/crypto.h>
 
-#include "account/cli.h"
+#include "account/audit.h"
+#include "account/cli_store.h"
 #include "account/holder.h"
 #include "account/user.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 #include "common/progress.h"

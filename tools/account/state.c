@@ -5,7 +5,8 @@
 
 #include <openssl/crypto.h>
 
-#include "account/cli.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 #include "common/secret.h"

@@ -4,7 +4,8 @@
 #include <time.h>
 
 #include "dm_password.h"
-#include "account/cli.h"
+#include "account/cli_store.h"
+#include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"

@@ -118,6 +118,25 @@ dm_input_cert(const char *path, unsigned char *out, size_t *len,
 }
 
 
+int
+dm_input_cert_key(const char *value, unsigned char *out, size_t *len,
+    dm_err_t *err)
+{
+    dm_str_t  in;
+
+    in.data = (const unsigned char *) value;
+    in.len = strlen(value);
+
+    if (in.len > DM_CERT_KEY_MAX) {
+        dm_err_set(err, "a certificate key is longer than %d octets: bind "
+                   "the certificate by its fingerprint", DM_CERT_KEY_MAX);
+        return DM_INVALID;
+    }
+
+    return dm_cert_key_canonical(in, out, len, err);
+}
+
+
 X509 *
 dm_input_x509(const char *path, dm_err_t *err)
 {

@@ -33,6 +33,13 @@ EVP_PKEY *dm_input_private_key(const char *path, dm_err_t *err);
 int dm_input_cert(const char *path, unsigned char *out, size_t *len,
     dm_err_t *err);
 
+/*
+ * Brings a certificate key as a person writes it into its one form, into
+ * out[DM_CERT_KEY_MAX].  DM_OK or DM_INVALID.
+ */
+int dm_input_cert_key(const char *value, unsigned char *out, size_t *len,
+    dm_err_t *err);
+
 /* RFC 3339 in UTC, without fractions; "" is 0.  DM_OK or DM_INVALID */
 int dm_input_time(const char *text, int64_t *t, dm_err_t *err);
 

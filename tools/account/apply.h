@@ -1,9 +1,9 @@
-/* What add and set ask of an account, and how it is done to one */
+/* What add and set ask of an account, and the doing of it */
 
-#ifndef DM_ACCOUNT_EDIT_H
-#define DM_ACCOUNT_EDIT_H
+#ifndef DM_ACCOUNT_APPLY_H
+#define DM_ACCOUNT_APPLY_H
 
-#include "account/cli.h"
+#include "account/cli_store.h"
 #include "common/secret.h"
 
 
@@ -54,12 +54,6 @@ typedef struct {
 
 
 /*
- * A certificate key as a person writes it, in its one form.  DM_OK or
- * DM_INVALID.
- */
-int dm_edit_cert_key(const char *value, dm_edit_key_t *key, dm_err_t *err);
-
-/*
  * Makes found the account cli->id as edit wants it: a new one or the one that
  * is there.  It points into edit and the command line.  The caller wipes found
  * in any case.
@@ -67,4 +61,4 @@ int dm_edit_cert_key(const char *value, dm_edit_key_t *key, dm_err_t *err);
 int dm_apply_edit(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found);
 
 
-#endif /* DM_ACCOUNT_EDIT_H */
+#endif /* DM_ACCOUNT_APPLY_H */
