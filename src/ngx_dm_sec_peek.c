@@ -8,7 +8,6 @@
  */
 
 #include "ngx_dm_sec_peek.h"
-#include "ngx_dm_sec_store.h"
 
 #include <poll.h>
 #include <sys/resource.h>
@@ -220,8 +219,8 @@ static ngx_int_t
 ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_peek_t *peek)
 {
-    char      *p;
-    dm_str_t   realm;
+    char       *p;
+    ngx_str_t   realm;
 
     if (!peek->ok) {
         peek->err.text[sizeof(peek->err.text) - 1] = '\0';
@@ -241,7 +240,8 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     realm.len = peek->realm_len;
 
     if (realm.len > sizeof(peek->realm)
-        || dm_text_check(realm, DM_REALM_MAX, "the realm", &peek->err)
+        || dm_text_check(ngx_dm_sec_set_dm_str(realm), DM_REALM_MAX,
+                         "the realm", &peek->err)
            != DM_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -252,7 +252,10 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 
     dmcf->lacks_sha256 = peek->lacks_sha256;
 
-    return ngx_dm_sec_store_dup(cf->pool, realm, &dmcf->realm);
+    dmcf->realm.len = realm.len;
+    dmcf->realm.data = ngx_pstrdup(cf->pool, &realm);
+
+    return dmcf->realm.data ? NGX_OK : NGX_ERROR;
 }
 
 
