@@ -139,7 +139,7 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_str_null(&claimed);
 
     if (ctx->attempt) {
-        claimed = ctx->attempt->name;
+        claimed = ctx->attempt->who.name;
 
     } else if (ctx->denied_by->auth & NGX_DM_SEC_X509) {
         ngx_dm_sec_x509_claim(r, &claimed);

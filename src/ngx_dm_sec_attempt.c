@@ -1,7 +1,6 @@
 /* An attempt at the secret of an account: what Basic and Digest share */
 
 #include "ngx_dm_sec_attempt.h"
-#include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_zone.h"
@@ -27,11 +26,11 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_store_dup(r->pool, name, &attempt->claimed) != NGX_OK) {
+    if (ngx_dm_sec_store_dup(r->pool, name, &attempt->who.claimed) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    attempt->name = attempt->claimed;
+    attempt->who.name = attempt->who.claimed;
     attempt->seen = ctx->version;
     ctx->attempt = attempt;
 
@@ -51,11 +50,11 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return rc;
     }
 
-    attempt->known = 1;
-    attempt->unlocks = (*account)->unlocks;
+    attempt->who.known = 1;
+    attempt->who.unlocks = (*account)->unlocks;
 
     if (index != DM_BY_NAME
-        && ngx_dm_sec_store_dup(r->pool, (*account)->name, &attempt->name)
+        && ngx_dm_sec_store_dup(r->pool, (*account)->name, &attempt->who.name)
            != NGX_OK)
     {
         ngx_dm_sec_store_release();
@@ -73,7 +72,7 @@ ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
         return 1;
     }
 
-    return ctx->attempt->known
+    return ctx->attempt->who.known
            && dm_str_eq(account->id, ngx_dm_sec_set_dm_str(ctx->whose->id));
 }
 
@@ -191,7 +190,9 @@ ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 {
     if (rc == NGX_DECLINED) {
 
-        switch (ngx_dm_sec_lockout_fail(r, ctx->attempt, &ctx->retry_after)) {
+        switch (ngx_dm_sec_lockout_fail(r, &ctx->attempt->who,
+                                        &ctx->retry_after))
+        {
 
         case NGX_DECLINED:
             rc = NGX_BUSY;

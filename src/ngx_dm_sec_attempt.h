@@ -5,22 +5,16 @@
 
 
 #include "ngx_dm_sec.h"
+#include "ngx_dm_sec_lockout.h"
 
 #include "dm_table.h"
 
 
-/*
- * Who tries.  What is counted is what was claimed, a name or a userhash: that
- * two of them are one account's must not show.
- */
 typedef struct ngx_dm_sec_attempt_s {
-    ngx_str_t    claimed;
-    ngx_str_t    name;              /* of the account, if it is known */
-    ngx_uint_t   known;
-    uint32_t     unlocks;           /* of the account: "dm-account unlock" */
-    uint64_t     version;           /* looked up in; 0: nothing was */
-    uint64_t     seen;              /* the store's number that it is true of */
-    dm_slot_t    secret;            /* of what was verified, and its name */
+    ngx_dm_sec_claimant_t  who;
+    uint64_t               version; /* looked up in; 0: nothing was */
+    uint64_t               seen;    /* the store's number it is true of */
+    dm_slot_t              secret;  /* of what was verified, and its name */
 } ngx_dm_sec_attempt_t;
 
 

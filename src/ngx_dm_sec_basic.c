@@ -95,7 +95,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ABORT;
     }
 
-    rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
+    rc = ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_BUSY : NGX_ERROR;
@@ -119,7 +119,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     rc = ngx_dm_sec_basic_match(account, basic, alg);
 
-    return ctx->attempt->known || rc == NGX_ERROR ? rc : NGX_DECLINED;
+    return ctx->attempt->who.known || rc == NGX_ERROR ? rc : NGX_DECLINED;
 }
 
 
@@ -131,7 +131,7 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    return ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
+    return ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
 }
 
 

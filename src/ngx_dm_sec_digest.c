@@ -479,11 +479,11 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     rc = ngx_dm_sec_digest_match(r, digest, account,
                                  digest->answer.auth_int ? body : NULL);
 
-    digest->lacking = (rc == NGX_DECLINED && ctx->attempt->known
+    digest->lacking = (rc == NGX_DECLINED && ctx->attempt->who.known
                        && !account->has_ha1[digest->answer.alg])
                       ? ctx->digest.account : NULL;
 
-    if (rc != NGX_OK || !ctx->attempt->known) {
+    if (rc != NGX_OK || !ctx->attempt->who.known) {
         return rc == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;
     }
 
@@ -513,7 +513,7 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    rc = ngx_dm_sec_lockout_check(r, ctx->attempt, &ctx->retry_after);
+    rc = ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -523,7 +523,8 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* in this order: a name that is unknown takes as long */
 
-    if (!ngx_dm_sec_nonce_bound(dmcf, &digest->nonce) || !ctx->attempt->known)
+    if (!ngx_dm_sec_nonce_bound(dmcf, &digest->nonce)
+        || !ctx->attempt->who.known)
     {
         return NGX_BUSY;
     }

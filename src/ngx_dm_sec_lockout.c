@@ -17,7 +17,7 @@ static char *ngx_dm_sec_lockout_number(ngx_str_t *value, size_t prefix,
 static char *ngx_dm_sec_lockout_time(ngx_str_t *value, size_t prefix,
     ngx_msec_t *msec);
 static ngx_int_t ngx_dm_sec_lockout_keys(ngx_http_request_t *r,
-    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_attempt_t *attempt,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
     dm_failures_key_t *key, ngx_uint_t *n);
 static size_t ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure);
@@ -142,7 +142,7 @@ ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout)
 
 
 ngx_int_t
-ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
+ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     ngx_uint_t *retry)
 {
     ngx_uint_t               n;
@@ -161,7 +161,7 @@ ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_keys(r, dmcf, attempt, key, &n) != NGX_OK) {
+    if (ngx_dm_sec_lockout_keys(r, dmcf, who, key, &n) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -197,7 +197,7 @@ ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key,
  * so that no more is told to be wrong than the lock allows.
  */
 ngx_int_t
-ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
+ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     ngx_uint_t *retry)
 {
     uint64_t                 until;
@@ -214,7 +214,7 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_keys(r, dmcf, attempt, key, &n) != NGX_OK) {
+    if (ngx_dm_sec_lockout_keys(r, dmcf, who, key, &n) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -260,7 +260,7 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_attempt_t *attempt,
 /* makes the keys: the name at this address and, where limited, the address */
 static ngx_int_t
 ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_attempt_t *attempt, dm_failures_key_t *key, ngx_uint_t *n)
+    ngx_dm_sec_claimant_t *who, dm_failures_key_t *key, ngx_uint_t *n)
 {
     dm_str_t              part[4];
     dm_slot_t             network;
@@ -295,13 +295,12 @@ ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
         (*n)++;
     }
 
-    failure.known = (u_char) attempt->known;
-    ngx_memcpy(failure.name, attempt->name.data,
-               ngx_min(attempt->name.len, sizeof(failure.name)));
+    failure.known = (u_char) who->known;
+    ngx_memcpy(failure.name, who->name.data,
+               ngx_min(who->name.len, sizeof(failure.name)));
 
-    part[2] = ngx_dm_sec_set_dm_str(attempt->claimed);
-    part[3] = (dm_str_t) { (u_char *) &attempt->unlocks,
-                           sizeof(attempt->unlocks) };
+    part[2] = ngx_dm_sec_set_dm_str(who->claimed);
+    part[3] = (dm_str_t) { (u_char *) &who->unlocks, sizeof(who->unlocks) };
 
     key->kind = DM_FAILURES_NAME;
     key->network = network.tag[0];

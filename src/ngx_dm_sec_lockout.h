@@ -4,7 +4,19 @@
 #define NGX_DM_SEC_LOCKOUT_H
 
 
-#include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec.h"
+
+
+/*
+ * Who tries a secret.  Failures are counted by what was claimed, a name or a
+ * userhash: that two of them are one account's must not show.
+ */
+typedef struct {
+    ngx_str_t    claimed;
+    ngx_str_t    name;              /* of the account, if it is known */
+    ngx_uint_t   known;
+    uint32_t     unlocks;           /* of the account: "dm-account unlock" */
+} ngx_dm_sec_claimant_t;
 
 
 /* setter of dm_sec_lockout */
@@ -18,7 +30,7 @@ void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
  * are left; NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_lockout_check(ngx_http_request_t *r,
-    ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
+    ngx_dm_sec_claimant_t *who, ngx_uint_t *retry);
 
 /*
  * Counts wrong credentials.  NGX_OK: they count, and the client may learn that
@@ -26,7 +38,7 @@ ngx_int_t ngx_dm_sec_lockout_check(ngx_http_request_t *r,
  * above; NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
-    ngx_dm_sec_attempt_t *attempt, ngx_uint_t *retry);
+    ngx_dm_sec_claimant_t *who, ngx_uint_t *retry);
 
 
 /* who failed, as a cell keeps it for the status page */
