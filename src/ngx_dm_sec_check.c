@@ -2,7 +2,6 @@
 
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_digest.h"
-#include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_log.h"
@@ -279,8 +278,7 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 
 #endif
 
-    if (ngx_dm_sec_handshake_init_server(cf, dscf) != NGX_OK
-        || ngx_dm_sec_policy_settle(cf, dscf) != NGX_OK
+    if (ngx_dm_sec_policy_settle(cf, dscf) != NGX_OK
         || ngx_dm_sec_tls_init_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_upgrade_check_server(cf, dscf) != NGX_OK
         || ngx_dm_sec_check_level(cf, dmcf, dscf, NULL, dscf->dlcf)

@@ -2,8 +2,6 @@
 
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
-#include "ngx_dm_sec_psk.h"
-#include "ngx_dm_sec_resume.h"
 
 #include "dm_hello.h"
 #include "dm_psk.h"
@@ -35,8 +33,6 @@ static ngx_dm_sec_offer_t *ngx_dm_sec_handshake_offer(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_handshake_version(SSL *ssl);
 static void ngx_dm_sec_handshake_note_key(SSL *ssl,
     ngx_dm_sec_offer_t *offer);
-static void ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret);
-static void ngx_dm_sec_handshake_failed(const SSL *ssl, int alert);
 static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert,
     ngx_dm_sec_offer_t *offer);
 static ngx_uint_t ngx_dm_sec_handshake_wrong_key(int alert);
@@ -47,9 +43,6 @@ static u_char *ngx_dm_sec_handshake_suites(u_char *p, u_char *last,
 
 
 static int  ngx_dm_sec_handshake_index = -1;
-
-/* nginx's own, which is the same for all servers */
-static void (*ngx_dm_sec_handshake_next)(const SSL *ssl, int where, int ret);
 
 
 /* indexed by ngx_dm_sec_handshake_e */
@@ -64,30 +57,19 @@ static ngx_str_t  ngx_dm_sec_handshake_names[] = {
 
 
 ngx_int_t
-ngx_dm_sec_handshake_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+ngx_dm_sec_handshake_init(ngx_conf_t *cf)
 {
-    SSL_CTX                  *ctx;
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-    ctx = sscf->ssl.ctx;
-
-    if (ctx == NULL) {
+    if (ngx_dm_sec_handshake_index != -1) {
         return NGX_OK;
     }
 
+    ngx_dm_sec_handshake_index = SSL_get_ex_new_index(0, NULL, NULL, NULL,
+                                                      NULL);
     if (ngx_dm_sec_handshake_index == -1) {
-        ngx_dm_sec_handshake_index = SSL_get_ex_new_index(0, NULL, NULL, NULL,
-                                                          NULL);
-        if (ngx_dm_sec_handshake_index == -1) {
-            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                          "dm_sec: SSL_get_ex_new_index() failed");
-            return NGX_ERROR;
-        }
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: SSL_get_ex_new_index() failed");
+        return NGX_ERROR;
     }
-
-    ngx_dm_sec_handshake_next = SSL_CTX_get_info_callback(ctx);
-    SSL_CTX_set_info_callback(ctx, ngx_dm_sec_handshake_info);
 
     return NGX_OK;
 }
@@ -248,39 +230,8 @@ ngx_dm_sec_handshake_version(SSL *ssl)
 }
 
 
-static void
-ngx_dm_sec_handshake_info(const SSL *ssl, int where, int ret)
-{
-    ngx_connection_t  *c;
-
-    if (ngx_dm_sec_handshake_next) {
-        ngx_dm_sec_handshake_next(ssl, where, ret);
-    }
-
-    if (where & SSL_CB_LOOP) {
-        ngx_dm_sec_resume_note((SSL *) ssl);
-    }
-
-    if (where & SSL_CB_HANDSHAKE_DONE) {
-        ngx_dm_sec_psk_handshaked((SSL *) ssl);
-    }
-
-    /* an alert has its level above its description */
-
-    if (!(where & SSL_CB_ALERT) || (ret >> 8) != SSL3_AL_FATAL) {
-        return;
-    }
-
-    c = ngx_ssl_get_connection((SSL *) ssl);
-
-    if (!c->ssl->handshaked) {
-        ngx_dm_sec_handshake_failed(ssl, ret & 0xff);
-    }
-}
-
-
-static void
-ngx_dm_sec_handshake_failed(const SSL *ssl, int alert)
+void
+ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
 {
     ngx_connection_t        *c;
     ngx_dm_sec_offer_t      *offer;
@@ -288,7 +239,7 @@ ngx_dm_sec_handshake_failed(const SSL *ssl, int alert)
     ngx_dm_sec_handshake_e   reason;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    c = ngx_ssl_get_connection((SSL *) ssl);
+    c = ngx_ssl_get_connection(ssl);
 
     dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
 

@@ -8,12 +8,17 @@
 #include "ngx_dm_sec_zone.h"
 
 
-/* watches the handshakes of a server's SSL_CTX; NGX_OK or NGX_ERROR, logged */
-ngx_int_t ngx_dm_sec_handshake_init_server(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf);
+/*
+ * To be called before the first handshake of a server where the module is on;
+ * until then nothing is remembered of any.  NGX_OK or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_handshake_init(ngx_conf_t *cf);
 
 /* remembers what the client offers, for the log; called on a ClientHello */
 void ngx_dm_sec_handshake_note(SSL *ssl);
+
+/* counts and logs a handshake that ends with this fatal alert */
+void ngx_dm_sec_handshake_failed(SSL *ssl, int alert);
 
 /*
  * Remembers which identity the client named, and what came of looking it up:

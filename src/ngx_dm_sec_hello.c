@@ -23,6 +23,8 @@ typedef struct {
 
 
 static int ngx_dm_sec_hello(SSL *ssl, int *alert, void *arg);
+static ngx_int_t ngx_dm_sec_hello_watch(ngx_conf_t *cf, SSL_CTX *ctx);
+static void ngx_dm_sec_hello_info(const SSL *info, int where, int ret);
 static ngx_int_t ngx_dm_sec_hello_remember(SSL *ssl, ngx_str_t *ext,
     ngx_dm_sec_hello_t **hello);
 static int ngx_dm_sec_hello_choose(SSL *ssl, int *alert,
@@ -49,6 +51,9 @@ static ngx_uint_t ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf);
 
 
 static int  ngx_dm_sec_hello_index = -1;
+
+/* nginx's own, which is the same for all servers */
+static void (*ngx_dm_sec_hello_next_info)(const SSL *ssl, int where, int ret);
 
 
 ngx_int_t
@@ -92,7 +97,56 @@ ngx_dm_sec_hello_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_ERROR;
     }
 
+    return dscf->on ? ngx_dm_sec_hello_watch(cf, ctx) : NGX_OK;
+}
+
+
+/* has the parts that judge a handshake told of its steps */
+static ngx_int_t
+ngx_dm_sec_hello_watch(ngx_conf_t *cf, SSL_CTX *ctx)
+{
+    if (ngx_dm_sec_handshake_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_dm_sec_hello_next_info = SSL_CTX_get_info_callback(ctx);
+    SSL_CTX_set_info_callback(ctx, ngx_dm_sec_hello_info);
+
     return NGX_OK;
+}
+
+
+static void
+ngx_dm_sec_hello_info(const SSL *info, int where, int ret)
+{
+    SSL               *ssl;
+    ngx_connection_t  *c;
+
+    if (ngx_dm_sec_hello_next_info) {
+        ngx_dm_sec_hello_next_info(info, where, ret);
+    }
+
+    ssl = (SSL *) info;
+
+    if (where & SSL_CB_LOOP) {
+        ngx_dm_sec_resume_note(ssl);
+    }
+
+    if (where & SSL_CB_HANDSHAKE_DONE) {
+        ngx_dm_sec_psk_handshaked(ssl);
+    }
+
+    /* an alert has its level above its description */
+
+    if (!(where & SSL_CB_ALERT) || (ret >> 8) != SSL3_AL_FATAL) {
+        return;
+    }
+
+    c = ngx_ssl_get_connection(ssl);
+
+    if (!c->ssl->handshaked) {
+        ngx_dm_sec_handshake_failed(ssl, ret & 0xff);
+    }
 }
 
 

@@ -4,7 +4,6 @@
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_recall.h"
-#include "ngx_dm_sec_resume.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -24,6 +23,7 @@ static ngx_int_t ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity,
 static SSL_SESSION *ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk);
 static ngx_int_t ngx_dm_sec_psk_mark(SSL_SESSION *session,
     const dm_psk_t *psk);
+static void ngx_dm_sec_psk_restore_tickets(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
@@ -74,7 +74,7 @@ ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf)
     SSL_set_psk_find_session_callback(ssl, on ? ngx_dm_sec_psk_find_session
                                               : NULL);
 
-    ngx_dm_sec_psk_tickets(ssl, 1);
+    ngx_dm_sec_psk_restore_tickets(ssl);
 }
 
 
@@ -153,7 +153,7 @@ ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
 
     ngx_dm_sec_store_release();
 
-    ngx_dm_sec_psk_tickets(ssl, 1);
+    ngx_dm_sec_psk_restore_tickets(ssl);
 
     return *session != NULL;
 }
@@ -330,19 +330,21 @@ ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark)
  * none, and the client shows its key the next time.
  */
 void
-ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on)
+ngx_dm_sec_psk_tickets(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t on)
 {
-    ngx_dm_sec_srv_conf_t  *dscf;
-
-    dscf = ngx_dm_sec_resume_server(ssl);
-
     if (on) {
-        SSL_set_num_tickets(ssl,
-                            SSL_CTX_get_num_tickets(SSL_get_SSL_CTX(ssl)));
+        ngx_dm_sec_psk_restore_tickets(ssl);
 
     } else if (dscf && (dscf->auth & NGX_DM_SEC_PSK)) {
         SSL_set_num_tickets(ssl, 0);
     }
+}
+
+
+static void
+ngx_dm_sec_psk_restore_tickets(SSL *ssl)
+{
+    SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(SSL_get_SSL_CTX(ssl)));
 }
 
 

@@ -26,8 +26,12 @@ ngx_uint_t ngx_dm_sec_psk_resumes(SSL *ssl, SSL_SESSION *session,
 /* 1 if the session was made with a key, else 0 */
 ngx_uint_t ngx_dm_sec_psk_marked(SSL_SESSION *session);
 
-/* whether this handshake of a server that accepts psk gives out tickets */
-void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_uint_t on);
+/*
+ * Lets this handshake give out tickets or, with a server that accepts psk,
+ * keeps it from doing so; dscf is the handshake's server, NULL: not known.
+ */
+void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_uint_t on);
 
 /* to be called when a handshake is done, on a server where the module is on */
 void ngx_dm_sec_psk_handshaked(SSL *ssl);

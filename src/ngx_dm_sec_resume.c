@@ -16,13 +16,15 @@ static ngx_int_t ngx_dm_sec_resume_want(ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_loc_conf_t *dlcf);
 static void ngx_dm_sec_resume_no_builtin(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_uint_t auth, SSL_CTX *ctx);
+static ngx_dm_sec_srv_conf_t *ngx_dm_sec_resume_server(SSL *ssl);
 static SSL_TICKET_RETURN ngx_dm_sec_resume_ticket(SSL *ssl,
     SSL_SESSION *session, const u_char *name, size_t len,
     SSL_TICKET_STATUS status, void *arg);
 static SSL_SESSION *ngx_dm_sec_resume_cached(SSL *ssl, const u_char *id,
     int len, int *copy);
 static ngx_uint_t ngx_dm_sec_resumes(SSL *ssl, SSL_SESSION *session);
-static ngx_uint_t ngx_dm_sec_resume_serves(SSL *ssl, SSL_SESSION *session);
+static ngx_uint_t ngx_dm_sec_resume_serves(SSL *ssl, SSL_SESSION *session,
+    ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_resume_fits(SSL *ssl, SSL_SESSION *session,
     ngx_dm_sec_srv_conf_t *dscf);
 static ngx_uint_t ngx_dm_sec_resume_suite(SSL *ssl, SSL_SESSION *session);
@@ -177,7 +179,8 @@ ngx_dm_sec_resume_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-ngx_dm_sec_srv_conf_t *
+/* the server that the handshake is with; NULL: it is not known */
+static ngx_dm_sec_srv_conf_t *
 ngx_dm_sec_resume_server(SSL *ssl)
 {
     return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ngx_dm_sec_resume_index);
@@ -205,7 +208,7 @@ ngx_dm_sec_resume_ticket(SSL *ssl, SSL_SESSION *session, const u_char *name,
 
     case SSL_TICKET_EMPTY:
     case SSL_TICKET_NO_DECRYPT:
-        ngx_dm_sec_psk_tickets(ssl, 0);
+        ngx_dm_sec_psk_tickets(ssl, ngx_dm_sec_resume_server(ssl), 0);
         return SSL_TICKET_RETURN_IGNORE_RENEW;
 
     case SSL_TICKET_NONE:
@@ -225,7 +228,7 @@ ngx_dm_sec_resume_cached(SSL *ssl, const u_char *id, int len, int *copy)
     session = ngx_dm_sec_resume_next(ssl, id, len, copy);
 
     if (session == NULL) {
-        ngx_dm_sec_psk_tickets(ssl, 0);
+        ngx_dm_sec_psk_tickets(ssl, ngx_dm_sec_resume_server(ssl), 0);
         return NULL;
     }
 
@@ -245,25 +248,23 @@ ngx_dm_sec_resume_cached(SSL *ssl, const u_char *id, int len, int *copy)
 static ngx_uint_t
 ngx_dm_sec_resumes(SSL *ssl, SSL_SESSION *session)
 {
-    ngx_uint_t  serves;
+    ngx_uint_t              serves;
+    ngx_dm_sec_srv_conf_t  *dscf;
 
-    serves = ngx_dm_sec_resume_serves(ssl, session);
+    dscf = ngx_dm_sec_resume_server(ssl);
+    serves = dscf ? ngx_dm_sec_resume_serves(ssl, session, dscf) : 0;
 
-    ngx_dm_sec_psk_tickets(ssl, serves);
+    ngx_dm_sec_psk_tickets(ssl, dscf, serves);
 
     return serves;
 }
 
 
 static ngx_uint_t
-ngx_dm_sec_resume_serves(SSL *ssl, SSL_SESSION *session)
+ngx_dm_sec_resume_serves(SSL *ssl, SSL_SESSION *session,
+    ngx_dm_sec_srv_conf_t *dscf)
 {
-    ngx_dm_sec_srv_conf_t  *dscf;
-
-    dscf = ngx_dm_sec_resume_server(ssl);
-
-    if (dscf == NULL
-        || !ngx_dm_sec_resume_fits(ssl, session, dscf)
+    if (!ngx_dm_sec_resume_fits(ssl, session, dscf)
         || !ngx_dm_sec_psk_resumes(ssl, session, dscf))
     {
         return 0;

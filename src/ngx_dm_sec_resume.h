@@ -16,9 +16,6 @@
 ngx_int_t ngx_dm_sec_resume_init_server(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);
 
-/* the server that the handshake is with; NULL: it is not known */
-ngx_dm_sec_srv_conf_t *ngx_dm_sec_resume_server(SSL *ssl);
-
 /*
  * To be called at each step of a handshake: where the client's certificate was
  * not verified, the session is marked, and will not be resumed.
