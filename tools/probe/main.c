@@ -1,7 +1,7 @@
 /*
  * dm-probe: the conformance client of "Security for DM Session".  What it was
- * told is read by options.c, what it tries stands in run.c,
- * what it says in report.c.
+ * told is read by options.c, what it tries stands in parts.c, what it says in
+ * report.c.
  */
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "common/json.h"
 #include "common/process.h"
 #include "probe/options.h"
+#include "probe/parts.h"
 #include "probe/report.h"
-#include "probe/run.h"
 
 
 static int dm_main_prepare(dm_options_t *options);
@@ -73,8 +73,8 @@ dm_main_run(dm_options_t *options)
 
     dm_progress_start(&progress, !options->json);
 
-    rc = dm_run_all(&options->probe, &dm_main_score, &progress,
-                    &options->err);
+    rc = dm_parts_run(&options->probe, &dm_main_score, &progress,
+                      &options->err);
 
     dm_client_done();
 

@@ -5,7 +5,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "probe/run.h"
+#include "probe/methods.h"
+#include "probe/witness.h"
 
 
 #define DM_METHODS_CERT_DAY  86400      /* s */

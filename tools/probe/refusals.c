@@ -4,7 +4,7 @@
 
 #include <openssl/ssl.h>
 
-#include "probe/run.h"
+#include "probe/refusals.h"
 #include "probe/socket.h"
 
 

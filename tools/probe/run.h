@@ -1,4 +1,4 @@
-/* What is tried, in order, and what each part of it shares */
+/* What the parts of dm-probe share: sending, and judging an answer */
 
 #ifndef DM_PROBE_RUN_H
 #define DM_PROBE_RUN_H
@@ -31,20 +31,6 @@ typedef struct {
 } dm_run_t;
 
 
-/*
- * Tries everything.  DM_OK, and score has all of it; DM_INVALID: err says why
- * the server cannot be tried at all; DM_ERROR.
- */
-int dm_run_all(const dm_probe_t *probe, dm_score_t *score,
-    dm_progress_t *progress, dm_err_t *err);
-
-
-/* the parts, in their order */
-void dm_methods_run(dm_run_t *run);
-void dm_versions_run(dm_run_t *run);
-void dm_refusals_run(dm_run_t *run);
-
-
 /* "basic", as DM-Auth-Method has it; "-" for none */
 const char *dm_run_method(dm_method_t method);
 
@@ -67,27 +53,17 @@ int dm_run_challenge(const dm_reply_t *reply, const char *scheme, unsigned n,
 int dm_run_served(const dm_run_t *run, dm_test_t *test,
     const dm_offer_t *offer, dm_method_t method, const dm_reply_t *reply);
 
+/* 1 if the server did what it was asked, which HTTP says with 2xx, else 0 */
+int dm_run_is_let_in(const dm_reply_t *reply);
+
+/* 1 if it refused whoever asks, in the handshake or by HTTP, else 0 */
+int dm_run_is_refusal(const dm_reply_t *reply);
+
 /* passes where it was refused, in the handshake or by HTTP: 1, else 0 */
 int dm_run_refused(dm_test_t *test, const dm_reply_t *reply);
 
 /* the same for an Authorization header, which only an answer refuses */
 int dm_run_denied(dm_test_t *test, const dm_reply_t *reply);
-
-
-/*
- * A row of the client, judged by what the server says that it received: the
- * value that it has of the header must be this.  reply is an answer of a
- * request that was served.
- */
-void dm_witness_add(dm_run_t *run, dm_row_e row, const char *name,
-    const dm_reply_t *reply, const char *header, const char *value);
-
-/* C-008, of each request that was served */
-void dm_witness_version(dm_run_t *run, const char *name,
-    const dm_reply_t *reply);
-
-/* why rows of the client have no tests */
-void dm_witness_done(dm_run_t *run);
 
 
 #endif /* DM_PROBE_RUN_H */

@@ -4,7 +4,8 @@
 
 #include <openssl/crypto.h>
 
-#include "probe/run.h"
+#include "probe/versions.h"
+#include "probe/witness.h"
 
 
 #define DM_VERSIONS_SUITES  32

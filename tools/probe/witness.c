@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "probe/run.h"
+#include "probe/witness.h"
 
 
 #define DM_WITNESS_MAX  512
