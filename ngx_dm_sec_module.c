@@ -13,6 +13,7 @@
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
@@ -40,7 +41,6 @@ static char *ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static ngx_int_t ngx_dm_sec_collect(ngx_conf_t *cf,
     ngx_dm_sec_loc_conf_t *dlcf);
 static char *ngx_dm_sec_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_dm_sec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_dm_sec_groups(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_dm_sec_check_realm(ngx_conf_t *cf, void *post, void *data);
@@ -52,15 +52,6 @@ static ngx_conf_post_t  ngx_dm_sec_realm_post = { ngx_dm_sec_check_realm };
 
 static ngx_conf_post_t  ngx_dm_sec_nonce_lifetime_post
     = { ngx_dm_sec_check_nonce_lifetime };
-
-
-static ngx_conf_enum_t  ngx_dm_sec_methods[] = {
-    { ngx_string("basic"), NGX_DM_SEC_BASIC },
-    { ngx_string("digest"), NGX_DM_SEC_DIGEST },
-    { ngx_string("psk"), NGX_DM_SEC_PSK },
-    { ngx_string("x509"), NGX_DM_SEC_X509 },
-    { ngx_null_string, 0 }
-};
 
 
 static ngx_conf_bitmask_t  ngx_dm_sec_digest_qop[] = {
@@ -144,7 +135,7 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
 
     { ngx_string("dm_sec_auth"),
       NGX_DM_SEC_ANYWHERE|NGX_CONF_1MORE,
-      ngx_dm_sec_auth,
+      ngx_dm_sec_method_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -576,6 +567,8 @@ ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_dm_sec_note_own(conf);
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, 0);
+    conf->http_auth = ngx_dm_sec_method_bits(conf->auth,
+                                             NGX_DM_SEC_BY_REQUEST);
     ngx_conf_merge_value(conf->auth_all, prev->auth_all, 0);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "");
     ngx_conf_merge_ptr_value(conf->digest_algorithms,
@@ -656,62 +649,6 @@ ngx_dm_sec_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_dm_sec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_dm_sec_loc_conf_t  *dlcf = conf;
-
-    ngx_str_t        *value;
-    ngx_uint_t        i;
-    ngx_conf_enum_t  *method;
-
-    if (dlcf->auth != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    dlcf->auth = 0;
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        for (method = ngx_dm_sec_methods; method->name.len; method++) {
-            if (ngx_strcmp(value[i].data, method->name.data) == 0) {
-                break;
-            }
-        }
-
-        if (method->name.len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\": the methods are "
-                               "basic, digest, psk and x509, or \"off\" "
-                               "alone", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (dlcf->auth & method->value) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        dlcf->auth |= method->value;
-    }
-
-    /* later is too late in Angie, which has made up its pools by then */
-
-    if ((dlcf->auth & NGX_DM_SEC_BASIC) && ngx_dm_sec_hash_pool(cf) != NGX_OK)
-    {
         return NGX_CONF_ERROR;
     }
 

@@ -17,15 +17,14 @@
 #include "dm_suite.h"
 
 
-/* authentication methods, as bits, weakest first */
-#define NGX_DM_SEC_BASIC      0x01
-#define NGX_DM_SEC_DIGEST     0x02
-#define NGX_DM_SEC_PSK        0x04
-#define NGX_DM_SEC_X509       0x08
+/*
+ * Authentication methods, as bits: those that TLS has a part in.  The bits of
+ * the others are in their headers; ngx_dm_sec_method.c has a row for each.
+ */
+#define NGX_DM_SEC_PSK      0x04
+#define NGX_DM_SEC_X509     0x08
 
-#define NGX_DM_SEC_HTTP_AUTH  (NGX_DM_SEC_BASIC|NGX_DM_SEC_DIGEST)
-
-#define NGX_DM_SEC_METHODS    4     /* bits, also of those to come */
+#define NGX_DM_SEC_METHODS  8       /* bits that there is room for */
 
 
 /* qop of Digest, as bits */
@@ -236,7 +235,8 @@ typedef struct {
 typedef struct ngx_dm_sec_loc_conf_s {
     ngx_dm_sec_policy_t           policy;
 
-    ngx_uint_t                    auth;             /* NGX_DM_SEC_BASIC | */
+    ngx_uint_t                    auth;             /* NGX_DM_SEC_X509 | */
+    ngx_uint_t                    http_auth;        /* proven by a request */
     ngx_uint_t                    auth_said;        /* here or above */
     ngx_flag_t                    auth_all;
     ngx_str_t                     realm;
@@ -300,7 +300,7 @@ typedef struct {
     uint64_t                      version;          /* of the store, then */
     ngx_dm_sec_loc_conf_t        *let_in_by;        /* who decided so */
     ngx_dm_sec_account_t         *account;          /* decided: verified */
-    ngx_uint_t                    method;
+    const struct ngx_dm_sec_method_s  *method;
 
     ngx_dm_sec_reason_e           reason;           /* decided: denied */
     ngx_uint_t                    status;           /* of that */

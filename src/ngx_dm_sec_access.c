@@ -10,6 +10,7 @@
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
+#include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
@@ -19,8 +20,8 @@
 
 /* a method that the location accepts, and what it made of the request */
 typedef struct {
-    ngx_uint_t                method;
-    ngx_dm_sec_credential_t  *cred;
+    const ngx_dm_sec_method_t  *method;
+    ngx_dm_sec_credential_t    *cred;
 } ngx_dm_sec_presented_t;
 
 
@@ -32,7 +33,7 @@ static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
 static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
 static ngx_dm_sec_credential_t *ngx_dm_sec_ask(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx, ngx_uint_t method);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit);
 static void ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
     ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid);
@@ -129,7 +130,7 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
         reason = ngx_dm_sec_tls_judge(r, dlcf);
     }
 
-    if (reason == NGX_DM_SEC_R_NONE && !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)) {
+    if (reason == NGX_DM_SEC_R_NONE && dlcf->http_auth == 0) {
         return NGX_DECLINED;
     }
 
@@ -329,12 +330,9 @@ static ngx_uint_t
 ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_presented_t *presented)
 {
-    ngx_uint_t                i, n;
-    ngx_dm_sec_credential_t  *cred;
-
-    static const ngx_uint_t  methods[] = {
-        NGX_DM_SEC_X509, NGX_DM_SEC_PSK, NGX_DM_SEC_DIGEST, NGX_DM_SEC_BASIC
-    };
+    ngx_uint_t                  n;
+    ngx_dm_sec_credential_t    *cred;
+    const ngx_dm_sec_method_t  *method;
 
     n = 0;
     ctx->whose = NULL;
@@ -343,19 +341,19 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
     ngx_str_null(&ctx->psk_identity);
 
-    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
 
-        if (!(dlcf->auth & methods[i])) {
+        if (!(dlcf->auth & method->bit)) {
             continue;
         }
 
-        cred = ngx_dm_sec_ask(r, dlcf, ctx, methods[i]);
+        cred = ngx_dm_sec_ask(r, dlcf, ctx, method->bit);
 
-        if (methods[i] & NGX_DM_SEC_HTTP_AUTH) {
+        if (method->by == NGX_DM_SEC_BY_REQUEST) {
             ngx_dm_sec_attempt_renew(r, ctx, cred);
         }
 
-        presented[n].method = methods[i];
+        presented[n].method = method;
         presented[n++].cred = cred;
 
         if (!dlcf->auth_all) {
@@ -375,9 +373,9 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
 static ngx_dm_sec_credential_t *
 ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_dm_sec_ctx_t *ctx, ngx_uint_t method)
+    ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit)
 {
-    switch (method) {
+    switch (bit) {
 
     case NGX_DM_SEC_X509:
 
@@ -463,7 +461,7 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_account_t  *account;
 
     ctx->account = NULL;
-    ctx->method = 0;
+    ctx->method = NULL;
 
     for (outcome = NGX_DM_SEC_FAILED;
          outcome >= NGX_DM_SEC_LOCKED;
@@ -528,7 +526,7 @@ ngx_dm_sec_judge_missing(ngx_dm_sec_loc_conf_t *dlcf,
         return NGX_DM_SEC_R_STORE;
     }
 
-    if (dlcf->auth & NGX_DM_SEC_HTTP_AUTH) {
+    if (dlcf->http_auth) {
         return presented[n - 1].cred->reason;
     }
 

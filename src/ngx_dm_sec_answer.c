@@ -90,7 +90,7 @@ ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ctx->status = answer->status;
     ctx->let_in = 0;
     ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
-    ctx->http_auth |= (ctx->denied_by->auth & NGX_DM_SEC_HTTP_AUTH) != 0;
+    ctx->http_auth |= (ctx->denied_by->http_auth != 0);
 
     /* TLS is the way out only where there is one */
 

@@ -7,6 +7,9 @@
 #include "ngx_dm_sec.h"
 
 
+#define NGX_DM_SEC_BASIC  0x01
+
+
 /*
  * Fills ctx->basic from the request's Authorization header.  Where that is
  * PENDING, the request goes on by itself when the outcome is there.

@@ -5,6 +5,7 @@
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_proof.h"
 #include "ngx_dm_sec_store.h"
@@ -212,7 +213,8 @@ ngx_dm_sec_check_what_is_on(ngx_dm_sec_srv_conf_t *dscf)
     }
 
     dscf->on = (dscf->auth || policy);
-    dscf->tls = ((dscf->auth & (NGX_DM_SEC_X509|NGX_DM_SEC_PSK)) || policy);
+    dscf->tls = (ngx_dm_sec_method_bits(dscf->auth, NGX_DM_SEC_BY_CONNECTION)
+                 || policy);
 }
 
 
@@ -416,7 +418,7 @@ ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     if (!dscf->listens) {
 
         if (dlcf->auth
-            && !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)
+            && dlcf->http_auth == 0
             && dlcf->plaintext_auth)
         {
             ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,

@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_lockout.h"

@@ -7,6 +7,9 @@
 #include "ngx_dm_sec.h"
 
 
+#define NGX_DM_SEC_DIGEST  0x02
+
+
 /* setter of dm_sec_digest_algorithms */
 char *ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -144,7 +144,8 @@ ngx_dm_sec_keeps_authorization(ngx_http_request_t *r)
     main = ngx_http_get_module_loc_conf(r->main, ngx_dm_sec_module);
 
     return !dlcf->pass_authorization
-           && (((dlcf->auth | main->auth) & NGX_DM_SEC_HTTP_AUTH)
+           && (dlcf->http_auth
+               || main->http_auth
                || (ctx && ctx->http_auth));
 }
 
@@ -264,7 +265,7 @@ ngx_dm_sec_add_identity(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     /* only with the identity that it proved */
 
     if (dlcf->client_cert_header
-        && ctx->method == NGX_DM_SEC_X509
+        && ctx->method->bit == NGX_DM_SEC_X509
         && ngx_dm_sec_x509_client_cert(r, &value[NGX_DM_SEC_H_CLIENT_CERT],
                                   &value[NGX_DM_SEC_H_CLIENT_CERT_CHAIN])
            != NGX_OK)

@@ -129,7 +129,7 @@ ngx_dm_sec_resume_want(ngx_dm_sec_srv_conf_t *dscf,
         return NGX_OK;
     }
 
-    if (dlcf->auth_all || !(dlcf->auth & NGX_DM_SEC_HTTP_AUTH)) {
+    if (dlcf->auth_all || dlcf->http_auth == 0) {
         dscf->x509_alone = 1;
     }
 

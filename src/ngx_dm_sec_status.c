@@ -140,7 +140,7 @@ ngx_dm_sec_status_count(ngx_http_request_t *r)
         (void) ngx_atomic_fetch_add(&sh->denied[ctx->reason], 1);
 
     } else if (ctx && ctx->account) {
-        for (i = 0; !(ctx->method >> i & 1); i++) { /* void */ }
+        for (i = 0; !(ctx->method->bit >> i & 1); i++) { /* void */ }
 
         (void) ngx_atomic_fetch_add(&sh->verified[i], 1);
     }
@@ -271,16 +271,18 @@ ngx_dm_sec_status_all(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
 static void
 ngx_dm_sec_status_requests(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
-    ngx_str_t   name;
-    ngx_uint_t  i;
+    ngx_str_t                   name;
+    ngx_uint_t                  i;
+    const ngx_dm_sec_method_t  *method;
 
     ngx_dm_sec_page_open(page, "verified", "counter",
                          "requests that were verified, by method");
 
     for (i = 0; i < NGX_DM_SEC_METHODS; i++) {
-        ngx_dm_sec_method_name(1 << i, &name);
+        method = ngx_dm_sec_method_find((ngx_uint_t) 1 << i);
 
-        if (name.data[0] != '-') {
+        if (method) {
+            ngx_dm_sec_method_name(method, &name);
             ngx_dm_sec_page_item(page, "verified", "method", &name,
                                  sh->verified[i]);
         }
