@@ -351,7 +351,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
                                   ngx_dm_sec_status_count)
            != NGX_OK
         || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
-                                  ngx_dm_sec_digest_log)
+                                  ngx_dm_sec_method_log)
            != NGX_OK)
     {
         return NGX_ERROR;

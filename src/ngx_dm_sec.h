@@ -64,7 +64,8 @@ typedef enum {
 
 /* why a request is refused, in the order in which that is judged */
 typedef enum {
-    NGX_DM_SEC_R_PENDING = -1,      /* not judged yet */
+    NGX_DM_SEC_R_BODY = -2,         /* not judged yet: the body is to come */
+    NGX_DM_SEC_R_THREAD = -1,       /* nor this: a thread is at it */
     NGX_DM_SEC_R_NONE = 0,
     NGX_DM_SEC_R_MISDIRECTED,
     NGX_DM_SEC_R_PLAINTEXT,
@@ -94,12 +95,14 @@ typedef enum {
     NGX_DM_SEC_R_MAX
 } ngx_dm_sec_reason_e;
 
+#define ngx_dm_sec_is_pending(reason)  ((reason) < NGX_DM_SEC_R_NONE)
+
 
 /* what a method makes of a request */
 typedef enum {
     NGX_DM_SEC_ABSENT = 0,          /* nothing that counts was presented */
     NGX_DM_SEC_VERIFIED,
-    NGX_DM_SEC_PENDING,             /* in the thread pool, or for the body */
+    NGX_DM_SEC_PENDING,             /* NGX_DM_SEC_R_THREAD or _BODY */
     NGX_DM_SEC_WRONG,
     NGX_DM_SEC_LOCKED,
     NGX_DM_SEC_MALFORMED,
@@ -272,10 +275,13 @@ typedef struct {
 } ngx_dm_sec_account_t;
 
 
+/* what a method made of what it was shown */
 typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
     ngx_dm_sec_account_t         *account;          /* if it is right */
+    void                         *state;            /* the method's own */
+    ngx_uint_t                    seen;             /* nothing more to look */
 } ngx_dm_sec_credential_t;
 
 
@@ -285,12 +291,7 @@ typedef struct {
  * it is judged anew in each.
  */
 typedef struct {
-    ngx_dm_sec_credential_t       basic;
-    ngx_dm_sec_credential_t       digest;
-    ngx_dm_sec_credential_t       psk;
-    ngx_str_t                     psk_identity;     /* where verified */
-    ngx_dm_sec_credential_t       x509;
-    struct ngx_dm_sec_digest_s   *digest_request;   /* NULL: none to judge */
+    ngx_dm_sec_credential_t       credentials[NGX_DM_SEC_METHODS];  /* by row */
     EVP_MD_CTX                   *body_hash;        /* for auth-int */
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
     struct ngx_dm_sec_upgrade_s  *upgrade;          /* to TLS; NULL: none */
@@ -309,8 +310,6 @@ typedef struct {
     ngx_array_t                  *scrubbed;         /* ngx_table_elt_t */
 
     unsigned                      scrub_done:1;
-    unsigned                      basic_done:1;
-    unsigned                      digest_read:1;
     unsigned                      http_auth:1;      /* accepted on its way */
     unsigned                      body_whole:1;     /* it is all read */
     unsigned                      body_hashed:1;    /* to its last octet */

@@ -1,21 +1,16 @@
-/* The decision: the one part that knows all methods */
+/* The decision: what all methods that a location asks make of a request */
 
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_answer.h"
-#include "ngx_dm_sec_attempt.h"
-#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_chain.h"
 #include "ngx_dm_sec_devid.h"
-#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
 #include "ngx_dm_sec_method.h"
-#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
-#include "ngx_dm_sec_x509.h"
 
 
 /* a method that the location accepts, and what it made of the request */
@@ -32,9 +27,9 @@ static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
     ngx_dm_sec_presented_t *presented);
 static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
-static ngx_dm_sec_credential_t *ngx_dm_sec_ask(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit);
-static void ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred);
+static void ngx_dm_sec_ask(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    const ngx_dm_sec_method_t *method, ngx_dm_sec_credential_t *cred);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
     ngx_dm_sec_loc_conf_t *dlcf, ngx_int_t devid);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_credentials(
@@ -171,17 +166,21 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
 
     reason = ngx_dm_sec_decide(r, dlcf, ctx);
 
-    if (reason == NGX_DM_SEC_R_PENDING) {
-        return ctx->digest.outcome == NGX_DM_SEC_PENDING
-               ? ngx_dm_sec_body_read(r) : NGX_AGAIN;
-    }
+    switch (reason) {
 
-    if (reason == NGX_DM_SEC_R_NONE) {
+    case NGX_DM_SEC_R_NONE:
         ctx->let_in_by = dlcf;
         return NGX_OK;
-    }
 
-    return ngx_dm_sec_deny(r, ctx, reason);
+    case NGX_DM_SEC_R_THREAD:
+        return NGX_AGAIN;
+
+    case NGX_DM_SEC_R_BODY:
+        return ngx_dm_sec_body_read(r);
+
+    default:
+        return ngx_dm_sec_deny(r, ctx, reason);
+    }
 }
 
 
@@ -216,7 +215,7 @@ ngx_dm_sec_access_again(ngx_http_request_t *r)
 
     /* whatever waits has verified before: nothing does */
 
-    if (reason == NGX_DM_SEC_R_PENDING) {
+    if (ngx_dm_sec_is_pending(reason)) {
         reason = NGX_DM_SEC_R_STORE;
     }
 
@@ -240,7 +239,7 @@ ngx_dm_sec_access_gone(ngx_http_request_t *r)
                                                        ngx_dm_sec_module),
                                ctx);
 
-    if (reason != NGX_DM_SEC_R_NONE && reason != NGX_DM_SEC_R_PENDING) {
+    if (reason != NGX_DM_SEC_R_NONE && !ngx_dm_sec_is_pending(reason)) {
         (void) ngx_dm_sec_deny(r, ctx, reason);
     }
 }
@@ -295,7 +294,7 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
     for (i = 0; i < n; i++) {
         if (presented[i].cred->outcome == NGX_DM_SEC_PENDING) {
-            return NGX_DM_SEC_R_PENDING;
+            return presented[i].cred->reason;
         }
     }
 
@@ -337,9 +336,16 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     n = 0;
     ctx->whose = NULL;
 
-    /* what another location verified is nothing to this one */
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
 
-    ngx_str_null(&ctx->psk_identity);
+        cred = &ctx->credentials[ngx_dm_sec_method_row(method)];
+
+        /* another location may look for the account in another way */
+
+        if (method->by == NGX_DM_SEC_BY_CONNECTION) {
+            ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
+        }
+    }
 
     for (method = ngx_dm_sec_methods; method->name.len; method++) {
 
@@ -347,11 +353,9 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
             continue;
         }
 
-        cred = ngx_dm_sec_ask(r, dlcf, ctx, method->bit);
+        cred = &ctx->credentials[ngx_dm_sec_method_row(method)];
 
-        if (method->by == NGX_DM_SEC_BY_REQUEST) {
-            ngx_dm_sec_attempt_renew(r, ctx, cred);
-        }
+        ngx_dm_sec_ask(r, dlcf, ctx, method, cred);
 
         presented[n].method = method;
         presented[n++].cred = cred;
@@ -371,65 +375,23 @@ ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 }
 
 
-static ngx_dm_sec_credential_t *
-ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit)
-{
-    switch (bit) {
-
-    case NGX_DM_SEC_X509:
-
-        /* another location may look for the account in another way */
-
-        if (ctx->in_clear) {
-            ngx_dm_sec_unproven(&ctx->x509);
-
-        } else {
-            ngx_dm_sec_x509_verify(r, dlcf, &ctx->x509);
-        }
-
-        return &ctx->x509;
-
-    case NGX_DM_SEC_PSK:
-
-        if (ctx->in_clear) {
-            ngx_dm_sec_unproven(&ctx->psk);
-
-        } else {
-            ngx_dm_sec_psk_verify(r, ctx);
-        }
-
-        return &ctx->psk;
-
-    case NGX_DM_SEC_DIGEST:
-        return ngx_dm_sec_digest_verify(r, dlcf, ctx);
-
-    default:
-
-        /* after an internal redirect the header may be gone */
-
-        if (!ctx->basic_done) {
-            ctx->basic_done = 1;
-            ngx_dm_sec_basic_verify(r, ctx);
-        }
-
-        return &ctx->basic;
-    }
-}
-
-
 /*
  * A handshake speaks for what comes inside it.  A request from before may be
  * anybody's who was on the way, and joined it to the handshake of another: a
  * client that has a certificate or a key begins with "OPTIONS *".
  */
 static void
-ngx_dm_sec_unproven(ngx_dm_sec_credential_t *cred)
+ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, const ngx_dm_sec_method_t *method,
+    ngx_dm_sec_credential_t *cred)
 {
-    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
+    if (method->by == NGX_DM_SEC_BY_CONNECTION && ctx->in_clear) {
+        cred->outcome = NGX_DM_SEC_ABSENT;
+        cred->reason = NGX_DM_SEC_R_PLAINTEXT;
+        return;
+    }
 
-    cred->outcome = NGX_DM_SEC_ABSENT;
-    cred->reason = NGX_DM_SEC_R_PLAINTEXT;
+    method->verify(r, dlcf, ctx, cred);
 }
 
 

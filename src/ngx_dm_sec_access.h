@@ -1,4 +1,4 @@
-/* The decision: the one part that knows all methods */
+/* The decision: what all methods that a location asks make of a request */
 
 #ifndef NGX_DM_SEC_ACCESS_H
 #define NGX_DM_SEC_ACCESS_H

@@ -2,17 +2,13 @@
 
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
-#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_devid.h"
-#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_method.h"
-#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
-#include "ngx_dm_sec_x509.h"
 
 
 #define NGX_DM_SEC_RETRY_AFTER   5      /* s */
@@ -28,7 +24,11 @@ typedef struct {
 
 static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
+static void ngx_dm_sec_answer_claimed(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_str_t *claimed);
 static ngx_int_t ngx_dm_sec_answer_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_add_information(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_denial(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
 static ngx_int_t ngx_dm_sec_add_challenge(ngx_http_request_t *r,
@@ -136,18 +136,7 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         account = ctx->account->id;
     }
 
-    ngx_str_null(&claimed);
-
-    if (ctx->attempt) {
-        claimed = ctx->attempt->who.name;
-
-    } else if (ctx->denied_by->auth & NGX_DM_SEC_X509) {
-        ngx_dm_sec_x509_claim(r, &claimed);
-    }
-
-    if (claimed.len == 0 && (ctx->denied_by->auth & NGX_DM_SEC_PSK)) {
-        ngx_dm_sec_psk_claim(r, &claimed);
-    }
+    ngx_dm_sec_answer_claimed(r, ctx, &claimed);
 
     (void) ngx_dm_sec_devid_read(r, &devid);
 
@@ -161,6 +150,30 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                   "protocol=%V cipher=%V",
                   &answer->name, ctx->status, &method,
                   &account, &claimed, &devid, &protocol, &cipher);
+}
+
+
+/* a name that was tried says more than what the connection brings along */
+static void
+ngx_dm_sec_answer_claimed(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_str_t *claimed)
+{
+    const ngx_dm_sec_method_t  *method;
+
+    ngx_str_null(claimed);
+
+    if (ctx->attempt) {
+        *claimed = ctx->attempt->who.name;
+    }
+
+    for (method = ngx_dm_sec_methods;
+         claimed->len == 0 && method->name.len;
+         method++)
+    {
+        if (method->claim && (ctx->denied_by->auth & method->bit)) {
+            method->claim(r, claimed);
+        }
+    }
 }
 
 
@@ -189,8 +202,8 @@ ngx_dm_sec_answer_filter(ngx_http_request_t *r)
         return ngx_dm_sec_next_header_filter(r);
     }
 
-    if (!ctx->denied && ctx->digest.outcome == NGX_DM_SEC_VERIFIED) {
-        rc = ngx_dm_sec_digest_info(r, ctx);
+    if (!ctx->denied) {
+        rc = ngx_dm_sec_add_information(r, ctx);
     }
 
     /* a status that an error_page or the server behind made is not ours */
@@ -207,6 +220,25 @@ ngx_dm_sec_answer_filter(ngx_http_request_t *r)
     }
 
     return ngx_dm_sec_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_add_information(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_dm_sec_credential_t    *cred;
+    const ngx_dm_sec_method_t  *method;
+
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
+
+        cred = &ctx->credentials[ngx_dm_sec_method_row(method)];
+
+        if (method->inform && method->inform(r, cred) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -245,37 +277,33 @@ ngx_dm_sec_add_denial(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 static ngx_int_t
 ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
-    uint64_t                 lacks_sha256;
-    ngx_str_t                realm;
-    const dm_store_meta_t   *meta;
-    ngx_dm_sec_loc_conf_t   *dlcf;
-    ngx_dm_sec_main_conf_t  *dmcf;
+    dm_store_meta_t             before;
+    const dm_store_meta_t      *meta;
+    ngx_dm_sec_main_conf_t     *dmcf;
+    const ngx_dm_sec_method_t  *method;
 
-    dlcf = ctx->denied_by;
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     /* another store may be in its place since the configuration was read */
 
-    realm = dmcf->realm;
-    lacks_sha256 = dmcf->lacks_sha256;
-
     meta = ngx_dm_sec_store_meta(r);
 
-    if (meta) {
-        realm.data = (u_char *) meta->realm.data;
-        realm.len = meta->realm.len;
-        lacks_sha256 = meta->lacks_sha256;
+    if (meta == NULL) {
+        ngx_memzero(&before, sizeof(dm_store_meta_t));
+
+        before.realm = ngx_dm_sec_set_dm_str(dmcf->realm);
+        before.lacks_sha256 = dmcf->lacks_sha256;
+        meta = &before;
     }
 
-    if ((dlcf->auth & NGX_DM_SEC_DIGEST)
-        && ngx_dm_sec_digest_challenge(r, ctx, dlcf, &realm, lacks_sha256)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
 
-    if (dlcf->auth & NGX_DM_SEC_BASIC) {
-        return ngx_dm_sec_basic_challenge(r, dlcf, &realm);
+        if (method->challenge
+            && (ctx->denied_by->auth & method->bit)
+            && method->challenge(r, ctx, meta) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

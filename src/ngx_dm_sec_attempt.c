@@ -212,6 +212,7 @@ ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     case NGX_AGAIN:
         cred->outcome = NGX_DM_SEC_PENDING;
+        cred->reason = NGX_DM_SEC_R_THREAD;
         return;
 
     case NGX_DECLINED:

@@ -11,28 +11,47 @@
 #include "dm_digest.h"
 
 
+static void ngx_dm_sec_basic_read(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
 static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, dm_basic_t *basic);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, dm_account_t *account, dm_basic_t *basic);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
+    dm_account_t *account, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
-    ngx_int_t rc);
+    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_basic_match(dm_account_t *account,
     dm_basic_t *basic, dm_algorithm_t alg);
 static dm_algorithm_t ngx_dm_sec_basic_strongest(dm_account_t *account);
 
 
 void
-ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
+{
+    /* after an internal redirect the header may be gone */
+
+    if (!cred->seen) {
+        cred->seen = 1;
+        ngx_dm_sec_basic_read(r, ctx, cred);
+    }
+
+    ngx_dm_sec_attempt_renew(r, ctx, cred);
+}
+
+
+static void
+ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred)
 {
     int               rc;
     dm_err_t          err;
     dm_basic_t        basic;
     ngx_table_elt_t  *h;
 
-    ctx->basic.outcome = NGX_DM_SEC_ABSENT;
-    ctx->basic.reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+    cred->outcome = NGX_DM_SEC_ABSENT;
+    cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
 
     h = r->headers_in.authorization;
 
@@ -45,7 +64,7 @@ ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     switch (rc) {
 
     case DM_OK:
-        ngx_dm_sec_basic_judge(r, ctx, &basic);
+        ngx_dm_sec_basic_judge(r, ctx, cred, &basic);
         ngx_explicit_memzero(&basic, sizeof(dm_basic_t));
         return;
 
@@ -55,15 +74,15 @@ ngx_dm_sec_basic_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
 
-    ctx->basic.outcome = NGX_DM_SEC_MALFORMED;
-    ctx->basic.reason = NGX_DM_SEC_R_MALFORMED;
+    cred->outcome = NGX_DM_SEC_MALFORMED;
+    cred->reason = NGX_DM_SEC_R_MALFORMED;
 }
 
 
 /* a name that is unknown goes the same way, with a decoy */
 static void
 ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    dm_basic_t *basic)
+    ngx_dm_sec_credential_t *cred, dm_basic_t *basic)
 {
     ngx_int_t      rc;
     dm_account_t  *account;
@@ -72,26 +91,26 @@ ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                                   basic->name, &account);
 
     if (rc != NGX_ERROR) {
-        rc = ngx_dm_sec_basic_try(r, ctx, account, basic);
+        rc = ngx_dm_sec_basic_try(r, ctx, cred, account, basic);
 
         rc = ngx_dm_sec_attempt_end(r, ctx, DM_BY_NAME, basic->name, account,
                                     rc);
     }
 
-    ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);
+    ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
 }
 
 
 /* what ngx_dm_sec_attempt_conclude() takes */
 static ngx_int_t
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    dm_account_t *account, dm_basic_t *basic)
+    ngx_dm_sec_credential_t *cred, dm_account_t *account, dm_basic_t *basic)
 {
     ngx_int_t       rc;
     dm_algorithm_t  alg;
 
     if (!ngx_dm_sec_attempt_fits(ctx, account)) {
-        ctx->basic_done = 0;    /* another location may take it */
+        cred->seen = 0;    /* another location may take it */
         return NGX_ABORT;
     }
 
@@ -103,16 +122,16 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* of a decoy too: it takes the same time */
 
-    ctx->basic.account = ngx_dm_sec_store_copy(r->pool, account);
+    cred->account = ngx_dm_sec_store_copy(r->pool, account);
 
-    if (ctx->basic.account == NULL) {
+    if (cred->account == NULL) {
         return NGX_ERROR;
     }
 
     alg = ngx_dm_sec_basic_strongest(account);
 
     if (!account->has_ha1[alg] && account->crypt.len) {
-        return ngx_dm_sec_hash_verify(r, account, basic->password,
+        return ngx_dm_sec_hash_verify(r, cred, account, basic->password,
                                       ngx_dm_sec_basic_may,
                                       ngx_dm_sec_basic_hashed);
     }
@@ -137,7 +156,8 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 
 /* what was underway when the lock came is answered as if it came after it */
 static ngx_int_t
-ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
+ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
+    ngx_int_t rc)
 {
     ngx_dm_sec_ctx_t  *ctx;
 
@@ -157,7 +177,7 @@ ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_int_t rc)
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    ngx_dm_sec_attempt_conclude(r, ctx, &ctx->basic, rc);
+    ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
 
     return rc;
 }
@@ -206,26 +226,29 @@ ngx_dm_sec_basic_strongest(dm_account_t *account)
 
 
 ngx_int_t
-ngx_dm_sec_basic_challenge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_str_t *realm)
+ngx_dm_sec_basic_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    const dm_store_meta_t *meta)
 {
     u_char     *p;
-    ngx_str_t   value;
+    ngx_str_t   value, realm;
 
-    if (dlcf->realm.len) {
-        realm = &dlcf->realm;
+    realm = ctx->denied_by->realm;
+
+    if (realm.len == 0) {
+        realm.data = (u_char *) meta->realm.data;
+        realm.len = meta->realm.len;
     }
 
     value.data = ngx_pnalloc(r->pool,
                              sizeof("Basic realm=\"\", charset=\"UTF-8\"")
-                             + realm->len * 2);
+                             + realm.len * 2);
     if (value.data == NULL) {
         return NGX_ERROR;
     }
 
     p = ngx_cpymem(value.data, "Basic realm=\"",
                    sizeof("Basic realm=\"") - 1);
-    p = ngx_dm_sec_header_quote(p, realm);
+    p = ngx_dm_sec_header_quote(p, &realm);
     p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
                    sizeof("\", charset=\"UTF-8\"") - 1);
 

@@ -22,21 +22,22 @@ typedef struct {
 
 
 /* the credentials of a request */
-typedef struct ngx_dm_sec_digest_s {
-    dm_digest_answer_t     answer;
-    ngx_dm_sec_nonce_t     nonce;
-    ngx_dm_sec_reason_e    reason;      /* where only the nonce is wrong */
-    ngx_uint_t             tried;
-    ngx_dm_sec_account_t  *lacking;     /* that has no such hash; or NULL */
-    u_char                 rspauth[2 * DM_HASH_MAX];
-    size_t                 rspauth_len;
+typedef struct {
+    dm_digest_answer_t        answer;
+    ngx_dm_sec_nonce_t        nonce;
+    ngx_dm_sec_reason_e       reason;   /* where only the nonce is wrong */
+    ngx_uint_t                tried;
+    ngx_dm_sec_credential_t   judged;   /* for all locations that accept it */
+    ngx_dm_sec_account_t     *lacking;  /* that has no such hash; or NULL */
+    u_char                    rspauth[2 * DM_HASH_MAX];
+    size_t                    rspauth_len;
 } ngx_dm_sec_digest_t;
 
 
 static ngx_array_t *ngx_dm_sec_digest_default(ngx_conf_t *cf,
     ngx_uint_t md5_first);
 static void ngx_dm_sec_digest_read(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx);
+    ngx_dm_sec_credential_t *cred);
 static ngx_uint_t ngx_dm_sec_digest_is_target(ngx_http_request_t *r,
     dm_str_t uri);
 static dm_str_t ngx_dm_sec_digest_method(ngx_http_request_t *r);
@@ -54,7 +55,7 @@ static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
     ngx_dm_sec_digest_t *digest, dm_account_t *account, const u_char *body);
 static ngx_int_t ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
+    ngx_dm_sec_loc_conf_t *dlcf, const dm_store_meta_t *meta,
     ngx_dm_sec_algorithm_t *algorithm, u_char *nonce, ngx_uint_t stale);
 
 
@@ -72,12 +73,6 @@ static ngx_str_t  ngx_dm_sec_qops[] = {
     ngx_string("auth"),
     ngx_string("auth-int"),
     ngx_string("auth, auth-int")
-};
-
-
-/* what was presented, but not as this location accepts it */
-static ngx_dm_sec_credential_t  ngx_dm_sec_digest_absent = {
-    NGX_DM_SEC_ABSENT, NGX_DM_SEC_R_NO_CREDENTIALS, NULL
 };
 
 
@@ -233,41 +228,47 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-ngx_dm_sec_credential_t *
+void
 ngx_dm_sec_digest_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_dm_sec_ctx_t *ctx)
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
     ngx_dm_sec_digest_t  *digest;
 
-    if (!ctx->digest_read) {
-        ctx->digest_read = 1;
-        ngx_dm_sec_digest_read(r, ctx);
+    if (!cred->seen) {
+        cred->seen = 1;
+        ngx_dm_sec_digest_read(r, cred);
     }
 
-    digest = ctx->digest_request;
+    digest = cred->state;
 
     if (digest == NULL) {
-        return &ctx->digest;
+        return;
     }
 
     if (!ngx_dm_sec_digest_accepts(dlcf, &digest->answer)) {
-        return &ngx_dm_sec_digest_absent;
+        cred->outcome = NGX_DM_SEC_ABSENT;
+        cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+        return;
     }
 
     /* a nonce's count is used up once, also where a redirect leads on */
 
-    if (!digest->tried || ctx->digest.outcome == NGX_DM_SEC_PENDING) {
+    if (!digest->tried || digest->judged.outcome == NGX_DM_SEC_PENDING) {
         digest->tried = 1;
         ngx_dm_sec_digest_judge(r, ctx, digest);
     }
 
-    return &ctx->digest;
+    ngx_dm_sec_attempt_renew(r, ctx, &digest->judged);
+
+    cred->outcome = digest->judged.outcome;
+    cred->reason = digest->judged.reason;
+    cred->account = digest->judged.account;
 }
 
 
-/* sets ctx->digest_request where there are credentials to be judged */
+/* sets cred->state where there are credentials to be judged */
 static void
-ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
     int                   rc;
     u_char               *buf;
@@ -275,8 +276,8 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     ngx_table_elt_t      *h;
     ngx_dm_sec_digest_t  *digest;
 
-    ctx->digest.outcome = NGX_DM_SEC_ABSENT;
-    ctx->digest.reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+    cred->outcome = NGX_DM_SEC_ABSENT;
+    cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
 
     h = r->headers_in.authorization;
 
@@ -288,8 +289,8 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     buf = ngx_pnalloc(r->pool, h->value.len);
 
     if (digest == NULL || buf == NULL) {
-        ctx->digest.outcome = NGX_DM_SEC_FAILED;
-        ctx->digest.reason = NGX_DM_SEC_R_STORE;
+        cred->outcome = NGX_DM_SEC_FAILED;
+        cred->reason = NGX_DM_SEC_R_STORE;
         return;
     }
 
@@ -307,14 +308,14 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     }
 
     if (rc == DM_OK) {
-        ctx->digest_request = digest;
+        cred->state = digest;
         return;
     }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
 
-    ctx->digest.outcome = NGX_DM_SEC_MALFORMED;
-    ctx->digest.reason = NGX_DM_SEC_R_MALFORMED;
+    cred->outcome = NGX_DM_SEC_MALFORMED;
+    cred->reason = NGX_DM_SEC_R_MALFORMED;
 }
 
 
@@ -410,14 +411,19 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     if (digest->reason == NGX_DM_SEC_R_NONE) {
-        ngx_dm_sec_attempt_conclude(r, ctx, &ctx->digest, rc);
+        ngx_dm_sec_attempt_conclude(r, ctx, &digest->judged, rc);
+
+        if (digest->judged.outcome == NGX_DM_SEC_PENDING) {
+            digest->judged.reason = NGX_DM_SEC_R_BODY;
+        }
+
         return;
     }
 
     /* nothing was wrong with the secret: nobody is to be locked out for it */
 
-    ctx->digest.outcome = NGX_DM_SEC_WRONG;
-    ctx->digest.reason = digest->reason;
+    digest->judged.outcome = NGX_DM_SEC_WRONG;
+    digest->judged.reason = digest->reason;
 }
 
 
@@ -471,9 +477,9 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* of a decoy too: it takes the same time */
 
-    ctx->digest.account = ngx_dm_sec_store_copy(r->pool, account);
+    digest->judged.account = ngx_dm_sec_store_copy(r->pool, account);
 
-    if (ctx->digest.account == NULL) {
+    if (digest->judged.account == NULL) {
         return NGX_ERROR;
     }
 
@@ -482,7 +488,7 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     digest->lacking = (rc == NGX_DECLINED && ctx->attempt->who.known
                        && !account->has_ha1[digest->answer.alg])
-                      ? ctx->digest.account : NULL;
+                      ? digest->judged.account : NULL;
 
     if (rc != NGX_OK || !ctx->attempt->who.known) {
         return rc == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;
@@ -627,30 +633,26 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
 }
 
 
-ngx_int_t
-ngx_dm_sec_digest_log(ngx_http_request_t *r)
+void
+ngx_dm_sec_digest_log(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
     u_char                   buf[NGX_DM_SEC_LOG_ESCAPED];
     ngx_str_t                id;
-    ngx_dm_sec_ctx_t        *ctx;
     ngx_dm_sec_digest_t     *digest;
     ngx_dm_sec_main_conf_t  *dmcf;
 
     static ngx_str_t  reason = ngx_string("algorithm");
 
-    ctx = ngx_dm_sec_get_ctx(r, 0);
-    digest = ctx ? ctx->digest_request : NULL;
+    digest = cred->state;
 
-    /* "log_subrequest on" calls it for each of them, too */
-
-    if (r != r->main || digest == NULL || digest->lacking == NULL) {
-        return NGX_OK;
+    if (digest == NULL || digest->lacking == NULL) {
+        return;
     }
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     if (!ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_WARN, &reason)) {
-        return NGX_OK;
+        return;
     }
 
     id = ngx_dm_sec_log_escape(buf, &digest->lacking->id);
@@ -659,14 +661,12 @@ ngx_dm_sec_digest_log(ngx_http_request_t *r)
                   "dm_sec: account \"%V\" cannot log in with Digest and %s: "
                   "its password was never set for it", &id,
                   dm_digest_name(digest->answer.alg));
-
-    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm, uint64_t lacks_sha256)
+    const dm_store_meta_t *meta)
 {
     u_char                   nonce[DM_NONCE_LEN];
     ngx_uint_t               i, stale;
@@ -683,9 +683,9 @@ ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    algorithms = dlcf->digest_algorithms;
+    algorithms = ctx->denied_by->digest_algorithms;
 
-    if (algorithms == dmcf->digest_algorithms && lacks_sha256) {
+    if (algorithms == dmcf->digest_algorithms && meta->lacks_sha256) {
         algorithms = dmcf->digest_md5_first;
     }
 
@@ -693,8 +693,8 @@ ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     for (i = 0; i < algorithms->nelts; i++) {
 
-        if (ngx_dm_sec_digest_add_challenge(r, dlcf, realm, &algorithm[i],
-                                            nonce, stale)
+        if (ngx_dm_sec_digest_add_challenge(r, ctx->denied_by, meta,
+                                            &algorithm[i], nonce, stale)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -707,7 +707,7 @@ ngx_dm_sec_digest_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 static ngx_int_t
 ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
+    ngx_dm_sec_loc_conf_t *dlcf, const dm_store_meta_t *meta,
     ngx_dm_sec_algorithm_t *algorithm, u_char *nonce, ngx_uint_t stale)
 {
     u_char                  *p;
@@ -720,7 +720,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     size = sizeof("Digest realm=\"\", nonce=\"\", opaque=\"\", "
                   "algorithm=SHA-512-256-sess, qop=\"auth, auth-int\", "
                   "charset=UTF-8, userhash=true, stale=true")
-           + realm->len + DM_NONCE_LEN + 2 * DM_NONCE_NODE;
+           + meta->realm.len + DM_NONCE_LEN + 2 * DM_NONCE_NODE;
 
     value.data = ngx_pnalloc(r->pool, size);
     if (value.data == NULL) {
@@ -729,8 +729,9 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
 
     /* a store's realm has nothing that would need a backslash */
 
-    p = ngx_sprintf(value.data, "Digest realm=\"%V\", nonce=\"%*s\", "
-                    "opaque=\"", realm, (size_t) DM_NONCE_LEN, nonce);
+    p = ngx_sprintf(value.data, "Digest realm=\"%*s\", nonce=\"%*s\", "
+                    "opaque=\"", meta->realm.len, meta->realm.data,
+                    (size_t) DM_NONCE_LEN, nonce);
 
     /* what comes back of it is not looked at: the nonce says as much */
 
@@ -754,7 +755,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
  * it cannot be locked out between the two.
  */
 ngx_int_t
-ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+ngx_dm_sec_digest_inform(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
     u_char                  *p;
     u_char                   nonce[DM_NONCE_LEN];
@@ -762,7 +763,12 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     ngx_dm_sec_digest_t     *digest;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    digest = ctx->digest_request;
+    digest = cred->state;
+
+    if (digest == NULL || digest->judged.outcome != NGX_DM_SEC_VERIFIED) {
+        return NGX_OK;
+    }
+
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     cnonce.data = (u_char *) digest->answer.cnonce.data;
@@ -789,7 +795,7 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 
     if (ngx_dm_sec_nonce_ages(dmcf, &digest->nonce)) {
 
-        if (ngx_dm_sec_nonce_make(dmcf, &ctx->digest.account->id, nonce)
+        if (ngx_dm_sec_nonce_make(dmcf, &digest->judged.account->id, nonce)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -811,12 +817,14 @@ ngx_dm_sec_digest_info(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 
 
 void
-ngx_dm_sec_digest_algorithm(ngx_dm_sec_ctx_t *ctx, ngx_str_t *name)
+ngx_dm_sec_digest_algorithm(ngx_dm_sec_credential_t *cred, ngx_str_t *name)
 {
-    dm_digest_answer_t  *answer;
+    ngx_dm_sec_digest_t  *digest;
 
-    if (ctx->digest.outcome == NGX_DM_SEC_VERIFIED) {
-        answer = &ctx->digest_request->answer;
-        *name = ngx_dm_sec_algorithm_names[answer->alg][answer->sess];
+    digest = cred->state;
+
+    if (digest && digest->judged.outcome == NGX_DM_SEC_VERIFIED) {
+        *name = ngx_dm_sec_algorithm_names[digest->answer.alg]
+                                          [digest->answer.sess];
     }
 }

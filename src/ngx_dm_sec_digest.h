@@ -27,27 +27,26 @@ ngx_int_t ngx_dm_sec_digest_check(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
 
 /*
- * What the request presents to this location.  A credential that is pending
- * waits for the body: then ngx_dm_sec_body_read() is due, and this is called
- * again when it has come.
+ * Fills cred with what the request presents to this location.  One that is
+ * PENDING waits for the body, and this is called again when it has come.
  */
-ngx_dm_sec_credential_t *ngx_dm_sec_digest_verify(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+void ngx_dm_sec_digest_verify(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
 
 /*
  * Adds a challenge for each algorithm of the location, MD5 first by default
  * where accounts have nothing else.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_loc_conf_t *dlcf, ngx_str_t *realm,
-    uint64_t lacks_sha256);
+    ngx_dm_sec_ctx_t *ctx, const dm_store_meta_t *meta);
 
 /*
  * Adds Authentication-Info (RFC 7616, section 3.5) to the response to a
  * request that was verified; NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_dm_sec_digest_info(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx);
+ngx_int_t ngx_dm_sec_digest_inform(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
 
 /*
  * In the log phase: names the account whose password was never set for the
@@ -55,10 +54,12 @@ ngx_int_t ngx_dm_sec_digest_info(ngx_http_request_t *r,
  * before the answer, which would take longer then than of a name that nobody
  * has.
  */
-ngx_int_t ngx_dm_sec_digest_log(ngx_http_request_t *r);
+void ngx_dm_sec_digest_log(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
 
 /* the algorithm that verified the request: "MD5-sess"; of length 0: none */
-void ngx_dm_sec_digest_algorithm(ngx_dm_sec_ctx_t *ctx, ngx_str_t *name);
+void ngx_dm_sec_digest_algorithm(ngx_dm_sec_credential_t *cred,
+    ngx_str_t *name);
 
 
 #endif /* NGX_DM_SEC_DIGEST_H */

@@ -21,6 +21,7 @@ typedef struct {
     ngx_thread_task_t       *task;
     ngx_http_request_t      *r;
     ngx_dm_sec_main_conf_t  *dmcf;
+    ngx_dm_sec_credential_t *cred;
     ngx_dm_sec_hash_may_pt   may;
     ngx_dm_sec_hash_pt       done;
     dm_slot_t                slot;      /* of what is remembered */
@@ -135,8 +136,9 @@ ngx_dm_sec_hash_pool(ngx_conf_t *cf)
 
 
 ngx_int_t
-ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
-    dm_str_t password, ngx_dm_sec_hash_may_pt may, ngx_dm_sec_hash_pt done)
+ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
+    dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
+    ngx_dm_sec_hash_pt done)
 {
     ngx_int_t                rc;
     dm_str_t                 part[4];
@@ -178,6 +180,7 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, dm_account_t *account,
     job->task = task;
     job->r = r;
     job->dmcf = dmcf;
+    job->cred = cred;
     job->may = may;
     job->done = done;
     job->slot = slot;
@@ -473,7 +476,9 @@ ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
                       "always the same account, set its password anew");
     }
 
-    if (job->done(job->r, job->rc) == NGX_OK && !ngx_dm_sec_hash_is_gone(c)) {
+    if (job->done(job->r, job->cred, job->rc) == NGX_OK
+        && !ngx_dm_sec_hash_is_gone(c))
+    {
         ngx_dm_sec_hash_remember(job);
     }
 }

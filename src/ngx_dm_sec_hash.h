@@ -8,12 +8,13 @@
 
 
 /*
- * Called when a verification has ended, before the request goes on or, where
- * its client has gone, ends: NGX_OK the password is right, NGX_DECLINED it is
- * not, NGX_BUSY it was not computed any more, NGX_ERROR internal.  Returns
- * NGX_OK where the password may be remembered.
+ * Is called with the credential when a verification has ended, before the
+ * request goes on or, where its client has gone, ends: NGX_OK the password is
+ * right, NGX_DECLINED it is not, NGX_BUSY it was not computed any more,
+ * NGX_ERROR internal.  Returns NGX_OK where the password may be remembered.
  */
-typedef ngx_int_t (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r, ngx_int_t rc);
+typedef ngx_int_t (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
 
 /* Asked before a hash that had to wait is computed: NGX_OK if it still may. */
 typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r);
@@ -39,8 +40,8 @@ ngx_int_t ngx_dm_sec_hash_pool(ngx_conf_t *cf);
  * is one that takes too long.
  */
 ngx_int_t ngx_dm_sec_hash_verify(ngx_http_request_t *r,
-    dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
-    ngx_dm_sec_hash_pt done);
+    ngx_dm_sec_credential_t *cred, dm_account_t *account, dm_str_t password,
+    ngx_dm_sec_hash_may_pt may, ngx_dm_sec_hash_pt done);
 
 
 #endif /* NGX_DM_SEC_HASH_H */

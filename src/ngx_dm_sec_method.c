@@ -1,9 +1,11 @@
-/* The methods of authentication, a row each */
+/* The methods of authentication: this part alone knows all, a row each */
 
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_x509.h"
 
 
 const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
@@ -11,24 +13,44 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
     { ngx_string("x509"),
       NGX_DM_SEC_X509,
       NGX_DM_SEC_BY_CONNECTION,
-      NULL },                              /* named */
+      NULL,                                /* named */
+      ngx_dm_sec_x509_verify,              /* verify */
+      ngx_dm_sec_x509_claim,               /* claim */
+      NULL,                                /* challenge */
+      NULL,                                /* inform */
+      NULL },                              /* log */
 
     { ngx_string("psk"),
       NGX_DM_SEC_PSK,
       NGX_DM_SEC_BY_CONNECTION,
-      NULL },                              /* named */
+      NULL,                                /* named */
+      ngx_dm_sec_psk_verify,               /* verify */
+      ngx_dm_sec_psk_claim,                /* claim */
+      NULL,                                /* challenge */
+      NULL,                                /* inform */
+      NULL },                              /* log */
 
     { ngx_string("digest"),
       NGX_DM_SEC_DIGEST,
       NGX_DM_SEC_BY_REQUEST,
-      NULL },                              /* named */
+      NULL,                                /* named */
+      ngx_dm_sec_digest_verify,            /* verify */
+      NULL,                                /* claim */
+      ngx_dm_sec_digest_challenge,         /* challenge */
+      ngx_dm_sec_digest_inform,            /* inform */
+      ngx_dm_sec_digest_log },             /* log */
 
     { ngx_string("basic"),
       NGX_DM_SEC_BASIC,
       NGX_DM_SEC_BY_REQUEST,
-      ngx_dm_sec_hash_pool },              /* named */
+      ngx_dm_sec_hash_pool,                /* named */
+      ngx_dm_sec_basic_verify,             /* verify */
+      NULL,                                /* claim */
+      ngx_dm_sec_basic_challenge,          /* challenge */
+      NULL,                                /* inform */
+      NULL },                              /* log */
 
-    { ngx_null_string, 0, 0, NULL }
+    { ngx_null_string, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
 
@@ -105,6 +127,41 @@ ngx_dm_sec_method_find(ngx_uint_t bit)
     }
 
     return NULL;
+}
+
+
+ngx_dm_sec_credential_t *
+ngx_dm_sec_method_credential(ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit)
+{
+    const ngx_dm_sec_method_t  *method;
+
+    method = ngx_dm_sec_method_find(bit);
+
+    return &ctx->credentials[ngx_dm_sec_method_row(method)];
+}
+
+
+ngx_int_t
+ngx_dm_sec_method_log(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t           *ctx;
+    const ngx_dm_sec_method_t  *method;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    /* "log_subrequest on" calls it for each of them, too */
+
+    if (r != r->main || ctx == NULL) {
+        return NGX_OK;
+    }
+
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
+        if (method->log) {
+            method->log(r, &ctx->credentials[ngx_dm_sec_method_row(method)]);
+        }
+    }
+
+    return NGX_OK;
 }
 
 

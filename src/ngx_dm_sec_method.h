@@ -1,4 +1,4 @@
-/* The methods of authentication, a row each */
+/* The methods of authentication: this part alone knows all, a row each */
 
 #ifndef NGX_DM_SEC_METHOD_H
 #define NGX_DM_SEC_METHOD_H
@@ -22,6 +22,34 @@ typedef struct ngx_dm_sec_method_s {
 
     /* is called while the configuration is read, by each "dm_sec_auth" */
     ngx_int_t                (*named)(ngx_conf_t *cf);
+
+    /*
+     * Fills the credential: what this location is to make of the request or
+     * its connection.  It is called again by each other location, after what
+     * was pending, and when the store has changed.  Of a method that the
+     * connection proves the credential is empty each time.
+     */
+    void                     (*verify)(ngx_http_request_t *r,
+                                       ngx_dm_sec_loc_conf_t *dlcf,
+                                       ngx_dm_sec_ctx_t *ctx,
+                                       ngx_dm_sec_credential_t *cred);
+
+    /* names what was claimed, be it true or not, for the log */
+    void                     (*claim)(ngx_http_request_t *r,
+                                      ngx_str_t *claim);
+
+    /* adds the challenges of ctx->denied_by, whose store has this realm now */
+    ngx_int_t                (*challenge)(ngx_http_request_t *r,
+                                          ngx_dm_sec_ctx_t *ctx,
+                                          const dm_store_meta_t *meta);
+
+    /* adds to the answer to a request that is not refused */
+    ngx_int_t                (*inform)(ngx_http_request_t *r,
+                                       ngx_dm_sec_credential_t *cred);
+
+    /* is called in the log phase */
+    void                     (*log)(ngx_http_request_t *r,
+                                    ngx_dm_sec_credential_t *cred);
 } ngx_dm_sec_method_t;
 
 
@@ -35,6 +63,13 @@ char *ngx_dm_sec_method_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* the row of a bit; NULL: no method has it */
 const ngx_dm_sec_method_t *ngx_dm_sec_method_find(ngx_uint_t bit);
 
+/* the credential of the method that has the bit */
+ngx_dm_sec_credential_t *ngx_dm_sec_method_credential(ngx_dm_sec_ctx_t *ctx,
+    ngx_uint_t bit);
+
+/* handler of the log phase: lets each method log what it has to */
+ngx_int_t ngx_dm_sec_method_log(ngx_http_request_t *r);
+
 /* those of the bits whose methods are proven by that */
 ngx_uint_t ngx_dm_sec_method_bits(ngx_uint_t auth, ngx_dm_sec_proven_by_e by);
 
@@ -43,6 +78,8 @@ ngx_uint_t ngx_dm_sec_method_bits(ngx_uint_t auth, ngx_dm_sec_proven_by_e by);
  * they end.  NGX_DM_SEC_METHOD_LIST octets are enough.
  */
 u_char *ngx_dm_sec_method_list(u_char *p, ngx_uint_t auth);
+
+#define ngx_dm_sec_method_row(method)  ((method) - ngx_dm_sec_methods)
 
 #define NGX_DM_SEC_METHOD_NAME  16      /* octets that no name exceeds */
 #define NGX_DM_SEC_METHOD_LIST                                                \

@@ -28,9 +28,10 @@ static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, dm_psk_mark_t *mark);
+    ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_accept(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, dm_psk_mark_t *mark, dm_account_t *account);
+    ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark,
+    dm_account_t *account);
 static ngx_int_t ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log, dm_psk_mark_t *mark, dm_account_t **account);
 static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
@@ -372,36 +373,36 @@ ngx_dm_sec_psk_handshaked(SSL *ssl)
  * session may be older than the last change of the account.
  */
 void
-ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
+ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
     ngx_int_t      rc;
     dm_psk_mark_t  mark;
 
-    ngx_memzero(&ctx->psk, sizeof(ngx_dm_sec_credential_t));
-    ngx_str_null(&ctx->psk_identity);
+    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
 
-    ctx->psk.outcome = NGX_DM_SEC_ABSENT;
-    ctx->psk.reason = NGX_DM_SEC_R_PSK_REQUIRED;
+    cred->outcome = NGX_DM_SEC_ABSENT;
+    cred->reason = NGX_DM_SEC_R_PSK_REQUIRED;
 
     if (ngx_dm_sec_psk_request_mark(r, &mark) != NGX_OK) {
         return;
     }
 
-    rc = ngx_dm_sec_psk_judge(r, ctx, &mark);
+    rc = ngx_dm_sec_psk_judge(r, cred, &mark);
 
     switch (rc) {
 
     case NGX_OK:
-        ctx->psk.outcome = NGX_DM_SEC_VERIFIED;
+        cred->outcome = NGX_DM_SEC_VERIFIED;
         return;
 
     case NGX_DECLINED:
-        ctx->psk.outcome = NGX_DM_SEC_WRONG;
+        cred->outcome = NGX_DM_SEC_WRONG;
         break;
 
     default:
-        ctx->psk.outcome = NGX_DM_SEC_FAILED;
-        ctx->psk.reason = NGX_DM_SEC_R_STORE;
+        cred->outcome = NGX_DM_SEC_FAILED;
+        cred->reason = NGX_DM_SEC_R_STORE;
     }
 }
 
@@ -411,7 +412,7 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
  * connection never changes, so that the tag alone says what is remembered.
  */
 static ngx_int_t
-ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_psk_mark_t *mark)
 {
     dm_str_t       tag;
@@ -424,7 +425,7 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     if (ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, &account)
         == NGX_OK)
     {
-        return ngx_dm_sec_psk_accept(r, ctx, mark, account);
+        return ngx_dm_sec_psk_accept(r, cred, mark, account);
     }
 
     rc = ngx_dm_sec_psk_find(ngx_http_get_module_main_conf(r,
@@ -432,7 +433,7 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                              r->connection->log, mark, &account);
 
     if (rc == NGX_OK) {
-        rc = ngx_dm_sec_psk_accept(r, ctx, mark, account);
+        rc = ngx_dm_sec_psk_accept(r, cred, mark, account);
         ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, account,
                             ngx_dm_sec_store_looked());
     }
@@ -445,16 +446,30 @@ ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 /* NGX_OK or NGX_ERROR */
 static ngx_int_t
-ngx_dm_sec_psk_accept(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+ngx_dm_sec_psk_accept(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_psk_mark_t *mark, dm_account_t *account)
 {
-    ctx->psk.account = ngx_dm_sec_store_copy(r->pool, account);
-
-    if (ctx->psk.account == NULL) {
+    cred->state = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    if (cred->state == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_store_dup(r->pool, mark->identity, &ctx->psk_identity);
+    cred->account = ngx_dm_sec_store_copy(r->pool, account);
+
+    if (cred->account == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_store_dup(r->pool, mark->identity, cred->state);
+}
+
+
+void
+ngx_dm_sec_psk_identity(ngx_dm_sec_credential_t *cred, ngx_str_t *identity)
+{
+    if (cred->outcome == NGX_DM_SEC_VERIFIED) {
+        *identity = *(ngx_str_t *) cred->state;
+    }
 }
 
 

@@ -37,10 +37,16 @@ void ngx_dm_sec_psk_tickets(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf,
 void ngx_dm_sec_psk_handshaked(SSL *ssl);
 
 /*
- * Fills ctx->psk from the session of the connection, and ctx->psk_identity
- * where it is verified: by the keys that the account has now.
+ * Fills cred from the session of the connection: by the keys that the account
+ * has now.
  */
-void ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
+void ngx_dm_sec_psk_verify(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
+
+/* the identity that was verified; of length 0: none was */
+void ngx_dm_sec_psk_identity(ngx_dm_sec_credential_t *cred,
+    ngx_str_t *identity);
 
 /*
  * The identity that the connection's session was made with, whether it is

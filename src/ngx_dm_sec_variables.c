@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
 
 
@@ -206,11 +207,15 @@ ngx_dm_sec_variable_account(ngx_dm_sec_ctx_t *ctx, uintptr_t data,
         break;
 
     case NGX_DM_SEC_V_ALGORITHM:
-        ngx_dm_sec_digest_algorithm(ctx, value);
+        ngx_dm_sec_digest_algorithm(
+                      ngx_dm_sec_method_credential(ctx, NGX_DM_SEC_DIGEST),
+                      value);
         break;
 
     case NGX_DM_SEC_V_PSK_IDENTITY:
-        *value = ctx->psk_identity;
+        ngx_dm_sec_psk_identity(
+                         ngx_dm_sec_method_credential(ctx, NGX_DM_SEC_PSK),
+                         value);
         break;
     }
 }

@@ -194,7 +194,7 @@ ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
 
 void
 ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_dm_sec_credential_t *cred)
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
     SSL   *ssl;
     X509  *cert;

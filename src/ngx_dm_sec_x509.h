@@ -16,7 +16,8 @@ ngx_array_t *ngx_dm_sec_x509_default_identity(ngx_conf_t *cf);
 
 /* fills cred from the certificate of the connection */
 void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_credential_t *cred);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
 
 /* 1 if the certificate is within its times, else 0 */
 ngx_uint_t ngx_dm_sec_x509_valid(X509 *cert);
