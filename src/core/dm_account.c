@@ -748,6 +748,28 @@ dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id)
 }
 
 
+int
+dm_account_has_ha1(const dm_account_t *account)
+{
+    unsigned  i;
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        if (account->has_ha1[i]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+dm_account_lacks_sha256(const dm_account_t *account)
+{
+    return dm_account_has_ha1(account) && !account->has_ha1[DM_SHA256];
+}
+
+
 void
 dm_account_wipe(dm_account_t *account)
 {

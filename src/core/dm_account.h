@@ -121,6 +121,13 @@ void dm_account_move(dm_account_t *account, const unsigned char *record,
  */
 int dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id);
 
+/*
+ * 1 if the account has an HA1 of any algorithm, and if it has one but none for
+ * SHA-256, so that Digest with SHA-256 cannot serve it; else 0.
+ */
+int dm_account_has_ha1(const dm_account_t *account);
+int dm_account_lacks_sha256(const dm_account_t *account);
+
 /* wipes the secrets held in the struct itself (not those in its record) */
 void dm_account_wipe(dm_account_t *account);
 

@@ -121,7 +121,7 @@ dm_check_account(const dm_account_t *account, void *data)
 
     check = data;
     check->accounts++;
-    check->lacks_sha256 += (uint64_t) dm_store_lacks_sha256(account);
+    check->lacks_sha256 += (uint64_t) dm_account_lacks_sha256(account);
 
     if (dm_store_list_keys(check->store, account, &keys, check->err)
         != DM_OK)

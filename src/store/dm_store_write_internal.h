@@ -20,12 +20,23 @@ typedef struct {
 } dm_store_keys_t;
 
 
-/* 1 if it counts for the meta record's lacks_sha256, else 0 */
-int dm_store_lacks_sha256(const dm_account_t *account);
-
-/* DM_OK or DM_ERROR; keys point into the account */
+/* lists what the account is found by; keys point into it.  DM_OK or DM_ERROR */
 int dm_store_list_keys(dm_store_t *store, const dm_account_t *account,
     dm_store_keys_t *keys, dm_err_t *err);
+
+/*
+ * Makes the entries of keys for the account of that id.  DM_OK; DM_EXISTS: err
+ * says which is another account's, and the entries are as before; DM_ERROR.
+ */
+int dm_store_claim_keys(dm_store_t *store, const dm_store_keys_t *keys,
+    dm_str_t id, dm_err_t *err);
+
+/*
+ * Removes the account's entries but those in keep, which may be NULL.  DM_OK
+ * or DM_ERROR.
+ */
+int dm_store_drop_keys(dm_store_t *store, const dm_account_t *account,
+    const dm_store_keys_t *keep, dm_err_t *err);
 
 /* 1 if the entry is of one of keys, else 0 */
 int dm_store_has_key(const dm_store_keys_t *keys, dm_store_db_t db,
@@ -37,7 +48,6 @@ int dm_store_has_key(const dm_store_keys_t *keys, dm_store_db_t db,
  */
 int dm_store_get(dm_store_t *store, MDB_txn *txn, const dm_store_key_t *key,
     dm_str_t *value, dm_err_t *err);
-
 
 /* writes an entry, or replaces it.  DM_OK or DM_ERROR */
 int dm_store_set(dm_store_t *store, dm_store_db_t db, dm_str_t name,

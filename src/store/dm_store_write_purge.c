@@ -101,7 +101,7 @@ dm_purge_recount(dm_store_t *store, dm_err_t *err)
 static int
 dm_purge_count(const dm_account_t *account, void *data)
 {
-    *(uint64_t *) data += (uint64_t) dm_store_lacks_sha256(account);
+    *(uint64_t *) data += (uint64_t) dm_account_lacks_sha256(account);
 
     return DM_OK;
 }

@@ -26,7 +26,6 @@ static void dm_check_damage(const dm_err_t *what, void *data);
 static int dm_check_account(const dm_account_t *account, void *data);
 static void dm_check_weak(dm_check_t *check, const dm_account_t *account,
     const char *why);
-static int dm_check_has_ha1(const dm_account_t *account);
 static int dm_check_guessed(const dm_account_t *account, dm_str_t realm,
     dm_str_t guess);
 static void dm_check_print(dm_check_t *check, json_t *json);
@@ -142,7 +141,7 @@ dm_check_account(const dm_account_t *account, void *data)
         dm_check_weak(check, account, why);
     }
 
-    if (dm_check_has_ha1(account) && !account->has_ha1[DM_SHA256]) {
+    if (dm_account_lacks_sha256(account)) {
         dm_check_weak(check, account, "no hash for SHA-256");
     }
 
@@ -152,7 +151,7 @@ dm_check_account(const dm_account_t *account, void *data)
         dm_check_weak(check, account, "its own name or id is the password");
     }
 
-    if (!dm_check_has_ha1(account) && account->crypt.len == 0
+    if (!dm_account_has_ha1(account) && account->crypt.len == 0
         && account->npsks == 0 && account->ncert_keys == 0)
     {
         dm_check_weak(check, account, "no credential");
@@ -175,21 +174,6 @@ dm_check_weak(dm_check_t *check, const dm_account_t *account, const char *why)
 
     dm_check_print(check, json_pack("{s:s, s:o}", "weak", why,
                                     "id", dm_json_str(account->id)));
-}
-
-
-static int
-dm_check_has_ha1(const dm_account_t *account)
-{
-    unsigned  i;
-
-    for (i = 0; i < DM_NALGORITHMS; i++) {
-        if (account->has_ha1[i]) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
