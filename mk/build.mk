@@ -50,6 +50,18 @@ $(BUILD)/dm-probe: $(PROBE_OBJS) $(TOOLS_LIBS)
 	    -lcurl -ljansson -lcrypt -lssl -lcrypto
 
 # of two patterns the longer is taken
+$(BUILD)/unit/test_common_%: t/unit/test_common_%.c $(TOOLS_LIBS) | deps-test
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< $(TOOLS_LIBS) \
+	    -lcmocka -ljansson -lcrypt -lssl -lcrypto
+
+$(BUILD)/unit/test_import_%: t/unit/test_import_%.c $(ACCOUNT_OBJS) \
+    $(TOOLS_LIBS) | deps-test
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< \
+	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
+	    -lcmocka -ljansson -llmdb -lcrypt -lssl -lcrypto
+
 $(BUILD)/unit/test_probe_%: t/unit/test_probe_%.c $(PROBE_OBJS) \
     $(TOOLS_LIBS) | deps-test
 	@mkdir -p $(@D)

@@ -1,0 +1,220 @@
+/*
+ * What a program reads, writes and wipes, held by a test: a file at path,
+ * stdin by pieces, what goes to stdout or stderr, and OPENSSL_cleanse(), which
+ * stands before the library's.  The file that includes it asks for _GNU_SOURCE.
+ */
+
+#ifndef IO_FIXTURE_H
+#define IO_FIXTURE_H
+
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/crypto.h>
+
+#include "dm.h"
+
+
+#define CAPTURED_MAX  (1024 * 1024)
+
+
+static char         dir[] = "/tmp/dm-test-io.XXXXXX";
+static char         path[64];
+static dm_err_t     err;
+
+static int          saved_stdin = -1;
+static int          saved = -1;             /* what was captured is of it */
+static char         captured_text[CAPTURED_MAX];
+static size_t       captured_len;
+
+static const char  *watched;                /* a secret */
+static unsigned     wiped;                  /* how often it was */
+
+
+static inline dm_str_t
+str(const char *s)
+{
+    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
+}
+
+
+static inline int
+same(dm_str_t a, const char *b)
+{
+    return dm_str_eq(a, str(b));
+}
+
+
+/* for a message that must have a part */
+static inline void
+err_has(const char *part)
+{
+    if (strstr(err.text, part) == NULL) {
+        fail_msg("\"%s\" has no \"%s\"", err.text, part);
+    }
+}
+
+
+void
+OPENSSL_cleanse(void *p, size_t n)
+{
+    volatile unsigned char  *octet;
+
+    if (watched != NULL && n > 0
+        && memmem(p, n, watched, strlen(watched)) != NULL)
+    {
+        wiped++;
+    }
+
+    for (octet = p; n > 0; n--) {
+        *octet++ = 0;
+    }
+}
+
+
+static inline void
+watch(const char *secret)
+{
+    watched = secret;
+    wiped = 0;
+}
+
+
+/* path is a file of these octets and no more */
+static inline void
+file_of(const void *octets, size_t len)
+{
+    FILE  *file;
+
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(octets, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+
+static inline void
+file(const char *text)
+{
+    file_of(text, strlen(text));
+}
+
+
+/* fd is stdin until stdin_back() */
+static inline void
+stdin_is(int fd)
+{
+    assert_int_equal(saved_stdin, -1);
+    saved_stdin = dup(STDIN_FILENO);
+    assert_true(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+    close(fd);
+}
+
+
+/* each piece, up to the NULL, is what one read() of stdin gives */
+static inline void
+stdin_of(const char *const *piece)
+{
+    int  pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+
+    for ( /* void */ ; *piece != NULL; piece++) {
+        assert_int_equal(send(pair[1], *piece, strlen(*piece), MSG_NOSIGNAL),
+                         strlen(*piece));
+    }
+
+    close(pair[1]);
+    stdin_is(pair[0]);
+}
+
+
+static inline void
+stdin_back(void)
+{
+    if (saved_stdin != -1) {
+        assert_int_equal(dup2(saved_stdin, STDIN_FILENO), STDIN_FILENO);
+        close(saved_stdin);
+        saved_stdin = -1;
+    }
+}
+
+
+/* what is written to stdout or stderr goes to fd, up to captured() */
+static inline void
+capture_to(FILE *out, int fd)
+{
+    fflush(out);
+    saved = dup(fileno(out));
+    assert_true(saved != -1);
+    assert_true(dup2(fd, fileno(out)) != -1);
+    close(fd);
+}
+
+
+static inline void
+capture(FILE *out)
+{
+    capture_to(out, memfd_create("captured", MFD_CLOEXEC));
+}
+
+
+/* what was written since; it has captured_len octets and a NUL */
+static inline const char *
+captured(FILE *out)
+{
+    ssize_t  n;
+
+    fflush(out);
+    clearerr(out);
+
+    n = pread(fileno(out), captured_text, CAPTURED_MAX - 1, 0);
+
+    assert_true(dup2(saved, fileno(out)) != -1);
+    close(saved);
+
+    captured_len = n < 0 ? 0 : (size_t) n;
+    captured_text[captured_len] = '\0';
+
+    return captured_text;
+}
+
+
+static inline int
+setup(void **state)
+{
+    (void) state;
+
+    if (mkdtemp(dir) == NULL) {
+        return -1;
+    }
+
+    sprintf(path, "%s/file", dir);
+
+    return 0;
+}
+
+
+static inline int
+teardown(void **state)
+{
+    (void) state;
+
+    unlink(path);
+
+    return rmdir(dir);
+}
+
+
+#endif /* IO_FIXTURE_H */

@@ -1,0 +1,182 @@
+/* What a process that holds secrets does first */
+
+#define _GNU_SOURCE
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "io_fixture.h"
+
+#include "common/process.h"
+
+
+/* what a child finds out in itself: its exit status */
+static int
+in_child(int (*job)(void))
+{
+    int    status;
+    pid_t  pid;
+
+    fflush(stdout);
+    pid = fork();
+    assert_true(pid != -1);
+
+    if (pid == 0) {
+        _exit(job());
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+
+    return WEXITSTATUS(status);
+}
+
+
+static int
+leaves_nothing(void)
+{
+    struct rlimit  core;
+
+    (void) umask(0);
+
+    if (prctl(PR_GET_DUMPABLE) != 1) {
+        return 1;
+    }
+
+    if (dm_process_prepare("program") != DM_OK) {
+        return 2;
+    }
+
+    if (getrlimit(RLIMIT_CORE, &core) == -1 || core.rlim_cur != 0
+        || core.rlim_max != 0)
+    {
+        return 3;
+    }
+
+    if (prctl(PR_GET_DUMPABLE) != 0) {
+        return 4;
+    }
+
+    return umask(0) == 077 ? 0 : 5;
+}
+
+
+/* which descriptor the next file has; that of /dev/null is closed again */
+static int
+next_file(void)
+{
+    return open("/dev/zero", O_RDONLY | O_CLOEXEC);
+}
+
+
+static int
+keeps_streams(void)
+{
+    int  before;
+
+    before = next_file();
+    close(before);
+
+    if (dm_process_prepare("program") != DM_OK) {
+        return 1;
+    }
+
+    return next_file() == before ? 0 : 2;
+}
+
+
+/* a file that is opened later never is stdin, stdout or stderr */
+static int
+fills_streams(void)
+{
+    int          fd, flags;
+    struct stat  sb, null;
+
+    if (stat("/dev/null", &null) == -1) {
+        return 1;
+    }
+
+    for (fd = 0; fd <= 9; fd++) {
+        close(fd);
+    }
+
+    if (dm_process_prepare("program") != DM_OK) {
+        return 2;
+    }
+
+    for (fd = 0; fd <= STDERR_FILENO; fd++) {
+        flags = fcntl(fd, F_GETFL);
+
+        if (fstat(fd, &sb) == -1 || sb.st_rdev != null.st_rdev
+            || flags == -1 || (flags & O_ACCMODE) != O_RDWR)
+        {
+            return 3;
+        }
+    }
+
+    return next_file() == STDERR_FILENO + 1 ? 0 : 4;
+}
+
+
+static int
+fails(void)
+{
+    struct rlimit  none;
+
+    none = (struct rlimit) { 0, 0 };
+
+    if (setrlimit(RLIMIT_NOFILE, &none) == -1) {
+        return 1;
+    }
+
+    return dm_process_prepare("the-program") == DM_ERROR ? 0 : 2;
+}
+
+
+static void
+test_prepare(void **state)
+{
+    (void) state;
+
+    assert_int_equal(in_child(leaves_nothing), 0);
+}
+
+
+static void
+test_streams(void **state)
+{
+    (void) state;
+
+    assert_int_equal(in_child(keeps_streams), 0);
+    assert_int_equal(in_child(fills_streams), 0);
+}
+
+
+static void
+test_fails(void **state)
+{
+    int  status;
+
+    (void) state;
+
+    capture(stderr);
+    status = in_child(fails);
+    assert_string_equal(captured(stderr),
+                        "the-program: /dev/null: Too many open files\n");
+    assert_int_equal(status, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_fails)
+    };
+
+    return cmocka_run_group_tests_name("common_process", tests, NULL, NULL);
+}
