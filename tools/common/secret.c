@@ -112,6 +112,8 @@ dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
         return DM_INVALID;
     }
 
+    secret->data[secret->len] = '\0';
+
     return DM_OK;
 }
 
@@ -147,6 +149,7 @@ dm_secret_make_psk(dm_secret_t *secret, dm_err_t *err)
         return DM_ERROR;
     }
 
+    secret->data[DM_PSK_MADE] = '\0';
     secret->len = DM_PSK_MADE;
 
     return DM_OK;
