@@ -154,6 +154,12 @@ dm_map_sort(dm_map_t *map, dm_err_t *err)
     size_t    i;
     dm_str_t  user;
 
+    /* an empty file has no lines at all, which qsort_r() does not take */
+
+    if (map->nlines == 0) {
+        return DM_OK;
+    }
+
     qsort_r(map->line, map->nlines, sizeof(dm_map_line_t), dm_map_order, map);
 
     for (i = 1; i < map->nlines; i++) {

@@ -1,0 +1,245 @@
+/* The file of --id-map: which account a user of another system is */
+
+#define _GNU_SOURCE
+
+#include "io_fixture.h"
+
+#include "account/lines.h"
+#include "account/map.h"
+
+
+static dm_map_t  map;
+
+
+/* a user is anything that has no "x", as no format has it */
+static int
+no_x(dm_str_t user, dm_err_t *why)
+{
+    if (user.len == 0 || memchr(user.data, 'x', user.len) != NULL) {
+        dm_err_set(why, "the user has an x");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+read_map(const char *octets, size_t len)
+{
+    file_of(octets, len);
+    memset(&map, 0xaa, sizeof(map));
+    err.text[0] = '\0';
+
+    return dm_map_read(&map, path, no_x, &err);
+}
+
+
+static void
+map_of(const char *text)
+{
+    if (read_map(text, strlen(text)) != DM_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+
+static void
+not_map(const char *text, const char *why)
+{
+    if (read_map(text, strlen(text)) != DM_INVALID) {
+        fail_msg("\"%s\" is a map", text);
+    }
+
+    err_has(why);
+    dm_map_free(&map);
+}
+
+
+/* NULL: the map says nothing of it */
+static void
+user_is(const char *user, const char *want)
+{
+    int       rc;
+    dm_str_t  id;
+
+    rc = dm_map_find(&map, str(user), &id);
+
+    if (rc != (want == NULL ? DM_DECLINED : DM_OK)
+        || (want != NULL && !same(id, want)))
+    {
+        fail_msg("user \"%s\": %d", user, rc);
+    }
+}
+
+
+static void
+test_find(void **state)
+{
+    dm_str_t  id;
+
+    (void) state;
+
+    map_of("m\tid m\nb\turn:b\r\n\n\r\nab\tid:ab\na\t1\nabc\td\xc3\xa9v\n"
+           "\xc3\xa9\tm\nB\tother\nlast\t2");
+
+    user_is("a", "1");
+    user_is("ab", "id:ab");
+    user_is("abc", "d\xc3\xa9v");
+    user_is("b", "urn:b");
+    user_is("B", "other");
+    user_is("m", "id m");
+    user_is("\xc3\xa9", "m");
+    user_is("last", "2");
+
+    user_is("", NULL);
+    user_is("aa", NULL);
+    user_is("abcd", NULL);
+    user_is("A", NULL);
+    user_is("ma", NULL);
+    user_is("zzz", NULL);
+    user_is("\xff", NULL);
+
+    /* no more of it than its length says */
+    assert_int_equal(dm_map_find(&map, (dm_str_t) { str("abZ").data, 2 }, &id),
+                     DM_OK);
+    assert_true(same(id, "id:ab"));
+
+    dm_map_free(&map);
+}
+
+
+static void
+test_one(void **state)
+{
+    (void) state;
+
+    map_of("b\t1\n");
+    user_is("a", NULL);
+    user_is("b", "1");
+    user_is("c", NULL);
+    dm_map_free(&map);
+
+    map_of("b\t1\na\t1\n");
+    user_is("a", "1");
+    user_is("b", "1");
+    dm_map_free(&map);
+}
+
+
+static void
+test_empty(void **state)
+{
+    (void) state;
+
+    map_of("");
+    user_is("a", NULL);
+    user_is("", NULL);
+    dm_map_free(&map);
+
+    map_of("\n\r\n\n");
+    user_is("a", NULL);
+    dm_map_free(&map);
+}
+
+
+static void
+test_refused(void **state)
+{
+    (void) state;
+
+    not_map("a\t1\nb 2\n", "\" line 2: a user, a TAB and an id are needed");
+    err_has(path);
+    not_map("a", "\" line 1: a user, a TAB and an id are needed");
+    not_map("\n\n\na\n", "\" line 4: ");
+    not_map("a\t1\nax\t2\n", "\" line 2: the user has an x");
+    not_map("\t1\n", "\" line 1: the user has an x");
+    not_map("a\t\n", "\" line 1: the id is empty");
+    not_map("a\t1\tb\n", "\" line 1: the id has a control character");
+    not_map("a\t1 \n", "\" line 1: the id begins or ends with a blank");
+    not_map("a\t\xff\n", "\" line 1: the id is not UTF-8");
+
+    /* whatever is on either side */
+    not_map("b\t1\na\t2\nc\t3\nb\t1\n", "the id map has user \"b\" twice");
+    not_map("b\t1\na\t2\na\t3\n", "the id map has user \"a\" twice");
+
+    assert_int_equal(read_map("a\0\t1\na\0\t2", 9), DM_INVALID);
+    err_has("twice");
+    dm_map_free(&map);
+
+    assert_int_equal(dm_map_read(&map, "/nonexistent/file", no_x, &err),
+                     DM_INVALID);
+    err_has("cannot open \"/nonexistent/file\"");
+    dm_map_free(&map);
+}
+
+
+static void
+test_long(void **state)
+{
+    size_t   len;
+    char    *text;
+
+    (void) state;
+
+    len = DM_LINE_MAX + 100;
+    text = malloc(len);
+    assert_non_null(text);
+    memset(text, 'a', len);
+    memcpy(text, "a\t1\n", 4);
+
+    assert_int_equal(read_map(text, len), DM_INVALID);
+    err_has("\" line 2: the line is longer than 131072 octets");
+    dm_map_free(&map);
+    free(text);
+}
+
+
+/* more text and more lines than there was room for at first, in no order */
+static void
+test_many(void **state)
+{
+    FILE      *out;
+    char       user[32], id[64];
+    unsigned   i, n;
+
+    (void) state;
+
+    out = fopen(path, "w");
+    assert_non_null(out);
+
+    for (i = 0; i < 10007; i++) {
+        n = i * 5003 % 10007;
+        (void) fprintf(out, "%u\tid %u, of somebody\n", n, n + 1);
+    }
+
+    assert_int_equal(fclose(out), 0);
+    memset(&map, 0xaa, sizeof(map));
+    assert_int_equal(dm_map_read(&map, path, no_x, &err), DM_OK);
+    assert_int_equal(map.nlines, 10007);
+
+    for (i = 0; i < 10007; i++) {
+        sprintf(user, "%u", i);
+        sprintf(id, "id %u, of somebody", i + 1);
+        user_is(user, id);
+    }
+
+    user_is("10007", NULL);
+    dm_map_free(&map);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_one),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_many)
+    };
+
+    return cmocka_run_group_tests_name("import_map", tests, setup, teardown);
+}
