@@ -1,0 +1,386 @@
+/* What a line of an import says of an account, done to one of a store */
+
+#include "store_fixture.h"
+
+#include "account/entry.h"
+
+
+#define OTHER  "$apr1$salt$zhL9MYqZGdxa3Y56Tc6CY0"
+
+
+static dm_store_t  *store;
+static dm_entry_t   entry;
+static dm_found_t   got;
+static int          added;
+static dm_err_t     err;
+
+
+/* an entry of an id alone */
+static void
+entry_of(const char *id)
+{
+    dm_entry_wipe(&entry);
+    assert_int_equal(dm_entry_set_id(&entry, str(id), &err), DM_OK);
+}
+
+
+static int
+apply(int update)
+{
+    memset(&got, 0xaa, sizeof(got));
+    added = 99;
+    err.text[0] = '\0';
+
+    return dm_entry_apply(&entry, store, update, &got, &added, &err);
+}
+
+
+static void
+err_has(const char *part)
+{
+    if (strstr(err.text, part) == NULL) {
+        fail_msg("\"%s\" has no \"%s\"", err.text, part);
+    }
+}
+
+
+static unsigned
+has_ha1(void)
+{
+    const unsigned  *has;
+
+    has = got.account.has_ha1;
+
+    return has[DM_MD5] + 2 * has[DM_SHA512_256] + 4 * has[DM_SHA256];
+}
+
+
+static void
+test_new(void **state)
+{
+    (void) state;
+
+    entry_of("C");
+    assert_int_equal(apply(0), DM_OK);
+    assert_int_equal(added, 1);
+    assert_true(same(got.account.id, "C"));
+    assert_true(same(got.account.name, "C"));
+    assert_int_equal(got.account.state, DM_ACTIVE);
+    assert_int_equal(has_ha1(), 0);
+
+    /* nothing but what the entry says, and the same with --update */
+    entry.has |= DM_ENTRY_NAME | DM_ENTRY_STATE | DM_ENTRY_GROUPS
+                 | DM_ENTRY_NOT_BEFORE | DM_ENTRY_NOT_AFTER;
+    entry.account.name = str("carol");
+    entry.account.state = DM_DISABLED;
+    entry.account.ngroups = 1;
+    entry.account.group[0] = str("g");
+    entry.account.not_before = 1;
+    entry.account.not_after = 2;
+    entry.account.npsks = 1;
+    entry.account.ncert_keys = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(added, 1);
+    assert_true(same(got.account.name, "carol"));
+    assert_int_equal(got.account.state, DM_DISABLED);
+    assert_int_equal(got.account.ngroups, 1);
+    assert_true(same(got.account.group[0], "g"));
+    assert_int_equal(got.account.not_before, 1);
+    assert_int_equal(got.account.not_after, 2);
+    assert_int_equal(got.account.npsks, 0);
+    assert_int_equal(got.account.ncert_keys, 0);
+}
+
+
+/* its name is its id, less the scheme of a device identity */
+static void
+test_default_name(void **state)
+{
+    (void) state;
+
+    entry_of("IMEI:49015420323751");
+    assert_int_equal(apply(0), DM_OK);
+    assert_true(same(got.account.name, "49015420323751"));
+
+    entry_of("a:b");
+    assert_int_equal(apply(0), DM_INVALID);
+    err_has("a user name has no colon, so \"a:b\" cannot be its own");
+}
+
+
+static void
+test_exists(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    assert_int_equal(apply(0), DM_EXISTS);
+    err_has("there is an account \"A\" already");
+
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(added, 0);
+    assert_true(same(got.account.name, "alice"));
+    assert_int_equal(has_ha1(), 5);
+    assert_int_equal(got.account.npsks, 2);
+    assert_int_equal(got.account.ncert_keys, 2);
+}
+
+
+/* an update finds the account by what its format knows, then by the id */
+static void
+test_found_by(void **state)
+{
+    dm_map_t  map;
+
+    (void) state;
+
+    memset(&map, 0, sizeof(map));
+    dm_entry_wipe(&entry);
+    assert_int_equal(dm_entry_set_user(&entry, str("alice"), &map, &err),
+                     DM_OK);
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(added, 0);
+    assert_true(same(got.account.id, "A"));
+
+    assert_int_equal(apply(0), DM_OK);
+    assert_int_equal(added, 1);
+    assert_true(same(got.account.id, "alice"));
+
+    dm_entry_wipe(&entry);
+    assert_int_equal(dm_entry_set_user(&entry, str("dave"), &map, &err),
+                     DM_OK);
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(added, 1);
+
+    entry_of("elsewhere");
+    entry.by = DM_BY_PSK;
+    entry.account.psk[0].identity = str("psk b");
+    entry.account.name = str("bob");
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.id, "A"));
+
+    entry_of("B");
+    entry.by = DM_BY_PSK;
+    entry.account.psk[0].identity = str("psk none");
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(added, 0);
+    assert_true(same(got.account.id, "B"));
+}
+
+
+/* an HA1 holds the name: another name needs another password */
+static void
+test_rename(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    entry.has |= DM_ENTRY_NAME;
+    entry.account.name = str("alice");
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 5);
+
+    entry.account.name = str("anna");
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("the password of \"A\" is kept as hashes that hold its name "
+            "\"alice\"");
+
+    entry.account.crypt = str(OTHER);
+    entry.has |= DM_ENTRY_CRYPT;
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.name, "anna"));
+    assert_true(same(got.account.crypt, OTHER));
+    assert_int_equal(has_ha1(), 0);
+
+    /* a null is no password */
+    entry.account.crypt.len = 0;
+    assert_int_equal(apply(1), DM_INVALID);
+
+    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME;
+    assert_int_equal(dm_entry_set_password(&entry, str("secret"), &err),
+                     DM_OK);
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.name, "anna"));
+    assert_int_equal(has_ha1(), 7);
+
+    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 1);
+
+    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_DIGEST;
+    entry.account.has_ha1[DM_SHA256] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 4);
+}
+
+
+/* of a password, HA1s or crypt, each replaces the others */
+static void
+test_replaces(void **state)
+{
+    dm_account_t  account;
+
+    (void) state;
+
+    entry_of("A");
+    entry.has |= DM_ENTRY_DIGEST;
+    entry.account.has_ha1[DM_SHA512_256] = 1;
+    memset(entry.account.ha1[DM_SHA512_256], 9, DM_HASH_MAX);
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 2);
+    assert_int_equal(got.account.ha1[DM_SHA512_256][31], 9);
+
+    /* no HA1 at all */
+    entry.account.has_ha1[DM_SHA512_256] = 0;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 0);
+
+    /* of an account with a crypt hash */
+    make_account(&account, "C", "carol");
+    memset(account.has_ha1, 0, sizeof(account.has_ha1));
+    account.crypt = str(OTHER);
+    put(store, &account, DM_OK);
+
+    entry_of("C");
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.crypt, OTHER));
+
+    entry.has |= DM_ENTRY_CRYPT;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.crypt.len, 0);
+
+    entry.has = DM_ENTRY_ID | DM_ENTRY_DIGEST;
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.crypt, OTHER));
+    entry.account.has_ha1[DM_SHA256] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.crypt.len, 0);
+    assert_int_equal(has_ha1(), 4);
+
+    entry.has = DM_ENTRY_ID;
+    entry.account.has_ha1[DM_SHA256] = 0;
+    assert_int_equal(dm_entry_set_password(&entry, str("secret"), &err),
+                     DM_OK);
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.crypt.len, 0);
+    assert_int_equal(has_ha1(), 7);
+}
+
+
+/* of htdigest: the same hash says nothing new, another one is another's */
+static void
+test_md5(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    entry.has |= DM_ENTRY_MD5;
+    entry.account.has_ha1[DM_MD5] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 5);
+
+    /* only 16 octets are its own */
+    entry.account.ha1[DM_MD5][16] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 5);
+
+    entry.account.ha1[DM_MD5][15] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 1);
+    assert_int_equal(got.account.ha1[DM_MD5][15], 1);
+}
+
+
+static void
+test_lists(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    entry.has |= DM_ENTRY_ONE_PSK;
+    entry.account.psk[0] = (dm_psk_t) { str("psk b"), str("another key") };
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.npsks, 2);
+    assert_true(same(got.account.psk[1].key, "another key"));
+    assert_true(same(got.account.psk[0].identity, "psk a"));
+
+    entry.account.psk[0].identity = str("psk c");
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("\"A\" holds 2 PSKs already");
+
+    entry_of("A");
+    entry.has |= DM_ENTRY_PSK | DM_ENTRY_CERT_KEYS;
+    entry.account.ncert_keys = 1;
+    entry.account.cert_key[0] = str("san:URI:x");
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.npsks, 0);
+    assert_int_equal(got.account.ncert_keys, 1);
+    assert_true(same(got.account.cert_key[0], "san:URI:x"));
+}
+
+
+/* the store's failure is none of the line's */
+static void
+test_store_fails(void **state)
+{
+    (void) state;
+
+    dm_store_close(store);
+    forge("account", str("A"), str("no record"));
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+
+    entry_of("A");
+    assert_int_equal(apply(1), DM_ERROR);
+
+    entry_of("other");
+    entry.by = DM_BY_NAME;
+    entry.account.name = str("alice");
+    assert_int_equal(apply(1), DM_ERROR);
+}
+
+
+static int
+each(void **state)
+{
+    if (fresh(state) != DM_OK) {
+        return -1;
+    }
+
+    store = open_store(DM_STORE_WRITE);
+    put_two(store);
+
+    return dm_store_begin(store, NULL);
+}
+
+
+static int
+after(void **state)
+{
+    (void) state;
+
+    dm_entry_wipe(&entry);
+    dm_store_close(store);
+
+    return 0;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_new, each, after),
+        cmocka_unit_test_setup_teardown(test_default_name, each, after),
+        cmocka_unit_test_setup_teardown(test_exists, each, after),
+        cmocka_unit_test_setup_teardown(test_found_by, each, after),
+        cmocka_unit_test_setup_teardown(test_rename, each, after),
+        cmocka_unit_test_setup_teardown(test_replaces, each, after),
+        cmocka_unit_test_setup_teardown(test_md5, each, after),
+        cmocka_unit_test_setup_teardown(test_lists, each, after),
+        cmocka_unit_test_setup_teardown(test_store_fails, each, after)
+    };
+
+    return cmocka_run_group_tests_name("import_apply", tests, setup,
+                                       teardown);
+}
