@@ -298,6 +298,11 @@ typedef struct {
     ngx_uint_t                    retry_after;      /* s, where locked */
     ngx_dm_sec_account_t         *whose;            /* it must be; or NULL */
 
+    /* what access has to be told of: see there; NULL: it was not asked yet */
+
+    ngx_int_t                   (*again)(ngx_http_request_t *r);
+    void                        (*gone)(ngx_http_request_t *r);
+
     uint64_t                      version;          /* of the store, then */
     ngx_dm_sec_loc_conf_t        *let_in_by;        /* who decided so */
     ngx_dm_sec_account_t         *account;          /* decided: verified */

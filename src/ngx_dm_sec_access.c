@@ -22,6 +22,8 @@ typedef struct {
 
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_connection(
     ngx_http_request_t *r);
+static ngx_int_t ngx_dm_sec_access_again(ngx_http_request_t *r);
+static void ngx_dm_sec_access_gone(ngx_http_request_t *r);
 static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_presented_t *presented);
@@ -164,6 +166,9 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->again = ngx_dm_sec_access_again;
+    ctx->gone = ngx_dm_sec_access_gone;
+
     reason = ngx_dm_sec_decide(r, dlcf, ctx);
 
     switch (reason) {
@@ -184,7 +189,12 @@ ngx_dm_sec_access_handler(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
+/*
+ * Decides anew about a request that was let in, where the store has changed
+ * since: something may have taken its time, as a subrequest or the body does.
+ * NGX_OK, or the status that the request is refused with now.
+ */
+static ngx_int_t
 ngx_dm_sec_access_again(ngx_http_request_t *r)
 {
     uint64_t               version;
@@ -227,7 +237,11 @@ ngx_dm_sec_access_again(ngx_http_request_t *r)
 }
 
 
-void
+/*
+ * Decides about a request whose client has gone while its credentials were
+ * looked at: a refusal is logged and counted as any other.
+ */
+static void
 ngx_dm_sec_access_gone(ngx_http_request_t *r)
 {
     ngx_dm_sec_ctx_t     *ctx;

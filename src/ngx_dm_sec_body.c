@@ -1,7 +1,6 @@
 /* The request's body, hashed as it arrives: for qop=auth-int */
 
 #include "ngx_dm_sec_body.h"
-#include "ngx_dm_sec_access.h"
 
 
 static ngx_int_t ngx_dm_sec_body_hash_kept(ngx_http_request_t *r,
@@ -172,8 +171,8 @@ ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
     }
 
-    if (last && !r->request_body_no_buffering) {
-        rc = ngx_dm_sec_access_again(r);
+    if (last && !r->request_body_no_buffering && ctx->again) {
+        rc = ctx->again(r);
 
         if (rc != NGX_OK) {
             return rc;

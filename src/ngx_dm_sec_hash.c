@@ -1,7 +1,6 @@
 /* Slow password hashes: in the thread pool, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
-#include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_zone.h"
 
@@ -518,7 +517,7 @@ ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job)
     /* of what was not computed there is nothing to say */
 
     if (job->rc != NGX_BUSY) {
-        ngx_dm_sec_access_gone(r);
+        ngx_dm_sec_get_ctx(r, 0)->gone(r);
     }
 
     ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
