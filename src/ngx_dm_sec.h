@@ -191,7 +191,6 @@ typedef struct {
     ngx_array_t                  *digest_algorithms;    /* by default */
     ngx_array_t                  *digest_md5_first;     /* instead of these */
     ngx_array_t                  *digest_warned;    /* about these */
-    ngx_uint_t                    digest_default;   /* in force somewhere */
 
     struct ngx_dm_sec_loc_conf_s *http;             /* http{} itself */
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */

@@ -1,7 +1,6 @@
 /* What "nginx -t" finds: conflicts between directives and between levels */
 
 #include "ngx_dm_sec_check.h"
-#include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_log.h"
@@ -25,10 +24,7 @@ static ngx_int_t ngx_dm_sec_check_server(ngx_conf_t *cf,
 static ngx_int_t ngx_dm_sec_check_level(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
-static ngx_int_t ngx_dm_sec_check_x509(ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    ngx_dm_sec_loc_conf_t *dlcf);
-static ngx_int_t ngx_dm_sec_check_psk(ngx_conf_t *cf,
+static ngx_int_t ngx_dm_sec_check_methods(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_loc_conf_t *dlcf);
 static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
@@ -82,9 +78,7 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
     ngx_dm_sec_hash_init(dmcf);
 
-    if (dmcf->auth && (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK
-                       || ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK))
-    {
+    if (dmcf->auth && ngx_dm_sec_store_init(cf, dmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -107,18 +101,7 @@ ngx_dm_sec_check_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
         }
     }
 
-    if (ngx_dm_sec_proof_run(cf, dmcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (dmcf->digest_default && dmcf->lacks_sha256) {
-        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
-                      "dm_sec: %uL accounts have no SHA-256: Digest is "
-                      "challenged with MD5 first; \"dm-account list --lacks "
-                      "SHA-256\" names them", dmcf->lacks_sha256);
-    }
-
-    return NGX_OK;
+    return ngx_dm_sec_proof_run(cf, dmcf);
 }
 
 
@@ -372,6 +355,8 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_loc_conf_t *dlcf)
 {
+    const ngx_dm_sec_method_t  *method;
+
     if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
         ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_plaintext_auth on\" contradicts the "
@@ -380,125 +365,69 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_check_x509(cf, dscf, clcf, dlcf) != NGX_OK
-        || ngx_dm_sec_check_psk(cf, dscf, clcf, dlcf) != NGX_OK)
-    {
+    if (ngx_dm_sec_check_methods(cf, dscf, clcf, dlcf) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    for (method = ngx_dm_sec_methods; method->name.len; method++) {
+
+        if (method->settle
+            && method->settle(cf, dmcf, dscf, clcf, dlcf) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what no single method can say */
+static ngx_int_t
+ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    u_char                      *last;
+    u_char                       buf[NGX_DM_SEC_METHOD_LIST];
+    const ngx_dm_sec_method_t   *method;
 
     if (dlcf->auth == 0) {
         return NGX_OK;
     }
 
-    if (dlcf->auth_all && (dlcf->auth & (dlcf->auth - 1)) == 0) {
+    if (!dscf->listens && dlcf->http_auth == 0 && dlcf->plaintext_auth) {
+
+        for (method = ngx_dm_sec_methods;
+             !(dlcf->auth & method->bit);
+             method++)
+        {
+            /* void */
+        }
+
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth %V\" needs TLS, and the server "
+                            "has no \"listen ... ssl\"", &method->name);
+        return NGX_ERROR;
+    }
+
+    if (!dlcf->auth_all) {
+        return NGX_OK;
+    }
+
+    if ((dlcf->auth & (dlcf->auth - 1)) == 0) {
         ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" needs two methods in "
                             "\"dm_sec_auth\"");
         return NGX_ERROR;
     }
 
-    if ((dlcf->auth & NGX_DM_SEC_DIGEST)
-        && ngx_dm_sec_digest_check(cf, dmcf, dscf, clcf, dlcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    if (dlcf->http_auth & (dlcf->http_auth - 1)) {
+        last = ngx_dm_sec_method_list(buf, dlcf->http_auth);
 
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_check_x509(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
-{
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (!dscf->listens) {
-
-        if (dlcf->auth
-            && dlcf->http_auth == 0
-            && dlcf->plaintext_auth)
-        {
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                                "\"dm_sec_auth %s\" needs TLS, and the "
-                                "server has no \"listen ... ssl\"",
-                                (dlcf->auth & NGX_DM_SEC_X509) ? "x509"
-                                                               : "psk");
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
-    }
-
-    if ((dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 0) {
         ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth x509\" needs client certificates: "
-                            "write \"ssl_verify_client optional\" and "
-                            "\"ssl_client_certificate\"");
-        return NGX_ERROR;
-    }
-
-    if (clcf
-        && sscf->verify == 1
-        && (dscf->auth & NGX_DM_SEC_X509)
-        && !(dlcf->auth & NGX_DM_SEC_X509))
-    {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, clcf,
-                            "\"ssl_verify_client on\" demands a certificate "
-                            "also where \"dm_sec_auth\" has no x509: write "
-                            "\"ssl_verify_client optional\"");
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
-{
-    ngx_uint_t                ways;
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
-
-    if (!(dlcf->auth & NGX_DM_SEC_PSK)
-        || !dscf->listens
-        || sscf->reject_handshake)
-    {
-        return NGX_OK;
-    }
-
-    if (sscf->verify == 1) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"ssl_verify_client on\" refuses every client "
-                            "that \"dm_sec_auth psk\" is for: write "
-                            "\"ssl_verify_client optional\"");
-        return NGX_ERROR;
-    }
-
-    ways = ngx_dm_sec_tls_psk(dscf, dlcf);
-
-    if (ways == 0) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth psk\" can never be satisfied: no "
-                            "suite here takes a pre-shared key; write "
-                            "\"dm_sec_profile\" or add \"DM-PSK\" to "
-                            "\"dm_sec_ciphers\"");
-        return NGX_ERROR;
-    }
-
-    if (dlcf->auth_all
-        && (dlcf->auth & NGX_DM_SEC_X509)
-        && !(ways & NGX_DM_SEC_TLS_RSA_PSK))
-    {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth_all on\" with psk and x509 can "
-                            "never be satisfied: only RSA_PSK suites have "
-                            "both; add \"DM-PSK\" to \"dm_sec_ciphers\" and an "
-                            "RSA certificate to the server");
+                            "\"dm_sec_auth_all on\" cannot be satisfied with "
+                            "%*s: a request has one \"Authorization\"",
+                            (size_t) (last - buf), buf);
         return NGX_ERROR;
     }
 
@@ -512,7 +441,8 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_uint_t auth)
 {
-    char  *needless;
+    char                       *needless, *directive;
+    const ngx_dm_sec_method_t  *method;
 
     needless = NULL;
 
@@ -531,17 +461,11 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 
     /* these narrow nothing, and in http{} may wait for their use */
 
-    if (dscf && dlcf->own_x509_identity && !(auth & NGX_DM_SEC_X509)) {
-        needless = "dm_sec_x509_identity";
-    }
+    for (method = ngx_dm_sec_methods; dscf && method->name.len; method++) {
 
-    if (dscf && !(auth & NGX_DM_SEC_DIGEST)) {
-
-        if (dlcf->own_digest_algorithms) {
-            needless = "dm_sec_digest_algorithms";
-
-        } else if (dlcf->own_digest_qop) {
-            needless = "dm_sec_digest_qop";
+        if (method->directive && !(auth & method->bit)) {
+            directive = method->directive(dlcf);
+            needless = directive ? directive : needless;
         }
     }
 

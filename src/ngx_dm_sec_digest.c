@@ -2,7 +2,6 @@
 
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_attempt.h"
-#include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_lockout.h"
@@ -34,6 +33,8 @@ typedef struct {
 } ngx_dm_sec_digest_t;
 
 
+static ngx_int_t ngx_dm_sec_digest_init(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
 static ngx_array_t *ngx_dm_sec_digest_default(ngx_conf_t *cf,
     ngx_uint_t md5_first);
 static void ngx_dm_sec_digest_read(ngx_http_request_t *r,
@@ -127,9 +128,21 @@ ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-ngx_int_t
+/* NGX_OK or NGX_ERROR */
+static ngx_int_t
 ngx_dm_sec_digest_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
+    if (dmcf->digest_algorithms) {
+        return NGX_OK;
+    }
+
+    if (dmcf->lacks_sha256) {
+        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
+                      "dm_sec: %uL accounts have no SHA-256: Digest is "
+                      "challenged with MD5 first; \"dm-account list --lacks "
+                      "SHA-256\" names them", dmcf->lacks_sha256);
+    }
+
     dmcf->digest_algorithms = ngx_dm_sec_digest_default(cf, 0);
     dmcf->digest_md5_first = ngx_dm_sec_digest_default(cf, 1);
 
@@ -170,12 +183,16 @@ ngx_dm_sec_digest_default(ngx_conf_t *cf, ngx_uint_t md5_first)
 
 
 ngx_int_t
-ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+ngx_dm_sec_digest_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_loc_conf_t *dlcf)
 {
     ngx_uint_t               i;
     ngx_dm_sec_algorithm_t  *algorithm;
+
+    if (!(dlcf->auth & NGX_DM_SEC_DIGEST)) {
+        return NGX_OK;
+    }
 
     if (dlcf->realm.len
         && (dlcf->realm.len != dmcf->realm.len
@@ -189,17 +206,13 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    if (dlcf->auth_all && (dlcf->auth & NGX_DM_SEC_BASIC)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth_all on\" cannot be satisfied with "
-                            "basic and digest: a request has one "
-                            "\"Authorization\"");
-        return NGX_ERROR;
-    }
-
     if (dlcf->digest_algorithms == NULL) {
+
+        if (ngx_dm_sec_digest_init(cf, dmcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         dlcf->digest_algorithms = dmcf->digest_algorithms;
-        dmcf->digest_default = 1;
     }
 
     algorithm = dlcf->digest_algorithms->elts;
@@ -225,6 +238,17 @@ ngx_dm_sec_digest_check(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     return NGX_OK;
+}
+
+
+char *
+ngx_dm_sec_digest_directive(ngx_dm_sec_loc_conf_t *dlcf)
+{
+    if (dlcf->own_digest_algorithms) {
+        return "dm_sec_digest_algorithms";
+    }
+
+    return dlcf->own_digest_qop ? "dm_sec_digest_qop" : NULL;
 }
 
 

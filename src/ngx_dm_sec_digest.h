@@ -15,16 +15,15 @@ char *ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Decides what is challenged where nothing is written: it depends on the
- * store.  NGX_OK or NGX_ERROR.
+ * Settles what a level that accepts digest challenges with, and what it takes
+ * for an answer.  NGX_OK, or NGX_ERROR, logged.
  */
-ngx_int_t ngx_dm_sec_digest_init(ngx_conf_t *cf,
-    ngx_dm_sec_main_conf_t *dmcf);
-
-/* a level that accepts digest, by itself: NGX_OK, or NGX_ERROR, logged */
-ngx_int_t ngx_dm_sec_digest_check(ngx_conf_t *cf,
+ngx_int_t ngx_dm_sec_digest_settle(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
+
+/* a directive of this level that is for digest alone, or NULL */
+char *ngx_dm_sec_digest_directive(ngx_dm_sec_loc_conf_t *dlcf);
 
 /*
  * Fills cred with what the request presents to this location.  One that is

@@ -14,6 +14,8 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NGX_DM_SEC_X509,
       NGX_DM_SEC_BY_CONNECTION,
       NULL,                                /* named */
+      ngx_dm_sec_x509_settle,              /* settle */
+      ngx_dm_sec_x509_directive,           /* directive */
       ngx_dm_sec_x509_verify,              /* verify */
       ngx_dm_sec_x509_claim,               /* claim */
       NULL,                                /* challenge */
@@ -24,6 +26,8 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NGX_DM_SEC_PSK,
       NGX_DM_SEC_BY_CONNECTION,
       NULL,                                /* named */
+      ngx_dm_sec_psk_settle,               /* settle */
+      NULL,                                /* directive */
       ngx_dm_sec_psk_verify,               /* verify */
       ngx_dm_sec_psk_claim,                /* claim */
       NULL,                                /* challenge */
@@ -34,6 +38,8 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NGX_DM_SEC_DIGEST,
       NGX_DM_SEC_BY_REQUEST,
       NULL,                                /* named */
+      ngx_dm_sec_digest_settle,            /* settle */
+      ngx_dm_sec_digest_directive,         /* directive */
       ngx_dm_sec_digest_verify,            /* verify */
       NULL,                                /* claim */
       ngx_dm_sec_digest_challenge,         /* challenge */
@@ -44,13 +50,15 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NGX_DM_SEC_BASIC,
       NGX_DM_SEC_BY_REQUEST,
       ngx_dm_sec_hash_pool,                /* named */
+      NULL,                                /* settle */
+      NULL,                                /* directive */
       ngx_dm_sec_basic_verify,             /* verify */
       NULL,                                /* claim */
       ngx_dm_sec_basic_challenge,          /* challenge */
       NULL,                                /* inform */
       NULL },                              /* log */
 
-    { ngx_null_string, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+    { ngx_null_string, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
 

@@ -24,6 +24,20 @@ typedef struct ngx_dm_sec_method_s {
     ngx_int_t                (*named)(ngx_conf_t *cf);
 
     /*
+     * Settles the configuration of a level, which is a server where clcf is
+     * NULL.  It is called for each level of a server where the module is on,
+     * also for one that does not accept the method.  NGX_ERROR is logged.
+     */
+    ngx_int_t                (*settle)(ngx_conf_t *cf,
+                                       ngx_dm_sec_main_conf_t *dmcf,
+                                       ngx_dm_sec_srv_conf_t *dscf,
+                                       ngx_http_core_loc_conf_t *clcf,
+                                       ngx_dm_sec_loc_conf_t *dlcf);
+
+    /* names a directive of this level that only the method needs, or NULL */
+    char                    *(*directive)(ngx_dm_sec_loc_conf_t *dlcf);
+
+    /*
      * Fills the credential: what this location is to make of the request or
      * its connection.  It is called again by each other location, after what
      * was pending, and when the store has changed.  Of a method that the

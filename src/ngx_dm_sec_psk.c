@@ -38,6 +38,58 @@ static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
 
 
+ngx_int_t
+ngx_dm_sec_psk_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf)
+{
+    ngx_uint_t                ways;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (!(dlcf->auth & NGX_DM_SEC_PSK)
+        || !dscf->listens
+        || sscf->reject_handshake)
+    {
+        return NGX_OK;
+    }
+
+    if (sscf->verify == 1) {
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"ssl_verify_client on\" refuses every client "
+                            "that \"dm_sec_auth psk\" is for: write "
+                            "\"ssl_verify_client optional\"");
+        return NGX_ERROR;
+    }
+
+    ways = ngx_dm_sec_tls_psk(dscf, dlcf);
+
+    if (ways == 0) {
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth psk\" can never be satisfied: no "
+                            "suite here takes a pre-shared key; write "
+                            "\"dm_sec_profile\" or add \"DM-PSK\" to "
+                            "\"dm_sec_ciphers\"");
+        return NGX_ERROR;
+    }
+
+    if (dlcf->auth_all
+        && (dlcf->auth & NGX_DM_SEC_X509)
+        && !(ways & NGX_DM_SEC_TLS_RSA_PSK))
+    {
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth_all on\" with psk and x509 can "
+                            "never be satisfied: only RSA_PSK suites have "
+                            "both; add \"DM-PSK\" to \"dm_sec_ciphers\" and an "
+                            "RSA certificate to the server");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf)
 {

@@ -7,6 +7,14 @@
 #include "ngx_dm_sec.h"
 
 
+/*
+ * Sees that a key can be used where one is accepted.  NGX_OK, or NGX_ERROR,
+ * logged.
+ */
+ngx_int_t ngx_dm_sec_psk_settle(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
+
 /* makes a server's SSL_CTX answer identities, where it accepts psk */
 void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
 

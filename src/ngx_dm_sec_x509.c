@@ -192,6 +192,49 @@ ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
 }
 
 
+ngx_int_t
+ngx_dm_sec_x509_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf)
+{
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (!dscf->listens) {
+        return NGX_OK;
+    }
+
+    if ((dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 0) {
+        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
+                            "\"dm_sec_auth x509\" needs client certificates: "
+                            "write \"ssl_verify_client optional\" and "
+                            "\"ssl_client_certificate\"");
+        return NGX_ERROR;
+    }
+
+    if (clcf
+        && sscf->verify == 1
+        && (dscf->auth & NGX_DM_SEC_X509)
+        && !(dlcf->auth & NGX_DM_SEC_X509))
+    {
+        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, clcf,
+                            "\"ssl_verify_client on\" demands a certificate "
+                            "also where \"dm_sec_auth\" has no x509: write "
+                            "\"ssl_verify_client optional\"");
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_dm_sec_x509_directive(ngx_dm_sec_loc_conf_t *dlcf)
+{
+    return dlcf->own_x509_identity ? "dm_sec_x509_identity" : NULL;
+}
+
+
 void
 ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)

@@ -14,6 +14,17 @@ char *ngx_dm_sec_x509_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 /* what holds where the directive is not written; NULL: no memory */
 ngx_array_t *ngx_dm_sec_x509_default_identity(ngx_conf_t *cf);
 
+/*
+ * Sees that the server of a level asks for the certificates that are accepted
+ * there.  NGX_OK, or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_x509_settle(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
+
+/* a directive of this level that is for x509 alone, or NULL */
+char *ngx_dm_sec_x509_directive(ngx_dm_sec_loc_conf_t *dlcf);
+
 /* fills cred from the certificate of the connection */
 void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
