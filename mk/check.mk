@@ -8,6 +8,7 @@ NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
 
 .PHONY: check
 check: $(BUILD)/nginx/objs/Makefile | deps-check
+	prove -Q dev/test-check-style
 	dev/check-style
 	cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 \
 	    --enable=warning,style,performance,portability \
