@@ -675,11 +675,12 @@ ngx_dm_sec_digest_log(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
-    if (!ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_WARN, &reason)) {
+    if (!ngx_dm_sec_log_may_name(dmcf->log_limit, NGX_LOG_WARN, &reason,
+                                 ngx_dm_sec_set_dm_str(digest->lacking->id),
+                                 buf, &id))
+    {
         return;
     }
-
-    id = ngx_dm_sec_log_escape(buf, &digest->lacking->id);
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dm_sec: account \"%V\" cannot log in with Digest and %s: "

@@ -218,11 +218,9 @@ ngx_dm_sec_hash_costs(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
         return 0;
     }
 
-    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_ERR, &reason)) {
-        id.data = (u_char *) account->id.data;
-        id.len = account->id.len;
-        id = ngx_dm_sec_log_escape(buf, &id);
-
+    if (ngx_dm_sec_log_may_name(dmcf->log_limit, NGX_LOG_ERR, &reason,
+                                account->id, buf, &id))
+    {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "dm_sec: the password hash of account \"%V\" takes too "
                       "long to verify, and is not: set its password anew, and "

@@ -100,6 +100,23 @@ ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level, ngx_str_t *reason)
 }
 
 
+ngx_uint_t
+ngx_dm_sec_log_may_name(ngx_uint_t rate, ngx_uint_t level, ngx_str_t *reason,
+    dm_str_t id, u_char *buf, ngx_str_t *shown)
+{
+    if (!ngx_dm_sec_log_may(rate, level, reason)) {
+        return 0;
+    }
+
+    shown->data = (u_char *) id.data;
+    shown->len = id.len;
+
+    *shown = ngx_dm_sec_log_escape(buf, shown);
+
+    return 1;
+}
+
+
 /* a reason is known by where its name is */
 static ngx_dm_sec_log_count_t *
 ngx_dm_sec_log_find(ngx_str_t *reason)

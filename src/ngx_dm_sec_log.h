@@ -22,6 +22,13 @@ char *ngx_dm_sec_log_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_uint_t ngx_dm_sec_log_may(ngx_uint_t rate, ngx_uint_t level,
     ngx_str_t *reason);
 
+/*
+ * The same for a line about an account, whose id is escaped into
+ * buf[NGX_DM_SEC_LOG_ESCAPED], for *shown, where the line may be written.
+ */
+ngx_uint_t ngx_dm_sec_log_may_name(ngx_uint_t rate, ngx_uint_t level,
+    ngx_str_t *reason, dm_str_t id, u_char *buf, ngx_str_t *shown);
+
 /* escapes src into dst[NGX_DM_SEC_LOG_ESCAPED]; an empty one becomes "-" */
 ngx_str_t ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src);
 
