@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_chain.h"
+#include "ngx_dm_sec_debug.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
@@ -28,6 +29,8 @@ static ngx_uint_t ngx_dm_sec_present(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_presented_t *presented);
 static ngx_dm_sec_reason_e ngx_dm_sec_decide(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
+static ngx_dm_sec_reason_e ngx_dm_sec_judge(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
 static void ngx_dm_sec_ask(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
@@ -282,9 +285,23 @@ ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
 }
 
 
-/* in the order of ngx_dm_sec_reason_e: what is refused first is said first */
 static ngx_dm_sec_reason_e
 ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    ngx_dm_sec_ctx_t *ctx)
+{
+    ngx_dm_sec_reason_e  reason;
+
+    reason = ngx_dm_sec_judge(r, dlcf, ctx);
+
+    ngx_dm_sec_debug_decision(r, ctx, reason);
+
+    return reason;
+}
+
+
+/* in the order of ngx_dm_sec_reason_e: what is refused first is said first */
+static ngx_dm_sec_reason_e
+ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx)
 {
     ngx_int_t               devid;
@@ -402,10 +419,12 @@ ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     if (method->by == NGX_DM_SEC_BY_CONNECTION && ctx->in_clear) {
         cred->outcome = NGX_DM_SEC_ABSENT;
         cred->reason = NGX_DM_SEC_R_PLAINTEXT;
-        return;
+
+    } else {
+        method->verify(r, dlcf, ctx, cred);
     }
 
-    method->verify(r, dlcf, ctx, cred);
+    ngx_dm_sec_debug_credential(r, method, cred);
 }
 
 

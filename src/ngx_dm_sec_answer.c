@@ -153,7 +153,7 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-/* a name that was tried says more than what the connection brings along */
+/* a name that was tried, be it elsewhere, is what the request was about */
 static void
 ngx_dm_sec_answer_claimed(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_str_t *claimed)

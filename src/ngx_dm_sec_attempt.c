@@ -239,3 +239,16 @@ ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     cred->account = NULL;
 }
+
+
+void
+ngx_dm_sec_attempt_claim(ngx_http_request_t *r, ngx_str_t *claim)
+{
+    ngx_dm_sec_ctx_t  *ctx;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    if (ctx->attempt) {
+        *claim = ctx->attempt->who.name;
+    }
+}

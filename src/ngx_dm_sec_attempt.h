@@ -58,5 +58,8 @@ void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 void ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred);
 
+/* the name that was tried, for the log; of length 0: none was */
+void ngx_dm_sec_attempt_claim(ngx_http_request_t *r, ngx_str_t *claim);
+
 
 #endif /* NGX_DM_SEC_ATTEMPT_H */

@@ -270,6 +270,11 @@ ngx_dm_sec_digest_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     }
 
     if (!ngx_dm_sec_digest_accepts(dlcf, &digest->answer)) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dm_sec digest: %s, qop \"%s\", is not accepted here",
+                       dm_digest_name(digest->answer.alg),
+                       digest->answer.auth_int ? "auth-int" : "auth");
+
         cred->outcome = NGX_DM_SEC_ABSENT;
         cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
         return;

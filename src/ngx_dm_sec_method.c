@@ -1,6 +1,7 @@
 /* The methods of authentication: this part alone knows all, a row each */
 
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
@@ -41,7 +42,7 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       ngx_dm_sec_digest_settle,            /* settle */
       ngx_dm_sec_digest_directive,         /* directive */
       ngx_dm_sec_digest_verify,            /* verify */
-      NULL,                                /* claim */
+      ngx_dm_sec_attempt_claim,            /* claim */
       ngx_dm_sec_digest_challenge,         /* challenge */
       ngx_dm_sec_digest_inform,            /* inform */
       ngx_dm_sec_digest_log },             /* log */
@@ -53,7 +54,7 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NULL,                                /* settle */
       NULL,                                /* directive */
       ngx_dm_sec_basic_verify,             /* verify */
-      NULL,                                /* claim */
+      ngx_dm_sec_attempt_claim,            /* claim */
       ngx_dm_sec_basic_challenge,          /* challenge */
       NULL,                                /* inform */
       NULL },                              /* log */

@@ -348,6 +348,10 @@ ngx_dm_sec_x509_judge(ngx_http_request_t *r, SSL *ssl, X509 *cert)
 
     rc = SSL_get_verify_result(ssl);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dm_sec x509: OpenSSL says %l, \"%s\"", rc,
+                   X509_verify_cert_error_string(rc));
+
     if (rc == X509_V_ERR_CERT_REVOKED) {
         return NGX_DM_SEC_R_CERT_REVOKED;
     }
