@@ -1,7 +1,7 @@
 /*
- * What every part of the core shares: octet strings, results, messages.
- * The core is libc, OpenSSL and LMDB only: the nginx module, the tools,
- * the unit tests and the fuzzers all link it.
+ * Octet strings, results and messages, which every part of the core uses.  The
+ * core needs libc, OpenSSL and libcrypt only: the nginx module, the tools, the
+ * unit tests and the fuzzers all link it.
  */
 
 #ifndef DM_H
@@ -24,7 +24,7 @@ typedef struct {
 /* 1 if they are the same octets, else 0; never for secrets */
 int dm_str_eq(dm_str_t a, dm_str_t b);
 
-/* the same with ASCII letters in either case, whatever the locale */
+/* as dm_str_eq(), with ASCII letters in either case, whatever the locale */
 int dm_str_ieq(dm_str_t a, dm_str_t b);
 
 
@@ -41,8 +41,9 @@ int dm_str_ieq(dm_str_t a, dm_str_t b);
 
 
 /*
- * One sentence for a person: what is wrong and what to do; lower case, no
- * full stop, no newline, no secret.  NULL is accepted wherever a dm_err_t is.
+ * A message is one sentence for a person: it says what is wrong and what to
+ * do, in lower case, with no full stop, no newline and no secret.  NULL is
+ * accepted wherever a dm_err_t is.
  */
 typedef struct {
     char  text[512];
@@ -52,13 +53,13 @@ void dm_err_set(dm_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Whether text has 1 to max octets of UTF-8 (RFC 3629) without control
+ * Looks whether text has 1 to max octets of UTF-8 (RFC 3629) without control
  * characters (C0, DEL, C1).  DM_OK, or DM_INVALID and err starts with what.
  */
 int dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err);
 
 
-/* what a terminal, or somebody who reads a log, makes of a character */
+/* the effect of a character on a terminal, or on somebody who reads a log */
 typedef enum {
     DM_TEXT_PLAIN,
     DM_TEXT_CONTROL,            /* C0, DEL, C1: it may be obeyed */
@@ -71,9 +72,10 @@ dm_text_e dm_text_next(const unsigned char *p, const unsigned char *last,
     size_t *n);
 
 /*
- * Whether text has no DM_TEXT_DIRECTION, as what is new in a store must be,
- * beside what dm_text_check() asks.  What is there already may, or nobody
- * could read or delete it.  DM_OK, or DM_INVALID and err starts with what.
+ * Looks whether text has no DM_TEXT_DIRECTION.  A text that comes into a store
+ * must pass this beside dm_text_check(); one that is there already need not,
+ * or nobody could read or delete it.  DM_OK, or DM_INVALID and err starts with
+ * what.
  */
 int dm_text_check_shown(dm_str_t text, const char *what, dm_err_t *err);
 

@@ -653,7 +653,7 @@ dm_account_fill(dm_wire_t *w, dm_account_t *account, unsigned flags,
 }
 
 
-/* what follows the version */
+/* reads the fields that follow the version */
 static void
 dm_account_get_clear(dm_wire_t *w, dm_account_t *account, unsigned *flags)
 {

@@ -31,7 +31,7 @@
 #define DM_PSKS            2
 
 #define DM_RECORD_MAX      16384    /* holds the largest account there is */
-#define DM_STORE_ID_SIZE   16       /* of the store that a record belongs to */
+#define DM_STORE_ID_SIZE   16       /* the octets of a store's own id */
 
 
 typedef enum {
@@ -72,8 +72,9 @@ typedef struct {
 
 
 /*
- * Whether a field may stand in an account: DM_OK, or DM_INVALID with err.
- * Every border (command line, import, decode) asks these and no other.
+ * These look whether a field may stand in an account: DM_OK, or DM_INVALID
+ * with err.  Every border (command line, import, decode) asks them, and
+ * nothing else.
  */
 int dm_account_check_id(dm_str_t id, dm_err_t *err);
 int dm_account_check_name(dm_str_t name, dm_err_t *err);
@@ -83,9 +84,9 @@ int dm_account_check_psk_identity(dm_str_t identity, dm_err_t *err);
 int dm_account_check(const dm_account_t *account, dm_err_t *err);
 
 /*
- * Whether what is new in account, which old (NULL: nothing) has not, is text
- * that looks like what it is: see dm_text_check_shown().  The borders that
- * write ask this too.
+ * Looks at the texts of account that old (NULL: nothing) does not have: each
+ * must look like what it is, see dm_text_check_shown().  The borders that
+ * write ask this too.  DM_OK or DM_INVALID.
  */
 int dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
     dm_err_t *err);
@@ -109,15 +110,15 @@ int dm_account_decode(dm_account_t *account, unsigned char *record,
     dm_err_t *err);
 
 /*
- * What account, which was decoded from record, is in a copy of that record:
- * all that pointed into record points into the copy.
+ * Lets account, which was decoded from record, point into a copy of that
+ * record.
  */
 void dm_account_move(dm_account_t *account, const unsigned char *record,
     const unsigned char *copy);
 
 /*
- * The id of the key that sealed the record, as it says itself: nothing is
- * opened.  DM_OK, or DM_INVALID: the record is damaged.
+ * Reads the id of the key that sealed the record, as the record says itself:
+ * nothing is opened.  DM_OK, or DM_INVALID: the record is damaged.
  */
 int dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id);
 

@@ -144,7 +144,10 @@ invalid:
 }
 
 
-/* one spelling per value, RFC 4648, section 3.5: the spare bits are zero */
+/*
+ * A value has one spelling, RFC 4648, section 3.5: the bits that its last
+ * character has to spare are zero.  DM_OK or DM_INVALID.
+ */
 
 static int
 dm_basic_canonical(dm_str_t token, size_t pad, dm_err_t *err)

@@ -13,7 +13,7 @@
 typedef struct {
     dm_str_t       name;
     dm_str_t       password;                /* secret */
-    unsigned char  buf[DM_BASIC_MAX];       /* what both point into */
+    unsigned char  buf[DM_BASIC_MAX];       /* both point into it */
 } dm_basic_t;
 
 

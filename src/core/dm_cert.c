@@ -434,7 +434,7 @@ dm_cert_key_canonical(dm_str_t in, unsigned char *out, size_t *len,
 
         rc = form->write(&key, in, err);
 
-        /* what was escaped must be text too */
+        /* the octets that were written as \XX must be text, too */
 
         if (rc == DM_OK) {
             rc = dm_text_check((dm_str_t) { out, key.len }, key.len,

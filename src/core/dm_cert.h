@@ -19,7 +19,7 @@ typedef enum {
     DM_CERT_SUBJECT         /* subject:DN */
 } dm_cert_kind_t;
 
-#define DM_CERT_NAMES_MAX  16   /* of one certificate that are looked at */
+#define DM_CERT_NAMES_MAX  16   /* no more are looked at */
 
 
 /*

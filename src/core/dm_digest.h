@@ -9,7 +9,7 @@
 #include "dm.h"
 
 
-/* in the order of strength, weakest first */
+/* the algorithms, the weakest first */
 typedef enum {
     DM_MD5 = 0,
     DM_SHA512_256,              /* FIPS 180-4, not a truncated SHA-512 */
@@ -32,7 +32,7 @@ const char *dm_digest_name(dm_algorithm_t alg);
 /* the algorithm of that name, case-insensitively; DM_DECLINED if none */
 int dm_digest_by_name(dm_str_t name, dm_algorithm_t *alg);
 
-/* the same, and *sess is 1 where "-sess" follows the name, else 0 */
+/* as dm_digest_by_name(); *sess is 1 where "-sess" follows the name, else 0 */
 int dm_digest_by_sess_name(dm_str_t name, dm_algorithm_t *alg,
     unsigned *sess);
 
@@ -54,7 +54,7 @@ int dm_digest_ha1(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
 int dm_digest_userhash(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
     unsigned char *out);
 
-/* what a response is made of, RFC 7616, sections 3.4.1 to 3.4.3 */
+/* the values that a response is hashed from, RFC 7616, 3.4.1 to 3.4.3 */
 typedef struct {
     dm_algorithm_t        alg;
     unsigned              sess;     /* 1: -sess, with this cnonce */

@@ -180,7 +180,7 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
         }
     }
 
-    /* what ends with the header ends as it does before a comma */
+    /* the end of the header ends a parameter as a comma does */
 
     if (rc == DM_OK) {
         rc = (params->state == sw_quoted || params->state == sw_escaped)
@@ -261,7 +261,7 @@ dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
 }
 
 
-/* the same, from a parameter's "=" on */
+/* takes a character of a parameter behind its "=" */
 static int
 dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
     dm_err_t *err)

@@ -9,7 +9,7 @@
 
 
 #define DM_DIGEST_NAME_MAX   1024       /* octets */
-#define DM_DIGEST_NONCE_MAX  512        /* of nonce and cnonce, each */
+#define DM_DIGEST_NONCE_MAX  512        /* octets of either of them */
 
 
 /* a client's answer to a challenge; strings are without quotes and escapes */

@@ -6,12 +6,12 @@
 
 
 #define DM_FAILURES_ALIGN  64
-#define DM_FAILURES_PART   6    /* one part of memory is for residues */
+#define DM_FAILURES_PART   6    /* residues get a sixth of the memory */
 #define DM_FAILURES_ROWS   4    /* residues that a network has */
 #define DM_FAILURES_LOCK   0xffff
 
 
-/* in a cell, whose stamp is the network */
+/* the data of a cell; the cell's stamp is the network */
 typedef struct {
     uint16_t       count;
     unsigned char  kind;
@@ -19,7 +19,10 @@ typedef struct {
 } dm_failure_t;
 
 
-/* what is left of counters that were pushed out, the highest of each kind */
+/*
+ * A residue keeps, of the counters of a network that were pushed out, the
+ * highest of each kind.
+ */
 typedef struct {
     uint64_t       until;       /* ms: the network is locked as long */
     uint64_t       ends;        /* ms: when the counts are forgotten */
@@ -35,7 +38,7 @@ struct dm_failures_s {
 };
 
 
-/* what the choice of a victim needs */
+/* the arguments of the choice of a victim */
 typedef struct {
     dm_failures_t            *failures;
     const dm_failures_key_t  *key;
@@ -131,7 +134,7 @@ dm_failures_add(dm_failures_t *failures, const dm_failures_key_t *key,
         cell = dm_failures_new(&choice);
     }
 
-    /* what was on its way when the lock came changes nothing */
+    /* a failure that was on its way when the lock came changes nothing */
 
     if (cell == NULL || dm_failures_is_lock(cell)) {
         return 0;
@@ -185,7 +188,10 @@ dm_failures_new(dm_failures_choice_t *choice)
 }
 
 
-/* what it was is left to its network before it goes, also if we die here */
+/*
+ * Chooses the cell that must go.  Its count is left to its network first, so
+ * that it is not lost if this process dies here.
+ */
 static dm_cell_t *
 dm_failures_victim(dm_cell_t *set, void *data)
 {
@@ -209,9 +215,9 @@ dm_failures_victim(dm_cell_t *set, void *data)
 
 
 /*
- * Those go first whose network has more than its share, then the low counts,
- * so that a lock goes only where all are locks, then those whose network has
- * more than others.
+ * Tells whether cell goes before than.  Cells go first whose network has more
+ * than its share, then low counts, so that a lock goes only where all are
+ * locks, then those whose network has more than others.
  */
 static int
 dm_failures_worse(const dm_cell_t *set, const dm_cell_t *cell,

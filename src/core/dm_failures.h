@@ -27,15 +27,15 @@
 #define DM_FAILURES_NOTE   29   /* octets that the caller has in a cell */
 
 
-/* they are counted apart: one is no measure for the other */
+/* the kinds of failures, which are counted apart */
 typedef enum {
-    DM_FAILURES_NAME = 0,       /* of a name at an address */
-    DM_FAILURES_ADDRESS,        /* of an address, with all names */
+    DM_FAILURES_NAME = 0,       /* a name at an address */
+    DM_FAILURES_ADDRESS,        /* an address, with all names */
     DM_FAILURES_KINDS
 } dm_failures_kind_t;
 
 
-/* who fails */
+/* the claimant who fails */
 typedef struct {
     dm_failures_kind_t  kind;
     dm_slot_t           slot;           /* from a keyed hash of all of it */
@@ -44,7 +44,7 @@ typedef struct {
 } dm_failures_key_t;
 
 
-/* when he is locked */
+/* the limit at which a claimant is locked */
 typedef struct {
     unsigned            attempts;       /* from 1 to 65535 */
     uint64_t            window;         /* ms, from the first failure on */
@@ -55,24 +55,31 @@ typedef struct {
 typedef struct dm_failures_s  dm_failures_t;
 
 
-/* in size octets of zeroed memory, aligned to 64; NULL: too few */
+/*
+ * makes the counters in size octets of zeroed memory, aligned to 64; NULL if
+ * they are too few
+ */
 dm_failures_t *dm_failures_init(void *memory, size_t size);
 
-/* ms until he is not locked any more; 0: he is not */
+/* the ms for which the claimant is still locked; 0: he is not locked */
 uint64_t dm_failures_left(dm_failures_t *failures,
     const dm_failures_key_t *key, uint64_t now);
 
 /*
- * Counts a failure, which does nothing to who is locked already.  1: a lock
- * was pushed out for it, and its network is locked instead; else 0.
+ * Counts a failure; it changes nothing for a claimant who is locked.  1: a
+ * lock was pushed out for it, and the network of that is locked instead; else
+ * 0.
  */
 int dm_failures_add(dm_failures_t *failures, const dm_failures_key_t *key,
     const dm_failures_limit_t *limit, uint64_t now);
 
-/* what the counters are in, for statistics */
+/* the table that holds the counters, for statistics */
 const dm_table_t *dm_failures_table(const dm_failures_t *failures);
 
-/* of a live cell of that table: 1 if it is a lock, else 0; the key's note */
+/*
+ * These read a live cell of that table: 1 if it is a lock, else 0; and the
+ * note of its key.
+ */
 int dm_failures_is_lock(const dm_cell_t *cell);
 const unsigned char *dm_failures_note(const dm_cell_t *cell);
 

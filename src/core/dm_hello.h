@@ -1,4 +1,4 @@
-/* What a ClientHello says, RFC 6066 */
+/* The server name and the versions of a ClientHello, RFC 6066 and RFC 8446 */
 
 #ifndef DM_HELLO_H
 #define DM_HELLO_H

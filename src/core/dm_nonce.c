@@ -16,7 +16,7 @@
 #define DM_NONCE_SIZE     48
 #define DM_NONCE_RANDOM   4
 #define DM_NONCE_CLEAR    24                    /* before the MAC */
-#define DM_NONCE_MAC      24                    /* of it that is sent */
+#define DM_NONCE_MAC      24                    /* octets that are sent */
 
 
 static int dm_nonce_mac(dm_mac_t *mac, const unsigned char *nonce,
@@ -57,7 +57,7 @@ dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
 
     dm_wire_put_octets(&w, hash, DM_NONCE_MAC);
 
-    /* it ends what it writes with a NUL */
+    /* EVP_EncodeBlock() writes a NUL behind it */
 
     if (EVP_EncodeBlock(encoded, nonce, sizeof(nonce)) != DM_NONCE_LEN) {
         return DM_ERROR;

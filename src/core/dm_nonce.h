@@ -36,7 +36,9 @@ typedef struct {
 } dm_nonce_t;
 
 
-/* of one nonce: which counts were used, the highest and those below it */
+/*
+ * the counts of a nonce that were used: the highest, and a bit for each below
+ */
 typedef struct {
     uint32_t       highest;
     unsigned char  used[DM_NONCE_WINDOW / 8];
@@ -44,7 +46,7 @@ typedef struct {
 
 
 /*
- * A new nonce into text[DM_NONCE_LEN], issued at now (ms, 56 bits) by
+ * Writes a new nonce into text[DM_NONCE_LEN], issued at now (ms, 56 bits) by
  * node[DM_NONCE_NODE], for account[DM_NONCE_ACCOUNT], or for any if that is
  * NULL.  DM_OK or DM_ERROR.
  */
@@ -57,7 +59,7 @@ int dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
  */
 int dm_nonce_open(dm_mac_t *mac, dm_str_t text, dm_nonce_t *nonce);
 
-/* of a nonce that was first answered with this count, from 1 on */
+/* begins the counts of a nonce that was first answered with nc, 1 or more */
 void dm_nonce_first(dm_nonce_counts_t *counts, uint32_t nc);
 
 /*

@@ -41,7 +41,7 @@ typedef struct {
 } dm_password_kind_t;
 
 
-/* what is hashed */
+/* the octets that are hashed */
 typedef struct {
     unsigned char  data[DM_PASSWORD_INPUT];
     size_t         len;
@@ -293,7 +293,7 @@ dm_password_is_costly(dm_str_t hash)
 }
 
 
-/* of decimal digits from *i on, which goes behind them */
+/* reads decimal digits from *i on, and moves *i behind them */
 static uint64_t
 dm_password_number(dm_str_t text, size_t *i)
 {
@@ -314,7 +314,7 @@ dm_password_number(dm_str_t text, size_t *i)
 }
 
 
-/* what a character of crypt(3)'s Base64 stands for; 64: it is none */
+/* the value of a character of crypt(3)'s Base64; 64: it is none */
 static unsigned
 dm_password_digit64(unsigned char ch)
 {
@@ -487,7 +487,7 @@ dm_password_apr1_start(dm_str_t salt, dm_str_t password, unsigned char *out)
                         sizeof(DM_PASSWORD_APR1) - 1);
         dm_password_add(&input, salt.data, salt.len);
 
-        /* as many octets of the first hash as the password has */
+        /* add as many octets of the first hash as the password has */
 
         for (n = password.len; n > DM_PASSWORD_MD5; n -= DM_PASSWORD_MD5) {
             dm_password_add(&input, out, DM_PASSWORD_MD5);

@@ -15,13 +15,16 @@
 const char *dm_password_scheme(dm_str_t hash);
 
 /*
- * Whether a hash from elsewhere can be an account's: nginx verifies its
+ * Looks whether an account can have a hash from elsewhere: nginx verifies its
  * scheme, it has all its characters, and it is not costly.  DM_OK or
  * DM_INVALID.
  */
 int dm_password_check(dm_str_t hash, dm_err_t *err);
 
-/* 1 if it is so quickly tried that whoever has it has the password, else 0 */
+/*
+ * 1 if the hash is so quickly tried that whoever has it has the password, else
+ * 0
+ */
 int dm_password_is_weak(dm_str_t hash);
 
 /*
@@ -32,10 +35,10 @@ int dm_password_is_weak(dm_str_t hash);
 int dm_password_is_costly(dm_str_t hash);
 
 /*
- * Whether the hash is the password's, of any length.  The password has no NUL.
- * DM_OK; DM_DECLINED: another's, or longer than DM_PASSWORD_MAX, which takes
- * as long to find; DM_ERROR: the hash is none of those, or the library failed.
- * dm_digest_init() comes before.
+ * Compares a password of any length, without NUL, with a hash.  DM_OK: it is
+ * the password's; DM_DECLINED: another's, or the password is longer than
+ * DM_PASSWORD_MAX, which takes as long to find; DM_ERROR: the scheme of the
+ * hash is unknown, or the library failed.  dm_digest_init() comes before.
  */
 int dm_password_verify(dm_str_t hash, dm_str_t password, dm_err_t *err);
 

@@ -89,7 +89,10 @@ dm_psk_match(const dm_psk_mark_t *mark, const dm_account_t *account,
 }
 
 
-/* of the parts only the last, the key, has a length that varies */
+/*
+ * Makes the tag of a key.  Only the last part, the key itself, has a length
+ * that varies, so that no other parts can give the same octets.
+ */
 static int
 dm_psk_tag(dm_str_t key, const unsigned char *store_id, unsigned char *tag)
 {

@@ -45,9 +45,9 @@ int dm_psk_read_mark(dm_psk_mark_t *mark, const unsigned char *data,
     size_t len);
 
 /*
- * Whether the session was made with the key that the account has now, in
- * constant time.  DM_OK; DM_DECLINED: the account has another key under the
- * identity, or none; DM_ERROR.
+ * Compares the key that made a session with the one that the account has now,
+ * in constant time.  DM_OK: it is the same; DM_DECLINED: the account has
+ * another key under the identity, or none; DM_ERROR.
  */
 int dm_psk_match(const dm_psk_mark_t *mark, const dm_account_t *account,
     const unsigned char *store_id);

@@ -30,7 +30,7 @@
 struct dm_sealer_s {
     EVP_CIPHER      *cipher;
     unsigned         n;
-    unsigned         used;                  /* which one seals */
+    unsigned         used;                  /* its index seals */
     dm_str_t         id[DM_KEYS];           /* into id_text */
     unsigned char    id_text[DM_KEYS][DM_KEY_ID_MAX + 1];
     EVP_CIPHER_CTX  *seal[DM_KEYS];
@@ -128,7 +128,7 @@ dm_keys_load(const char *path, unsigned char *text, size_t *len, dm_err_t *err)
 {
     int  fd, rc;
 
-    /* not blocking: a FIFO at that path must not hang whoever starts nginx */
+    /* do not block: a FIFO at that path must not hang whoever starts nginx */
 
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
     if (fd == -1) {
@@ -210,7 +210,7 @@ dm_keys_parse(const unsigned char *p, const unsigned char *last,
 }
 
 
-/* where the next line starts, NULL if this is none */
+/* reads a line "ID HEX64"; the start of the next one, or NULL if it is none */
 static const unsigned char *
 dm_key_parse(const unsigned char *p, const unsigned char *last, dm_key_t *key)
 {

@@ -13,7 +13,7 @@
 #include "dm.h"
 
 
-#define DM_KEYS          2      /* in force at once, during a rekey */
+#define DM_KEYS          2      /* two are in force during a rekey */
 #define DM_KEY_ID_MAX    16     /* octets, [A-Za-z0-9._-] */
 #define DM_KEY_SIZE      32
 #define DM_SEAL_OVERHEAD (1 + DM_KEY_ID_MAX + 12 + 16)
@@ -43,8 +43,9 @@ int dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err);
 void dm_keys_wipe(dm_keys_t *keys);
 
 /*
- * A number by which sets of keys differ, whatever the order of their keys, and
- * that tells nothing of them: it may be seen by others.  DM_OK or DM_ERROR.
+ * Makes a number by which others see which keys a process has: it differs from
+ * that of other keys, is the same in whatever order they are, and tells
+ * nothing else of them.  DM_OK or DM_ERROR.
  */
 int dm_keys_mark(const dm_keys_t *keys, uint64_t *mark);
 
@@ -56,8 +57,8 @@ dm_sealer_t *dm_sealer_new(const dm_keys_t *keys, dm_err_t *err);
 void dm_sealer_free(dm_sealer_t *sealer);
 
 /*
- * From now on the key of that id seals; it is the first before.  DM_OK, or
- * DM_DECLINED: it is not here.
+ * From now on the key of that id seals; until now it was the first.  DM_OK, or
+ * DM_DECLINED: the sealer has no such key.
  */
 int dm_sealer_use(dm_sealer_t *sealer, dm_str_t id);
 
@@ -65,8 +66,8 @@ int dm_sealer_use(dm_sealer_t *sealer, dm_str_t id);
 dm_str_t dm_sealer_key(const dm_sealer_t *sealer);
 
 /*
- * The id of the key that sealed it, as it says itself.  DM_OK, or DM_INVALID:
- * it is too short.
+ * Reads the id of the key that sealed the octets, as they say themselves.
+ * DM_OK, or DM_INVALID: they are too short.
  */
 int dm_sealed_key(dm_str_t sealed, dm_str_t *id);
 

@@ -249,9 +249,10 @@ dm_suite_psk(SSL *ssl, const char *hint, char *identity,
 
 
 /*
- * What a client would offer tells: OpenSSL 3.0 built with no-ssl3 accepts
- * SSL 3.0 as minimum and maximum all the same, and of a suite's versions it
- * shows only the lowest (IDEA ends at TLS 1.1).
+ * Adds the suites that this OpenSSL would offer in the version.  Nothing else
+ * tells: built with no-ssl3, OpenSSL 3.0 accepts SSL 3.0 as minimum and
+ * maximum all the same, and of a suite's versions it shows only the lowest
+ * (IDEA ends at TLS 1.1).
  */
 
 static int

@@ -19,7 +19,7 @@
 #define DM_VERSIONS  5
 
 
-/* what a suite needs of the server: how it authenticates, as bits */
+/* bits for the ways in which the server of a suite authenticates */
 #define DM_AUTH_RSA    0x01
 #define DM_AUTH_ECDSA  0x02
 #define DM_AUTH_PSK    0x04     /* a PSK callback (beside RSA for RSA_PSK) */

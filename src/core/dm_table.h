@@ -17,7 +17,7 @@
 
 /* 64 octets */
 typedef struct {
-    uint64_t       tag[2];      /* what it is for; both 0: free */
+    uint64_t       tag[2];      /* of the key; both 0: the cell is free */
     uint64_t       expires;     /* ms; dead from then on */
     uint64_t       stamp;       /* ms; what its removal raises the mark to:
                                    the caller's own where it reads no mark */
@@ -25,7 +25,7 @@ typedef struct {
 } dm_cell_t;
 
 
-/* where a key is: made outside of the lock, from a keyed hash */
+/* the place of a key, made from a keyed hash, outside of the lock */
 typedef struct {
     uint64_t       tag[2];
     uint64_t       set;
@@ -50,13 +50,14 @@ void dm_table_slot(const unsigned char *hash, dm_slot_t *slot);
 dm_cell_t *dm_table_find(dm_table_t *table, const dm_slot_t *slot,
     uint64_t now);
 
-/* of the DM_TABLE_SET cells of a set, all alive, the one that is to go */
+/* chooses the cell that is to go, of the DM_TABLE_SET of a set, all alive */
 typedef dm_cell_t *(*dm_table_victim_pt)(dm_cell_t *set, void *data);
 
 /*
- * A cell for the slot, which has none: a free or a dead one, else what
- * victim(set, data) chooses, else, where that is NULL, the one that expires
- * first.  The caller fills it, and then dm_table_put() makes it the slot's.
+ * Gives a cell for the slot, which has none: a free or a dead one, or else the
+ * one that victim(set, data) chooses, or, if victim is NULL, the one that
+ * expires first.  The caller fills it, and then dm_table_put() makes it the
+ * slot's.
  */
 dm_cell_t *dm_table_take(dm_table_t *table, const dm_slot_t *slot,
     uint64_t now, dm_table_victim_pt victim, void *data);
@@ -64,8 +65,7 @@ void dm_table_put(dm_cell_t *cell, const dm_slot_t *slot);
 
 /*
  * The latest stamp of all cells that were ever removed from the slot's set,
- * by eviction or because they were dead: what is older and has no cell may
- * have had one.
+ * evicted or dead: a key that is older and has no cell may have had one.
  */
 uint64_t dm_table_mark(const dm_table_t *table, const dm_slot_t *slot);
 

@@ -8,7 +8,9 @@
 #include "dm_suite.h"
 
 
-/* what a request's Upgrade headers name; zeroed before the first of them */
+/*
+ * the protocol that a request's Upgrade headers name; zeroed before the first
+ */
 typedef struct {
     dm_str_t  token;            /* "TLS/1.2", as the client wrote it */
     unsigned  version;          /* its bit, DM_TLSV1 | ...; 0: none named */
@@ -28,12 +30,12 @@ void dm_upgrade_read(dm_upgrade_t *upgrade, dm_str_t value,
 int dm_upgrade_connection(dm_str_t value);
 
 
-#define DM_UPGRADE_STAR      8      /* where '*' is in that line */
+#define DM_UPGRADE_STAR      8      /* the place of '*' in that line */
 #define DM_UPGRADE_STAR_LEN  19     /* octets that are enough to tell */
 
 /*
- * Whether a connection's first octets are the line "OPTIONS * HTTP/1.1"
- * (RFC 9110, section 9.3.7): 1 or 0; -1: they could become it.
+ * Looks whether the first octets of a connection are the line "OPTIONS *
+ * HTTP/1.1" (RFC 9110, section 9.3.7): 1 or 0; -1: they could become it.
  */
 int dm_upgrade_star(const unsigned char *p, size_t len);
 
