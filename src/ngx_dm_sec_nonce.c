@@ -215,7 +215,7 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
                ? NGX_OK : NGX_BUSY;
     }
 
-    if (nonce->nonce.issued <= dm_table_mark(sh->nonces, slot)) {
+    if (nonce->nonce.issued <= dm_table_horizon(sh->nonces, slot)) {
         return NGX_DECLINED;
     }
 
@@ -223,7 +223,7 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
 
     /* a nonce that is issued from here on is newer than what was removed */
 
-    (void) ngx_dm_sec_zone_reach(sh, dm_table_mark(sh->nonces, slot) + 1);
+    (void) ngx_dm_sec_zone_reach(sh, dm_table_horizon(sh->nonces, slot) + 1);
 
     cell->stamp = nonce->nonce.issued;
     cell->expires = nonce->nonce.issued + dmcf->nonce_lifetime;

@@ -91,7 +91,7 @@ dm_keys_wipe(dm_keys_t *keys)
 
 
 int
-dm_keys_mark(const dm_keys_t *keys, uint64_t *mark)
+dm_keys_badge(const dm_keys_t *keys, uint64_t *badge)
 {
     int             rc;
     dm_mac_t       *mac;
@@ -100,7 +100,10 @@ dm_keys_mark(const dm_keys_t *keys, uint64_t *mark)
     uint64_t        one;
     unsigned char   out[DM_MAC_SIZE];
 
-    *mark = 0;
+    *badge = 0;
+
+    /* processes of older versions say "mark": theirs must be the same badge */
+
     part[0] = dm_str("dm-sec mark");
 
     for (i = 0; i < keys->n; i++) {
@@ -116,7 +119,7 @@ dm_keys_mark(const dm_keys_t *keys, uint64_t *mark)
         }
 
         memcpy(&one, out, sizeof(one));
-        *mark ^= one;
+        *badge ^= one;
     }
 
     return DM_OK;

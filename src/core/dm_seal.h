@@ -47,7 +47,7 @@ void dm_keys_wipe(dm_keys_t *keys);
  * that of other keys, is the same in whatever order they are, and tells
  * nothing else of them.  DM_OK or DM_ERROR.
  */
-int dm_keys_mark(const dm_keys_t *keys, uint64_t *mark);
+int dm_keys_badge(const dm_keys_t *keys, uint64_t *badge);
 
 
 /* NULL if OpenSSL fails; the sealer keeps its own copy of the keys */

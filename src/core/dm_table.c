@@ -8,11 +8,11 @@
 #define DM_TABLE_ALIGN  64
 
 
-/* followed by a mark for each set, and, aligned, by the cells */
+/* followed by a horizon for each set, and, aligned, by the cells */
 struct dm_table_s {
     uint64_t  nsets;
     uint64_t  evicted;
-    uint64_t  mark[];
+    uint64_t  horizon[];
 };
 
 
@@ -188,18 +188,18 @@ dm_table_first(dm_cell_t *set)
 
 
 /*
- * The mark first, then the tag, in this order also for a process that dies
+ * The horizon first, then the tag, in this order also for a process that dies
  * between the two: what was there must never look as if it had not been.
  */
 static void
 dm_table_remove(dm_table_t *table, const dm_slot_t *slot, dm_cell_t *cell)
 {
-    uint64_t  *mark;
+    uint64_t  *horizon;
 
-    mark = &table->mark[slot->set % table->nsets];
+    horizon = &table->horizon[slot->set % table->nsets];
 
-    if ((cell->tag[0] || cell->tag[1]) && cell->stamp > *mark) {
-        *mark = cell->stamp;
+    if ((cell->tag[0] || cell->tag[1]) && cell->stamp > *horizon) {
+        *horizon = cell->stamp;
     }
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -220,9 +220,9 @@ dm_table_put(dm_cell_t *cell, const dm_slot_t *slot)
 
 
 uint64_t
-dm_table_mark(const dm_table_t *table, const dm_slot_t *slot)
+dm_table_horizon(const dm_table_t *table, const dm_slot_t *slot)
 {
-    return table->mark[slot->set % table->nsets];
+    return table->horizon[slot->set % table->nsets];
 }
 
 

@@ -19,8 +19,8 @@
 typedef struct {
     uint64_t       tag[2];      /* of the key; both 0: the cell is free */
     uint64_t       expires;     /* ms; dead from then on */
-    uint64_t       stamp;       /* ms; what its removal raises the mark to:
-                                   the caller's own where it reads no mark */
+    uint64_t       stamp;       /* ms; what its removal raises the horizon to:
+                                   the caller's own where it reads no horizon */
     unsigned char  data[DM_CELL_DATA];
 } dm_cell_t;
 
@@ -67,7 +67,7 @@ void dm_table_put(dm_cell_t *cell, const dm_slot_t *slot);
  * The latest stamp of all cells that were ever removed from the slot's set,
  * evicted or dead: a key that is older and has no cell may have had one.
  */
-uint64_t dm_table_mark(const dm_table_t *table, const dm_slot_t *slot);
+uint64_t dm_table_horizon(const dm_table_t *table, const dm_slot_t *slot);
 
 /* cells that were evicted while alive, since the table was made */
 uint64_t dm_table_evicted(const dm_table_t *table);

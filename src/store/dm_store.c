@@ -105,7 +105,7 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
         goto failed;
     }
 
-    if (dm_store_mark(keys, &store->mark) != DM_OK) {
+    if (dm_store_badge(keys, &store->badge) != DM_OK) {
         dm_err_set(err, "OpenSSL makes no HMAC");
         goto failed;
     }
@@ -130,15 +130,15 @@ failed:
 
 
 int
-dm_store_mark(const dm_keys_t *keys, off_t *mark)
+dm_store_badge(const dm_keys_t *keys, off_t *badge)
 {
     uint64_t  n;
 
-    if (dm_keys_mark(keys, &n) != DM_OK) {
+    if (dm_keys_badge(keys, &n) != DM_OK) {
         return DM_ERROR;
     }
 
-    *mark = DM_STORE_MARKS + (off_t) (n % (uint64_t) DM_STORE_MARKS_N);
+    *badge = DM_STORE_BADGES + (off_t) (n % (uint64_t) DM_STORE_BADGES_N);
 
     return DM_OK;
 }
@@ -325,13 +325,13 @@ dm_store_tell_keys(dm_store_t *store, dm_err_t *err)
 
     if (store->mode == DM_STORE_SERVE) {
         return dm_slot_open(&store->slot, store->path,
-                            (uint64_t) store->mark, err);
+                            (uint64_t) store->badge, err);
     }
 
     memset(&lock, 0, sizeof(struct flock));
     lock.l_type = F_RDLCK;
     lock.l_whence = SEEK_SET;
-    lock.l_start = store->mark;
+    lock.l_start = store->badge;
     lock.l_len = 1;
 
     rc = fcntl(store->lock, F_SETLK, &lock) == -1 ? errno : 0;

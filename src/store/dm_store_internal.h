@@ -40,8 +40,8 @@
 #define DM_STORE_HASTE     10
 
 /* the octets that are locked for keys */
-#define DM_STORE_MARKS    ((off_t) 1 << 62)
-#define DM_STORE_MARKS_N  ((off_t) 1 << 61)
+#define DM_STORE_BADGES    ((off_t) 1 << 62)
+#define DM_STORE_BADGES_N  ((off_t) 1 << 61)
 
 
 typedef enum {
@@ -79,7 +79,7 @@ struct dm_store_s {
     MDB_txn          *read;                 /* NULL: the map was lost */
     unsigned          reading;              /* who is in it: walk, lookup */
 
-    dm_slot_t        *slot;                 /* of a worker, or NULL */
+    dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */
     uint64_t          newest;               /* that was ever seen */
     int               stale;                /* another file in its place */
@@ -92,7 +92,7 @@ struct dm_store_s {
     uint64_t          reserve;              /* octets, dm_store_reserve() */
     unsigned          changed;              /* in the write transaction */
 
-    off_t             mark;                 /* of the keys it was opened with */
+    off_t             badge;                /* of the keys it was opened with */
 
     dm_store_meta_t   meta;
     dm_store_meta_t   before;               /* the write transaction */
@@ -123,7 +123,7 @@ dm_store_t *dm_store_new(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
 
 /* what a process locks that has the store open with these keys */
-int dm_store_mark(const dm_keys_t *keys, off_t *mark);
+int dm_store_badge(const dm_keys_t *keys, off_t *badge);
 
 /* path "/" file, to be freed; NULL */
 char *dm_store_join(const char *path, const char *file);

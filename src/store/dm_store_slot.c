@@ -22,7 +22,7 @@
 #define DM_SLOT_FLAGS     (O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC)
 
 
-struct dm_slot_s {
+struct dm_store_slot_s {
     int                 dir;
     int                 fd;
     char                name[DM_SLOT_NAME];
@@ -43,9 +43,9 @@ typedef struct {
 
 static int dm_slots_dir(const char *path, uid_t uid, dm_err_t *err);
 static int dm_slots_find(DIR *store, uid_t uid, uid_t owner, char *name);
-static int dm_slot_make(dm_slot_t *slot, dm_err_t *err);
-static int dm_slot_create(dm_slot_t *slot);
-static int dm_slot_fill(dm_slot_t *slot, uint64_t mark);
+static int dm_slot_make(dm_store_slot_t *slot, dm_err_t *err);
+static int dm_slot_create(dm_store_slot_t *slot);
+static int dm_slot_fill(dm_store_slot_t *slot, uint64_t badge);
 static int dm_slot_lock(int fd);
 static int dm_slots_clean(const dm_slot_seen_t *seen, void *data);
 static int dm_slots_add(const dm_slot_seen_t *seen, void *data);
@@ -57,13 +57,14 @@ static int dm_slots_look(dm_slot_seen_t *seen, const dm_slots_walk_t *walk);
 
 
 int
-dm_slot_open(dm_slot_t **out, const char *path, uint64_t mark, dm_err_t *err)
+dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
+    dm_err_t *err)
 {
-    int         rc;
-    unsigned    n;
-    dm_slot_t  *slot;
+    int               rc;
+    unsigned          n;
+    dm_store_slot_t  *slot;
 
-    slot = calloc(1, sizeof(dm_slot_t));
+    slot = calloc(1, sizeof(dm_store_slot_t));
     if (slot == NULL) {
         dm_err_set(err, "out of memory");
         return DM_ERROR;
@@ -91,7 +92,7 @@ dm_slot_open(dm_slot_t **out, const char *path, uint64_t mark, dm_err_t *err)
         rc = dm_slot_make(slot, err);
     }
 
-    if (rc == DM_OK && dm_slot_fill(slot, mark) != DM_OK) {
+    if (rc == DM_OK && dm_slot_fill(slot, badge) != DM_OK) {
         dm_err_set(err, "store \"%s\": a reader cannot say that it is there: "
                    "%s", path, strerror(errno));
         rc = DM_ERROR;
@@ -225,7 +226,7 @@ dm_slots_next(DIR *store, const char **name, uid_t *uid)
  * there is nobody else's business.
  */
 static int
-dm_slot_make(dm_slot_t *slot, dm_err_t *err)
+dm_slot_make(dm_store_slot_t *slot, dm_err_t *err)
 {
     unsigned     i;
     struct stat  sb;
@@ -254,7 +255,7 @@ dm_slot_make(dm_slot_t *slot, dm_err_t *err)
 
 
 static int
-dm_slot_create(dm_slot_t *slot)
+dm_slot_create(dm_store_slot_t *slot)
 {
     size_t         len;
     unsigned char  random[DM_SLOT_RANDOM];
@@ -277,12 +278,12 @@ dm_slot_create(dm_slot_t *slot)
 
 /* the group is the store's: see DM_SLOTS_MODE */
 static int
-dm_slot_fill(dm_slot_t *slot, uint64_t mark)
+dm_slot_fill(dm_store_slot_t *slot, uint64_t badge)
 {
     dm_slot_content_t  content;
 
     content.counter = 0;
-    content.mark = mark;
+    content.badge = badge;
     content.pid = (uint64_t) getpid();
     content.space = dm_slot_space();
 
@@ -337,7 +338,7 @@ dm_slot_alive(int fd)
 
 
 void
-dm_slot_close(dm_slot_t *slot)
+dm_slot_close(dm_store_slot_t *slot)
 {
     if (slot == NULL) {
         return;
@@ -361,7 +362,7 @@ dm_slot_close(dm_slot_t *slot)
 
 
 void
-dm_slot_enter(dm_slot_t *slot)
+dm_slot_enter(dm_store_slot_t *slot)
 {
     /* it must be seen before a snapshot is chosen */
 
@@ -371,7 +372,7 @@ dm_slot_enter(dm_slot_t *slot)
 
 
 void
-dm_slot_leave(dm_slot_t *slot)
+dm_slot_leave(dm_store_slot_t *slot)
 {
     (void) __atomic_add_fetch(&slot->content->counter, 1, __ATOMIC_SEQ_CST);
 }

@@ -32,13 +32,13 @@
 #define DM_SLOTS_NAME    32             /* of the directory, with its NUL */
 
 
-typedef struct dm_slot_s  dm_slot_t;
+typedef struct dm_store_slot_s  dm_store_slot_t;
 
 
 /* what stands in a slot */
 typedef struct {
     uint64_t           counter;         /* odd: in a look-up */
-    uint64_t           mark;            /* of its keys: dm_keys_mark() */
+    uint64_t           badge;           /* of its keys: dm_keys_badge() */
     uint64_t           pid;
     uint64_t           space;           /* the pid's: a container's inode */
 } dm_slot_content_t;
@@ -59,18 +59,18 @@ typedef struct {
  * gone.  DM_OK; DM_INVALID: the store is not for this user's processes, and
  * err says what to do; DM_ERROR.
  */
-int dm_slot_open(dm_slot_t **slot, const char *path, uint64_t mark,
+int dm_slot_open(dm_store_slot_t **slot, const char *path, uint64_t badge,
     dm_err_t *err);
 
 /* whether processes of that user could, as far as names tell; as above */
 int dm_slots_check(const char *path, uid_t uid, dm_err_t *err);
 
 /* NULL is accepted */
-void dm_slot_close(dm_slot_t *slot);
+void dm_slot_close(dm_store_slot_t *slot);
 
 /* around all that is read of the store */
-void dm_slot_enter(dm_slot_t *slot);
-void dm_slot_leave(dm_slot_t *slot);
+void dm_slot_enter(dm_store_slot_t *slot);
+void dm_slot_leave(dm_store_slot_t *slot);
 
 /*
  * Calls fn for each slot of the store at path that belongs to the user of its

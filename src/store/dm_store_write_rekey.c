@@ -19,7 +19,7 @@
 #define DM_UNAWARE_BUFFER  65536
 
 
-/* the marks of processes that know the new key */
+/* the badges of processes that know the new key */
 typedef struct {
     off_t             both;
     off_t             alone;
@@ -212,7 +212,7 @@ dm_store_count_others(dm_store_t *store, uint64_t *n, dm_err_t *err)
 }
 
 
-/* all marks but two are of other keys: the octets before, between, behind */
+/* all badges but two are of other keys: the octets before, between, behind */
 int
 dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
     dm_store_pids_t *pids, dm_err_t *err)
@@ -228,8 +228,8 @@ dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
 
     unaware.pids = pids;
 
-    if (dm_store_mark(keys, &unaware.both) != DM_OK
-        || dm_store_mark(&first, &unaware.alone) != DM_OK)
+    if (dm_store_badge(keys, &unaware.both) != DM_OK
+        || dm_store_badge(&first, &unaware.alone) != DM_OK)
     {
         dm_keys_wipe(&first);
         dm_err_set(err, "OpenSSL makes no HMAC");
@@ -246,9 +246,9 @@ dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
         high = unaware.both;
     }
 
-    if (dm_unaware_in(store, DM_STORE_MARKS, low, pids, err) != DM_OK
+    if (dm_unaware_in(store, DM_STORE_BADGES, low, pids, err) != DM_OK
         || dm_unaware_in(store, low + 1, high, pids, err) != DM_OK
-        || dm_unaware_in(store, high + 1, DM_STORE_MARKS + DM_STORE_MARKS_N,
+        || dm_unaware_in(store, high + 1, DM_STORE_BADGES + DM_STORE_BADGES_N,
                          pids, err)
            != DM_OK)
     {
@@ -266,8 +266,8 @@ dm_unaware_slot(const dm_slot_seen_t *seen, void *data)
 
     unaware = data;
 
-    if (seen->alive && seen->content.mark != (uint64_t) unaware->both
-        && seen->content.mark != (uint64_t) unaware->alone)
+    if (seen->alive && seen->content.badge != (uint64_t) unaware->both
+        && seen->content.badge != (uint64_t) unaware->alone)
     {
         dm_store_add_slot(unaware->pids, seen);
     }

@@ -119,9 +119,9 @@ job_basic(void)
 static int
 job_keys_mark(void)
 {
-    uint64_t  mark;
+    uint64_t  badge;
 
-    return dm_keys_mark(&keys, &mark);
+    return dm_keys_badge(&keys, &badge);
 }
 
 

@@ -327,13 +327,13 @@ test_use(void **state)
 
 
 static uint64_t
-mark(const char *first, const char *second)
+badge(const char *first, const char *second)
 {
     uint64_t   n;
     dm_keys_t  keys;
 
     keys = make_keys(first, second);
-    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
+    assert_int_equal(dm_keys_badge(&keys, &n), DM_OK);
 
     return n;
 }
@@ -347,21 +347,21 @@ test_mark(void **state)
 
     (void) state;
 
-    assert_true(mark("new", "old") == mark("old", "new"));
-    assert_true(mark("new", "old") != mark("new", NULL));
-    assert_true(mark("new", "old") != mark("old", NULL));
-    assert_true(mark("new", NULL) != mark("old", NULL));
+    assert_true(badge("new", "old") == badge("old", "new"));
+    assert_true(badge("new", "old") != badge("new", NULL));
+    assert_true(badge("new", "old") != badge("old", NULL));
+    assert_true(badge("new", NULL) != badge("old", NULL));
 
     /* the same key with another id, the same id with another key */
 
     keys = make_keys("new", NULL);
     keys.key[0].id[0] = 'm';
-    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
-    assert_true(n != mark("new", NULL));
+    assert_int_equal(dm_keys_badge(&keys, &n), DM_OK);
+    assert_true(n != badge("new", NULL));
     keys = make_keys("new", NULL);
     keys.key[0].key[31] ^= 1;
-    assert_int_equal(dm_keys_mark(&keys, &n), DM_OK);
-    assert_true(n != mark("new", NULL));
+    assert_int_equal(dm_keys_badge(&keys, &n), DM_OK);
+    assert_true(n != badge("new", NULL));
 }
 
 

@@ -78,7 +78,7 @@ count_files(void)
 static void
 run_reading(child_t *self)
 {
-    dm_slot_t  *slot;
+    dm_store_slot_t  *slot;
 
     must(dm_slot_open(&slot, path, 1, NULL) == DM_OK);
     dm_slot_enter(slot);
@@ -147,9 +147,9 @@ begins_at_once(void)
 static void
 test_dead(void **state)
 {
-    int          status;
-    child_t      child;
-    dm_slot_t   *slot;
+    int               status;
+    child_t           child;
+    dm_store_slot_t  *slot;
 
     (void) state;
 

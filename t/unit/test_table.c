@@ -78,13 +78,13 @@ find(dm_table_t *table, unsigned n, uint64_t now)
 
 
 static uint64_t
-mark(dm_table_t *table)
+horizon(dm_table_t *table)
 {
     dm_slot_t  where;
 
     where = slot(0);
 
-    return dm_table_mark(table, &where);
+    return dm_table_horizon(table, &where);
 }
 
 
@@ -136,10 +136,10 @@ test_find(void **state)
     where.tag[1]++;
     assert_null(dm_table_find(table, &where, 19));
 
-    /* dead, and gone: its mark is all that is left */
+    /* dead, and gone: its horizon is all that is left */
 
     assert_null(find(table, 1, 20));
-    assert_int_equal(mark(table), 10);
+    assert_int_equal(horizon(table), 10);
     assert_null(find(table, 1, 15));
 
     free(table);
@@ -183,21 +183,21 @@ test_evict(void **state)
         assert_non_null(add(table, i, 10 + i, 200 - i));
     }
 
-    assert_int_equal(mark(table), 0);
+    assert_int_equal(horizon(table), 0);
     assert_int_equal(dm_table_evicted(table), 0);
 
-    /* the one that expires first goes, and raises the mark to its stamp */
+    /* the one that expires first goes, and raises the horizon to its stamp */
 
     assert_non_null(add(table, 100, 50, 300));
     assert_null(find(table, DM_TABLE_SET - 1, 50));
     assert_non_null(find(table, 0, 50));
-    assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
+    assert_int_equal(horizon(table), 10 + DM_TABLE_SET - 1);
     assert_int_equal(dm_table_evicted(table), 1);
 
-    /* the next has an earlier stamp: a mark never falls */
+    /* the next has an earlier stamp: a horizon never falls */
 
     assert_non_null(add(table, 101, 51, 300));
-    assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
+    assert_int_equal(horizon(table), 10 + DM_TABLE_SET - 1);
 
     /* a dead one goes before all that live, and is no eviction */
 
@@ -252,7 +252,7 @@ test_victim(void **state)
     assert_ptr_equal(dm_table_take(table, &where, 20, latest, &asked), cell);
     assert_int_equal(asked, 1);
     assert_int_equal(dm_table_evicted(table), 1);
-    assert_int_equal(mark(table), 10 + DM_TABLE_SET - 1);
+    assert_int_equal(horizon(table), 10 + DM_TABLE_SET - 1);
 
     /* that was never put, so it is free, and nobody is asked */
 
