@@ -314,8 +314,10 @@ dm_store_open_lock(dm_store_t *store, dm_err_t *err)
 
 
 /*
- * It is to be seen before meta is read: whoever has read a store sealed with
- * one key was there when it got the other.
+ * Shows the badge of this process's keys.  This comes before meta is read, so
+ * that no reader who knows the old key alone is missed by a rekey: one who has
+ * read a store sealed with the old key had shown his badge before the store
+ * got the new one.
  */
 static int
 dm_store_tell_keys(dm_store_t *store, dm_err_t *err)
@@ -574,8 +576,8 @@ dm_store_databases(dm_store_t *store, MDB_txn *txn, unsigned flags,
 
 
 /*
- * What is looked up and found, with a name, an identity and secrets of no
- * account: for one that is not there.
+ * Makes the record that is opened for an account that is not there, with a
+ * name, an identity and secrets that no account has.
  */
 static int
 dm_store_make_decoy(dm_store_t *store, dm_err_t *err)

@@ -27,11 +27,11 @@ typedef struct {
     uint64_t       accounts;
     uint64_t       lacks_sha256;    /* have an HA1, but none for SHA-256 */
     uint64_t       map_size;        /* octets */
-    char           key_id[DM_KEY_ID_MAX + 1];   /* of the key that seals */
+    char           key_id[DM_KEY_ID_MAX + 1];   /* names the key that seals */
 } dm_store_meta_t;
 
 
-/* what a store says of itself */
+/* the state of a store, as dm_store_stat() reads it */
 typedef struct {
     uint64_t       accounts;
     uint64_t       map_used;        /* octets, free pages in it included */
@@ -42,7 +42,7 @@ typedef struct {
 } dm_store_stat_t;
 
 
-/* how to open it */
+/* the ways to open a store */
 typedef enum {
     DM_STORE_PEEK,      /* read, without the lock file: a backup, which
                            nobody writes */
@@ -52,7 +52,7 @@ typedef enum {
 } dm_store_mode_t;
 
 
-/* what an account can be looked up by */
+/* the keys that an account can be looked up by */
 typedef enum {
     DM_BY_ID,
     DM_BY_NAME,
@@ -77,8 +77,8 @@ int dm_store_open(dm_store_t **store, const char *path, dm_store_mode_t mode,
 void dm_store_close(dm_store_t *store);
 
 /*
- * As of the last dm_store_open() or dm_store_refresh(), or of the open write
- * transaction.
+ * The meta record as of the last dm_store_open() or dm_store_refresh(), or of
+ * the open write transaction.
  */
 const dm_store_meta_t *dm_store_meta(const dm_store_t *store);
 
@@ -132,10 +132,10 @@ int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
 uint64_t dm_store_version(const dm_store_t *store);
 uint64_t dm_store_looked(const dm_store_t *store);
 
-/* of the data file of the store at path, open or not; DM_OK or DM_ERROR */
+/* stats the data file of the store at path, open or not; DM_OK or DM_ERROR */
 int dm_store_stat_data(const char *path, struct stat *sb);
 
-/* the store's state now; DM_OK or DM_ERROR */
+/* reads the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
 
 

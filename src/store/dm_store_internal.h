@@ -1,5 +1,5 @@
 /*
- * What dm_store.c and dm_store_write.c share.
+ * The account store, for its own parts: locks, databases, transactions.
  *
  * Locks.  LMDB keeps the tools' readers from writers and writers from each
  * other, but with MDB_WRITEMAP it also cuts or extends the data file to what
@@ -32,7 +32,7 @@
 #define DM_STORE_WRITERS  "write.lock"
 #define DM_STORE_READERS  1024
 
-/* how often a snapshot is read anew that ended meanwhile */
+/* tries to read a snapshot that ends meanwhile, before that is an error */
 #define DM_STORE_TRIES    16
 
 /* ms that a writer waits for readers, and once that is used up */
@@ -77,11 +77,11 @@ struct dm_store_s {
     ino_t             ino;
 
     MDB_txn          *read;                 /* NULL: the map was lost */
-    unsigned          reading;              /* who is in it: walk, lookup */
+    unsigned          reading;              /* calls in it: walk, lookup */
 
     dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */
-    uint64_t          newest;               /* that was ever seen */
+    uint64_t          newest;               /* the newest that was ever seen */
     int               stale;                /* another file in its place */
     int               elsewhere;            /* the writers' is another file */
 
@@ -90,13 +90,13 @@ struct dm_store_s {
     int               lock;                 /* of a tool's lock file, or -1 */
     unsigned          patience;             /* ms, for readers */
     uint64_t          reserve;              /* octets, dm_store_reserve() */
-    unsigned          changed;              /* in the write transaction */
+    unsigned          changed;              /* by the write transaction: 1 */
 
     off_t             badge;                /* of the keys it was opened with */
 
     dm_store_meta_t   meta;
     dm_store_meta_t   before;               /* the write transaction */
-    unsigned char     realm[DM_REALM_MAX];  /* what meta.realm points into */
+    unsigned char     realm[DM_REALM_MAX];  /* meta.realm points into it */
 
     unsigned char     known[DM_STORE_META_MAX]; /* meta, as it was last */
     size_t            known_len;
@@ -122,7 +122,10 @@ typedef struct {
 dm_store_t *dm_store_new(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
 
-/* what a process locks that has the store open with these keys */
+/*
+ * finds the octet that a process locks which has the store open with these
+ * keys, its badge; DM_OK or DM_ERROR
+ */
 int dm_store_badge(const dm_keys_t *keys, off_t *badge);
 
 /* path "/" file, to be freed; NULL */

@@ -1,4 +1,4 @@
-/* How a store is read: transactions, what protects them, and its map */
+/* The reading of a store: transactions, what protects them, and the map */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -298,7 +298,7 @@ dm_store_refresh(dm_store_t *store, dm_err_t *err)
         return DM_ERROR;
     }
 
-    /* what was read in vain has no tag that fits */
+    /* a record that was overwritten meanwhile does not open: look at both */
 
     rc = dm_store_read_meta(store, txn, err);
     settled = dm_store_settled(store, txn);

@@ -30,13 +30,13 @@ struct dm_store_slot_s {
 };
 
 
-/* what dm_slots_walk() was given, and in which directory it is */
+/* the arguments of dm_slots_walk(), and the directory that it is in */
 typedef struct {
     int       (*fn)(const dm_slot_seen_t *seen, void *data);
     void       *data;
     int         dir;
-    uid_t       uid;                    /* of its name */
-    uid_t       owner;                  /* of the store */
+    uid_t       uid;                    /* whose id its name says */
+    uid_t       owner;                  /* the store's */
     dm_err_t   *err;
 } dm_slots_walk_t;
 
@@ -159,7 +159,10 @@ dm_slots_dir(const char *path, uid_t uid, dm_err_t *err)
 }
 
 
-/* that of its own name; root and the store's user can use any other too */
+/*
+ * Finds the directory for the processes of uid: the one with its name; for
+ * root and the store's user any other will do.  DM_OK or DM_DECLINED.
+ */
 static int
 dm_slots_find(DIR *store, uid_t uid, uid_t owner, char *name)
 {
@@ -222,8 +225,8 @@ dm_slots_next(DIR *store, const char **name, uid_t *uid)
 
 
 /*
- * Who cleans locks what he removes, so that a file which is locked and still
- * there is nobody else's business.
+ * Makes a file and locks it.  A process that cleans up locks a file before it
+ * removes it, so one that is locked here and is still there stays ours.
  */
 static int
 dm_slot_make(dm_store_slot_t *slot, dm_err_t *err)
@@ -364,7 +367,7 @@ dm_slot_close(dm_store_slot_t *slot)
 void
 dm_slot_enter(dm_store_slot_t *slot)
 {
-    /* it must be seen before a snapshot is chosen */
+    /* writers must see the counter before a snapshot is chosen */
 
     (void) __atomic_add_fetch(&slot->content->counter, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -499,7 +502,7 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
             continue;
         }
 
-        /* not even the workers' user can make us look for ever */
+        /* the workers' user could fill it, to make us look for ever */
 
         if (n++ == DM_SLOTS_LOOK) {
             dm_err_set(walk->err, "directory \"%s\" of the store has more "

@@ -1,9 +1,9 @@
 /*
- * What a worker says of itself to those who write the store.
+ * The slots by which workers show writers of the store that they read it.
  *
- * Workers do not use LMDB's lock file: who can write that can crash all who
- * have it open, and the workers' group is not to be trusted so far.  Each
- * worker has a file of its own instead, a slot, in the store's directory
+ * Workers do not use LMDB's lock file: a process that can write it can crash
+ * all that have it open, and the workers' group is not to be trusted so far.
+ * Each worker has a file of its own instead, a slot, in the store's directory
  * "readers.UID".  That belongs to the workers' user, whose id the name says,
  * and the store's group; others of the workers' group cannot enter it.  A slot
  * is locked (OFD) as long as its process lives.
@@ -12,7 +12,7 @@
  * T - 2 have freed: they are in no snapshot after T - 3.  A worker makes its
  * counter odd before it chooses a snapshot, and even when it has done with
  * that; a writer, before it begins, waits until each counter that is odd has
- * changed.  So whoever reads meanwhile has chosen T - 1 or T.
+ * changed.  So a worker that reads meanwhile has chosen T - 1 or T.
  */
 
 #ifndef DM_STORE_SLOT_H
@@ -29,16 +29,16 @@
 #define DM_SLOTS_MODE    02750
 #define DM_SLOTS_MAX     1024           /* to a directory */
 #define DM_SLOTS_LOOK    4096           /* with those of dead processes */
-#define DM_SLOTS_NAME    32             /* of the directory, with its NUL */
+#define DM_SLOTS_NAME    32             /* octets of its name, with the NUL */
 
 
 typedef struct dm_store_slot_s  dm_store_slot_t;
 
 
-/* what stands in a slot */
+/* the content of a slot's file */
 typedef struct {
     uint64_t           counter;         /* odd: in a look-up */
-    uint64_t           badge;           /* of its keys: dm_keys_badge() */
+    uint64_t           badge;           /* which keys it has */
     uint64_t           pid;
     uint64_t           space;           /* the pid's: a container's inode */
 } dm_slot_content_t;
@@ -62,13 +62,16 @@ typedef struct {
 int dm_slot_open(dm_store_slot_t **slot, const char *path, uint64_t badge,
     dm_err_t *err);
 
-/* whether processes of that user could, as far as names tell; as above */
+/*
+ * looks whether processes of that user could take one, as far as names tell;
+ * the results are those of dm_slot_open()
+ */
 int dm_slots_check(const char *path, uid_t uid, dm_err_t *err);
 
 /* NULL is accepted */
 void dm_slot_close(dm_store_slot_t *slot);
 
-/* around all that is read of the store */
+/* a worker calls these before and after all that it reads of the store */
 void dm_slot_enter(dm_store_slot_t *slot);
 void dm_slot_leave(dm_store_slot_t *slot);
 
@@ -85,15 +88,15 @@ int dm_slots_walk(const char *path,
 /* 1 if the process of the slot open at fd still lives, else 0 */
 int dm_slot_alive(int fd);
 
-/* how many processes have a slot now; DM_OK or DM_ERROR */
+/* counts the processes that have a slot now; DM_OK or DM_ERROR */
 int dm_slots_count(const char *path, unsigned *n, dm_err_t *err);
 
-/* where the pids of this process are good */
+/* the pid namespace of this process, in which its pids mean something */
 uint64_t dm_slot_space(void);
 
 /*
- * The next directory of slots in that of the store, and the id in its name.
- * DM_OK, DM_DECLINED: there are no more.
+ * Reads on to the next directory of slots in that of the store: its name, and
+ * the id in it.  DM_OK; DM_DECLINED: there are no more.
  */
 int dm_slots_next(DIR *store, const char **name, uid_t *uid);
 

@@ -1,4 +1,4 @@
-/* Which store stands at a path */
+/* The identity of the store that stands at a path */
 
 #define _GNU_SOURCE     /* statx() */
 
@@ -58,7 +58,7 @@ dm_store_stamp_stat(const char *path, const char *file, struct stat *sb)
 }
 
 
-/* when the data file was made, ns; 0 where the file system does not say it */
+/* the time when the data file was made, ns; 0 if the file system has none */
 static uint64_t
 dm_store_stamp_born(const char *path)
 {

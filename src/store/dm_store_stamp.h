@@ -1,6 +1,6 @@
 /*
- * Which store stands at a path, and when it was last found whole: by this a
- * store in which a process died is known again.
+ * The identity of the store that stands at a path, and the time when it was
+ * last found whole: a store in which a process died is recognised by it.
  */
 
 #ifndef DM_STORE_STAMP_H
@@ -10,15 +10,15 @@
 #include "dm.h"
 
 
-/* what "dm-account check" leaves in a store that it found whole */
+/* the file that "dm-account check" leaves in a store that it found whole */
 #define DM_STORE_CHECKED  "checked"
 
 
 typedef struct {
-    uint64_t  dev;          /* of the data file */
+    uint64_t  dev;          /* the data file's */
     uint64_t  ino;
     uint64_t  born;         /* ns: a number is given again; 0: not known */
-    uint64_t  checked;      /* when it was found whole, ns; 0: never */
+    uint64_t  checked;      /* ns: found whole then; 0: never */
 } dm_store_stamp_t;
 
 

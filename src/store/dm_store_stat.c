@@ -1,4 +1,4 @@
-/* What a store says of itself, for those who watch it */
+/* The state of a store, for those who watch it */
 
 #include <stdlib.h>
 #include <sys/stat.h>

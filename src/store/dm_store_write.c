@@ -39,7 +39,7 @@ dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
     int          rc;
     MDB_envinfo  info;
 
-    /* what is written to a directory that was renamed away is lost */
+    /* a change in a directory that was renamed away would be lost */
 
     if (dm_store_replaced(store)) {
         dm_err_set(err, "store \"%s\" was replaced since it was opened: try "
@@ -250,7 +250,10 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 }
 
 
-/* DM_OK, DM_DECLINED: there is none, or DM_ERROR */
+/*
+ * loads the account as it is before the change.  DM_OK, DM_DECLINED or
+ * DM_ERROR
+ */
 static int
 dm_store_load_old(dm_store_t *store, dm_str_t id, unsigned char *record,
     size_t *len, dm_account_t *account, dm_err_t *err)
@@ -274,7 +277,7 @@ dm_store_load_old(dm_store_t *store, dm_str_t id, unsigned char *record,
 }
 
 
-/* old: what stands there now, or NULL */
+/* puts the record in the place of old, or NULL: none is there */
 static int
 dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err)

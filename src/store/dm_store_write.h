@@ -1,4 +1,4 @@
-/* What changes the account store: only tools link this */
+/* The account store, changed: only tools link this */
 
 #ifndef DM_STORE_WRITE_H
 #define DM_STORE_WRITE_H
@@ -11,10 +11,13 @@
 
 #define DM_STORE_MAP_SIZE  ((uint64_t) 16 << 30)
 
-/* of LMDB's keys, whoever wrote them */
+/* octets of a key in LMDB, whoever wrote it */
 #define DM_STORE_NAME_MAX  511
 
-/* how much dm_store_reseal() seals anew, and looks at, in one call */
+/*
+ * dm_store_reseal() seals so many octets anew, and looks at so many records,
+ * in one call
+ */
 #define DM_RESEAL_OCTETS   (256 * 1024)
 #define DM_RESEAL_RECORDS  1000
 
@@ -22,7 +25,7 @@
 #define DM_STORE_PIDS      16
 
 
-/* how far dm_store_reseal() has come; all 0 at the start */
+/* the place to which dm_store_reseal() has come; all 0 at the start */
 typedef struct {
     size_t         len;
     unsigned char  name[DM_STORE_NAME_MAX]; /* of the last record */
@@ -32,16 +35,16 @@ typedef struct {
 } dm_reseal_t;
 
 
-/* who has a store open */
+/* processes that have a store open */
 typedef struct {
     unsigned       n;
     pid_t          pid[DM_STORE_PIDS];      /* 0: of another container */
 } dm_store_pids_t;
 
 
-/* whose a store is; all may be the same */
+/* the owners of a store; all may be the same */
 typedef struct {
-    uid_t          uid;                     /* who writes it */
+    uid_t          uid;                     /* writes it */
     gid_t          gid;                     /* may see who reads it */
     uid_t          reader;                  /* the workers' user */
     gid_t          readers;                 /* and their group */
@@ -74,9 +77,10 @@ int dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
     dm_err_t *err);
 
 /*
- * One write transaction of a store opened with DM_STORE_WRITE; writers wait
- * for each other.  All further calls below, and dm_store_lookup(), see what
- * it has changed so far.  The map is doubled first where it is 90 % full.
+ * These begin and end a write transaction of a store opened with
+ * DM_STORE_WRITE; writers wait for each other.  All further calls below, and
+ * dm_store_lookup(), see what it has changed so far.  The map is doubled first
+ * where it is 90 % full.  DM_OK or DM_ERROR.
  */
 int dm_store_begin(dm_store_t *store, dm_err_t *err);
 int dm_store_commit(dm_store_t *store, dm_err_t *err);
@@ -90,7 +94,7 @@ void dm_store_abort(dm_store_t *store);
 void dm_store_reserve(dm_store_t *store, uint64_t octets);
 
 /*
- * Whether there is an account with that id, in the write transaction: DM_OK,
+ * Looks in the write transaction for an account with that id: DM_OK,
  * DM_DECLINED or DM_ERROR.
  */
 int dm_store_has(dm_store_t *store, dm_str_t id, dm_err_t *err);
@@ -158,15 +162,15 @@ int dm_store_reseal(dm_store_t *store, dm_reseal_t *at,
     void (*bad)(const dm_err_t *why, void *data), void *data, dm_err_t *err);
 
 /*
- * Counts the records that another key sealed, or of which that cannot be said.
- * DM_OK or DM_ERROR.
+ * Counts the records that another key sealed, or that do not say which one
+ * did.  DM_OK or DM_ERROR.
  */
 int dm_store_count_others(dm_store_t *store, uint64_t *n, dm_err_t *err);
 
 /*
- * The other processes that have the store open and have neither both keys nor
- * keys->key[0] alone.  pids->n is 0 if there are none, else how many there are
- * at least.  DM_OK or DM_ERROR.
+ * Finds the other processes that have the store open with neither both keys
+ * nor keys->key[0] alone.  pids->n is 0 if there are none, else how many there
+ * are at least.  DM_OK or DM_ERROR.
  */
 int dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
     dm_store_pids_t *pids, dm_err_t *err);

@@ -16,9 +16,9 @@ typedef struct {
 
     uint64_t          damages;
     uint64_t          accounts;
-    uint64_t          closed;               /* of them do not open */
+    uint64_t          closed;               /* accounts that do not open */
     uint64_t          lacks_sha256;
-    uint64_t          entries[DM_DB_N];     /* that accounts have */
+    uint64_t          entries[DM_DB_N];     /* as accounts have them */
 } dm_check_t;
 
 
@@ -144,7 +144,7 @@ dm_check_closed(dm_str_t id, const dm_err_t *why, void *data)
 {
     dm_check_t  *check;
 
-    (void) id;      /* why names it */
+    (void) id;      /* why tells it */
 
     check = data;
     check->accounts++;
@@ -207,7 +207,7 @@ dm_check_counters(dm_check_t *check)
         dm_check_tell(check, &what);
     }
 
-    /* what does not open is not known to lack anything */
+    /* an account that does not open may lack SHA-256 or not: nobody knows */
 
     if (check->closed == 0 && meta->lacks_sha256 != check->lacks_sha256) {
         dm_err_set(&what, "the store counts %llu accounts without SHA-256, "

@@ -11,7 +11,7 @@
 #define DM_STORE_MAP_MIN  ((uint64_t) 1 << 20)
 
 
-/* what dm_store_create() was given */
+/* the arguments of dm_store_create() */
 typedef struct {
     dm_str_t                 realm;
     uint64_t                 map_size;

@@ -116,7 +116,7 @@ dm_store_claim_keys(dm_store_t *store, const dm_store_keys_t *keys,
 
 
 /*
- * DM_OK: the entry was made; DM_EXISTS: there is one, and owner is LMDB's own
+ * Makes an entry.  DM_OK; DM_EXISTS: there is one, and owner is LMDB's own
  * until the next write; DM_ERROR.
  */
 static int
@@ -149,7 +149,9 @@ dm_store_claim(dm_store_t *store, const dm_store_key_t *key, dm_str_t id,
 }
 
 
-/* DM_EXISTS, whose reason is in err already, or DM_ERROR */
+/*
+ * removes those that were made.  DM_EXISTS: err says why already; or DM_ERROR
+ */
 static int
 dm_store_unclaim_keys(dm_store_t *store, const dm_store_keys_t *keys,
     unsigned claimed, dm_err_t *err)

@@ -1,4 +1,4 @@
-/* What the parts that change a store share */
+/* The parts that change a store, for each other */
 
 #ifndef DM_STORE_WRITE_INTERNAL_H
 #define DM_STORE_WRITE_INTERNAL_H
@@ -11,7 +11,7 @@
 /* name, userhashes, PSK identities, certificate keys */
 #define DM_STORE_KEYS  (1 + DM_NALGORITHMS + DM_PSKS + DM_CERT_KEYS)
 
-/* what an account is found by, beside its id */
+/* the entries by which an account is found, beside its id */
 typedef struct {
     unsigned         n;
     dm_store_key_t   key[DM_STORE_KEYS];
@@ -64,10 +64,10 @@ int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
 int dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err);
 
 /*
- * To the record behind the one of that name[DM_STORE_NAME_MAX]; an empty name
- * is before the first.  It is searched anew each time, so that who walks may
- * change or delete what is there.  A record longer than DM_RECORD_MAX has *len
- * 0.  DM_OK, DM_DECLINED: that was the last one, or DM_ERROR.
+ * Steps to the record behind the one of that name[DM_STORE_NAME_MAX]; an empty
+ * name is before the first.  It is searched anew each time, so that the caller
+ * may change or delete what is there.  A record longer than DM_RECORD_MAX has
+ * *len 0.  DM_OK; DM_DECLINED: that was the last one; DM_ERROR.
  */
 int dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
     size_t *name_len, unsigned char *record, size_t *len, dm_err_t *err);
@@ -97,7 +97,7 @@ int dm_store_make(const char *path,
 int dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
     mode_t mode, dm_err_t *err);
 
-/* all below path, with a directory for slots that is made.  As above */
+/* gives all below path to owner, and makes a directory for slots. As above */
 int dm_store_give_all(const char *path, const dm_store_owner_t *owner,
     dm_err_t *err);
 

@@ -15,7 +15,7 @@
 #include "dm_store_write_internal.h"
 
 
-/* what dm_store_receive() was given */
+/* the arguments of dm_store_receive() */
 typedef struct {
     const char  *like;
     int        (*fill)(int fd, void *data, dm_err_t *err);
@@ -184,7 +184,7 @@ dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
         return DM_ERROR;
     }
 
-    /* what the store's user has put there may be another's file */
+    /* the store's user may have put a link to another's file there */
 
     fd = open(name, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
 
@@ -497,7 +497,10 @@ dm_store_give_like_files(const char *path, const struct stat *dir,
 }
 
 
-/* for the same workers; a backup that an older version made has none */
+/*
+ * makes directories for the slots of the same workers as in the store at like;
+ * a backup that an older version made has none
+ */
 static int
 dm_store_make_slots_like(const char *path, const char *like, dm_err_t *err)
 {
@@ -590,7 +593,10 @@ dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
 }
 
 
-/* what others of the group could open they may have open still */
+/*
+ * Makes new lock files for a store of an older version: others of the group
+ * could open its old one, and may have it open still.
+ */
 static int
 dm_store_renew_locks(const char *path, dm_err_t *err)
 {
@@ -623,7 +629,7 @@ dm_store_renew_locks(const char *path, dm_err_t *err)
 }
 
 
-/* the lock of its writers, see dm_store_internal.h */
+/* takes the lock of the store's writers, see dm_store_internal.h */
 static int
 dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
 {
@@ -633,7 +639,7 @@ dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
 
     name = dm_store_join(path, DM_STORE_WRITERS);
 
-    /* an older version has made it, whose writers lock the data */
+    /* the writers of an older version, which made this store, lock the data */
 
     if (name != NULL && access(name, F_OK) == -1 && errno == ENOENT) {
         free(name);

@@ -15,7 +15,7 @@ dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
     dm_store_db_t  db;
 
-    /* what it is found by stands in the record, if anywhere */
+    /* only the record says by what entries it is found: look at them all */
 
     for (db = DM_DB_NAME; db <= DM_DB_CERT; db++) {
         if (dm_purge_index(store, db, id, err) != DM_OK) {
@@ -31,7 +31,7 @@ dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err)
 }
 
 
-/* removes each entry that leads to it */
+/* removes each entry that leads to the account */
 static int
 dm_purge_index(dm_store_t *store, dm_store_db_t db, dm_str_t id,
     dm_err_t *err)
@@ -69,7 +69,9 @@ dm_purge_index(dm_store_t *store, dm_store_db_t db, dm_str_t id,
 }
 
 
-/* what the account counted for is as little known as its record */
+/*
+ * counts anew: the record, which does not open, would say what it counted for
+ */
 static int
 dm_purge_recount(dm_store_t *store, dm_err_t *err)
 {

@@ -41,7 +41,7 @@ dm_store_wait_readers(dm_store_t *store)
 
     start = dm_wait_now();
 
-    /* what was committed is there before it is seen who reads */
+    /* look who reads only when the last commit is there for all to see */
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
@@ -65,7 +65,7 @@ dm_store_wait_readers(dm_store_t *store)
 
     } while (full && spent < store->patience);
 
-    /* who stands still cannot hold up each of a thousand transactions */
+    /* a worker that stands still must not hold up each of 1000 transactions */
 
     store->patience -= spent < store->patience ? (unsigned) spent
                                                : store->patience;

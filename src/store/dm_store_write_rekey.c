@@ -14,7 +14,7 @@
 #include "dm_store_write_internal.h"
 
 
-/* of a line of /proc/locks that are looked at */
+/* words of a line of /proc/locks; the octets of it that are read at once */
 #define DM_UNAWARE_WORDS   7
 #define DM_UNAWARE_BUFFER  65536
 
@@ -212,7 +212,10 @@ dm_store_count_others(dm_store_t *store, uint64_t *n, dm_err_t *err)
 }
 
 
-/* all badges but two are of other keys: the octets before, between, behind */
+/*
+ * All badges but two are of other keys, so these look at the octets before,
+ * between and behind the two.
+ */
 int
 dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
     dm_store_pids_t *pids, dm_err_t *err)
@@ -303,7 +306,10 @@ dm_unaware_in(dm_store_t *store, off_t from, off_t to, dm_store_pids_t *pids,
         return DM_OK;
     }
 
-    /* that is one of them; the kernel's list has all that can be seen here */
+    /*
+     * lock names one process; the kernel's list has all that are seen from
+     * here
+     */
 
     n = pids->n;
     dm_unaware_name(store, from, to, pids);

@@ -6,7 +6,7 @@
 #include "dm_store_write_internal.h"
 
 
-/* what dm_store_walk() was given */
+/* the arguments of dm_store_walk() */
 typedef struct {
     int            (*fn)(const dm_account_t *account, void *data);
     int            (*bad)(dm_str_t id, const dm_err_t *err, void *data);
@@ -123,7 +123,7 @@ dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
         return dm_store_fail(store, rc, "cannot be read", err);
     }
 
-    /* where the file is damaged, names may lead round and round */
+    /* in a damaged file names may lead round and round */
 
     if (key.mv_size > DM_STORE_NAME_MAX
         || !dm_store_is_behind(&key, name, *name_len))
@@ -145,7 +145,7 @@ dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
 }
 
 
-/* in the order of LMDB */
+/* tells whether key is behind name, in the order of LMDB */
 static int
 dm_store_is_behind(const MDB_val *key, const unsigned char *name, size_t len)
 {
