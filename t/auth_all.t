@@ -11,12 +11,10 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
-
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -253,8 +251,7 @@ sub digested {
 
 # counters of wrong credentials
 sub failures {
-    return decode_json(http_content(http_get('/status')))
-        ->{cells_used}{failures};
+    return status_json()->{cells_used}{failures};
 }
 
 ###############################################################################

@@ -13,20 +13,18 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
 use List::Util qw/ shuffle sum /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts devices figure fresh session /;
 use Test::DmSec::Burst qw/ burst together /;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     RECORDED => FULL ? 100_000 : 2000,
@@ -95,8 +93,7 @@ http {
 EOF_CONF
 
 store($t, realm => 'dm.example');
-account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
-    for 0 .. 4;
+devices($t, 5);
 
 upstream($t, 8081);
 $t->run();
@@ -117,7 +114,7 @@ is(upstream_count($t, 8081), RECORDED, 'and all come to the upstream');
 figure('%d requests accepted in %.1f s, by %d workers', RECORDED,
     $seen{seconds}, scalar keys %{ $seen{worker} });
 
-my $before = page();
+my $before = status_json();
 
 %seen = replies(shuffle @recorded);
 
@@ -135,7 +132,7 @@ figure('%d replays in %.1f s, by %d workers: %s; reason replay %d, '
 
 # the same count with another cnonce is the same count
 
-my $challenge = session(1)->{challenge};
+my $challenge = fresh(1)->{challenge};
 my %answer = (user => 'device1', password => 'pw1', uri => '/');
 
 is(outcome(http(request('GET', '/', 'Connection: close',
@@ -152,7 +149,7 @@ is(outcome(http(request('GET', '/', 'Connection: close',
 my (%first, %again, %worker);
 
 foreach my $round (1 .. ROUNDS) {
-    my $session = session($round % 5);
+    my $session = fresh($round % 5);
     my @requests = shuffle map { $session->next_request() } 1 .. 128;
 
     foreach my $response (together($t, 8080, @requests)) {
@@ -175,7 +172,7 @@ figure('128 counts at once, %d times: %s; again: %s', ROUNDS,
 %first = ();
 
 foreach my $round (1 .. ROUNDS) {
-    my $request = session($round % 5)->next_request();
+    my $request = fresh($round % 5)->next_request();
 
     $first{join ',', sort map { outcome($_) }
         together($t, 8080, ($request) x 64)}++;
@@ -194,15 +191,15 @@ figure('one count 64 times at once, %d times: 1 accepted of 64 in each',
 # kept of it, and a device goes on, and logs in.
 
 my %device;
-my $device = session(0);
+my $device = fresh(0);
 
 go_on();
 
-$before = page();
+$before = status_json();
 %seen = flood(FLOOD);
 
 $denied = counted(FLOOD, qw/ no_credentials bad_credentials /);
-my $after = page();
+my $after = status_json();
 
 is_deeply($seen{outcome}, { 401 => FLOOD }, 'flood: each is refused');
 is_deeply($after->{cells_used}, $before->{cells_used}, 'flood: cells used');
@@ -218,7 +215,7 @@ figure('flood of %d requests in %.1f s: %s; a device meanwhile: %s; '
     map { cells($_) } $before->{cells_used}, $after->{cells_used},
     $before->{cells_evicted}, $after->{cells_evicted});
 
-$device = session(0);
+$device = fresh(0);
 is(go_on(), 200, 'flood: a device logs in after it');
 
 is(join("\n", grep { !/dm_sec: (?:denied|\d+ more lines)/ }
@@ -227,10 +224,6 @@ is(join("\n", grep { !/dm_sec: (?:denied|\d+ more lines)/ }
 
 ###############################################################################
 
-sub page {
-    return decode_json(http_content(http_get('/status')));
-}
-
 # What was denied since $before, by reason, as soon as it is that many for
 # these reasons: a request is counted when it was answered.
 sub counted {
@@ -238,23 +231,12 @@ sub counted {
     my ($denied);
 
     wait_for(30, sub {
-        $denied = page()->{denied};
+        $denied = status_json()->{denied};
         $denied->{$_} -= $before->{denied}{$_} foreach keys %$denied;
         sum(@{$denied}{@reasons}) >= $n;
     });
 
     return $denied;
-}
-
-# of one of the accounts
-sub account_session {
-    return Test::DmSec::Session->new(user => "device$_[0]",
-        password => "pw$_[0]");
-}
-
-# of one of the accounts, with a challenge that nobody has answered
-sub session {
-    return account_session(@_)->renew(http_get('/'));
 }
 
 # all counts of so many nonces, in any order
@@ -263,7 +245,7 @@ sub requests {
     my (@sessions);
 
     burst(8080, sub { $nonces-- > 0 ? request('GET', '/') : undef }, sub {
-        push @sessions, account_session(@sessions % 5)->renew($_[1]);
+        push @sessions, session(@sessions % 5)->renew($_[1]);
     });
 
     return shuffle map { my $s = $_; map { $s->next_request() } 1 .. COUNTS }
@@ -331,22 +313,10 @@ sub flood {
     return %seen;
 }
 
-sub counts {
-    my ($counts) = @_;
-
-    return join ', ', map { "$_ x $counts->{$_}" } sort keys %$counts;
-}
-
 sub cells {
     my ($cells) = @_;
 
     return join '/', map { $cells->{$_} } qw/ nonces failures passwords /;
-}
-
-sub figure {
-    my ($format, @values) = @_;
-
-    diag(sprintf $format, @values) if FULL;
 }
 
 ###############################################################################

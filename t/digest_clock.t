@@ -11,14 +11,14 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
 use Time::Piece ();
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ counts devices fresh session /;
 use Test::DmSec::Burst qw/ burst /;
 use Test::DmSec::Clock;
 use Test::DmSec::Session qw/ outcome /;
@@ -87,7 +87,7 @@ http {
 EOF_CONF
 
 store($t, realm => 'dm.example');
-account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'right' });
+devices($t, 1);
 
 upstream($t, 8081);
 
@@ -99,7 +99,7 @@ my @accepted;
 
 $clock->run($t, FAKETIME_DONT_FAKE_MONOTONIC => 1);
 
-my $session = fresh();
+my $session = fresh(0);
 my $start = date();
 
 is(go_on($session), 200, 'wall clock: logs in');
@@ -110,11 +110,11 @@ foreach my $hours (3, -3) {
     is(int((date() - $start) / HOUR + 0.5 * ($hours <=> 0)), $hours,
         "wall clock: $hours hours");
     is(go_on($session), 200, "wall clock: $hours hours: a nonce goes on");
-    is(go_on(fresh()), 200, "wall clock: $hours hours: logs in");
+    is(go_on(fresh(0)), 200, "wall clock: $hours hours: logs in");
     is(replays(), '', "wall clock: $hours hours: no replay is accepted");
 }
 
-is(page()->{denied}{stale_nonce}, 0, 'wall clock: no nonce is stale');
+is(status_json()->{denied}{stale_nonce}, 0, 'wall clock: no nonce is stale');
 
 $t->stop();
 
@@ -125,13 +125,13 @@ $t->stop();
 @accepted = ();
 $clock->run($t);
 
-$session = fresh();
+$session = fresh(0);
 is(go_on($session), 200, 'logs in');
 
 $clock->set(LIFETIME + 1);
 is(go_on($session), 'stale', 'expired');
 
-my $later = fresh();
+my $later = fresh(0);
 is(go_on($later), 200, 'logs in again');
 
 foreach my $seconds (0, -3 * HOUR) {
@@ -139,7 +139,7 @@ foreach my $seconds (0, -3 * HOUR) {
 
     is(go_on($session), 'stale', "back by $seconds: it is not known again");
     is(go_on($later), 200, "back by $seconds: what was alive goes on");
-    is(go_on(fresh()), 200, "back by $seconds: logs in");
+    is(go_on(fresh(0)), 200, "back by $seconds: logs in");
     is(replays(), '', "back by $seconds: no replay is accepted");
 }
 
@@ -148,7 +148,7 @@ foreach my $seconds (0, -3 * HOUR) {
 $clock->set(HOUR);
 is(fill(NONCES), 0, 'as many logins as there is no room for');
 
-my $evicted = page()->{cells_evicted}{nonces};
+my $evicted = status_json()->{cells_evicted}{nonces};
 my $warned = warned();
 
 cmp_ok($evicted, '>', 0, 'some were evicted');
@@ -156,23 +156,24 @@ cmp_ok($warned, '>', 0, 'and that is said');
 
 $clock->set(-HOUR);
 is(replays(), '', 'back: no replay is accepted of what was evicted');
-is(go_on(fresh()), 200, 'back: logs in');
+is(go_on(fresh(0)), 200, 'back: logs in');
 
 # and while it stands, until the hours are over
 
 is(fill(NONCES), 0, 'back: as many logins again');
-cmp_ok(page()->{cells_evicted}{nonces}, '>', $evicted, 'back: some evicted');
+cmp_ok(status_json()->{cells_evicted}{nonces}, '>', $evicted,
+    'back: some evicted');
 cmp_ok(warned(), '>', $warned, 'back: and that is said');
 is(replays(), '', 'back: no replay is accepted of these');
 
-$session = fresh();
+$session = fresh(0);
 is(go_on($session), 200, 'back: a device logs in');
 
 # as if they were
 
 $clock->set(3 * HOUR);
 is(go_on($session), 'stale', 'forward: expired');
-is(go_on(fresh()), 200, 'forward: a device logs in');
+is(go_on(fresh(0)), 200, 'forward: a device logs in');
 is(replays(), '', 'forward: no replay is accepted');
 
 undef $t;
@@ -185,22 +186,9 @@ sub date {
         '%a, %d %b %Y %T GMT')->epoch();
 }
 
-sub page {
-    return decode_json(http_content(http_get('/status')));
-}
-
 # of evicted nonces
 sub warned {
     return scalar(my @lines = log_lines($t, qr/no room for all nonces/, 0));
-}
-
-sub session {
-    return Test::DmSec::Session->new(user => 'alice', password => 'right');
-}
-
-# with a challenge that nobody has answered
-sub fresh {
-    return session()->renew(http_get('/'));
 }
 
 # what becomes of the next request of a session
@@ -230,7 +218,7 @@ sub fill {
 
     my $next = sub {
         my $d = shift @due // ($n-- > 0
-            ? { session => session(), tries => 0 } : return);
+            ? { session => session(0), tries => 0 } : return);
 
         return [ $d->{session}->next_request(), $d ];
     };
@@ -264,7 +252,7 @@ sub replays {
         $other{$outcome}++ if $outcome ne 'stale';
     });
 
-    return join ', ', map { "$_ x $other{$_}" } sort keys %other;
+    return counts(\%other);
 }
 
 ###############################################################################

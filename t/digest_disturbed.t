@@ -17,14 +17,14 @@ use List::Util qw/ shuffle /;
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts devices figure fresh
+    other_alerts session /;
 use Test::DmSec::Burst qw/ burst together /;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     LOGINS => FULL ? 50_000 : 2000,
@@ -84,8 +84,7 @@ http {
 EOF_CONF
 
 store($t, realm => 'dm.example');
-account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
-    for 0 .. 4;
+devices($t, 5);
 
 upstream($t, 8081);
 $t->run();
@@ -124,7 +123,8 @@ my $logins = 0;
 is_deeply([ grep { !/^(?:200|401|stale)$/ } keys %{ $seen{outcome} } ], [],
     'logins: nothing else is answered');
 is($seen{outcome}{200}, LOGINS, 'logins: each device was let in');
-cmp_ok(page()->{cells_evicted}{nonces}, '>', LOGINS / 4, 'logins: evicted');
+cmp_ok(status_json()->{cells_evicted}{nonces}, '>', LOGINS / 4,
+    'logins: evicted');
 cmp_ok($seen{lost}, '>', 0, 'logins: some were lost');
 
 # replays of what was accepted; then of what was lost, twice
@@ -148,7 +148,7 @@ my (%first, %again);
 
 foreach my $round (1 .. ROUNDS) {
     my $what = $round % 2 ? 'reload' : 'kill';
-    my $session = session($round % 5)->renew(http_get('/'));
+    my $session = fresh($round % 5);
     my @requests = shuffle map { $session->next_request() } 1 .. 128;
     my @old = workers($t);
     my @responses;
@@ -182,13 +182,13 @@ is_deeply([ upstream_repeated($t, 8081) ], [],
 
 # a flood of requests without credentials, and with made-up ones
 
-my $device = session(0)->renew(http_get('/'));
+my $device = fresh(0);
 my $sent = 0;
 my %device;
 
 is(go_on(), 200, 'flood: a device');
 
-my $before = page();
+my $before = status_json();
 
 %seen = attack(FLOOD, sub {
     return shift @due if @due;
@@ -204,18 +204,17 @@ my $before = page();
 is_deeply($seen{outcome}, { 401 => FLOOD }, 'flood: each is refused');
 cmp_ok($seen{lost}, '>', 0, 'flood: some were lost');
 
-my $after = page();
+my $after = status_json();
 
 is_deeply($after->{cells_used}, $before->{cells_used}, 'flood: cells used');
 is_deeply($after->{cells_evicted}, $before->{cells_evicted},
     'flood: cells evicted');
 is_deeply([ keys %device ], [ 200 ], 'flood: the device goes on meanwhile');
 
-$device = session(0)->renew(http_get('/'));
+$device = fresh(0);
 is(go_on(), 200, 'flood: it logs in after it');
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/,
-    0)), '', 'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 is(join("\n", log_lines($t, qr/\[(?:error|crit|emerg)\](?!.* dm_sec:\ (?:denied
     |\d+\ more\ lines))/x, 0)), '', 'nothing else is logged');
 
@@ -240,12 +239,8 @@ sub attack {
         kill_worker($t, (workers($t))[0]) if $n == int($total / 3) * 2;
     }, timeout => LIMIT, lost => sub { $seen{lost}++; $lost->($_[0]) });
 
-    if (FULL) {
-        diag(sprintf '%d requests in %.1f s, with a reload and a killed '
-            . 'worker: %s; lost %d', $n, $seen{seconds}, join(', ',
-            map { "$_ x $seen{outcome}{$_}" } sort keys %{ $seen{outcome} }),
-            $seen{lost});
-    }
+    figure('%d requests in %.1f s, with a reload and a killed worker: %s; '
+        . 'lost %d', $n, $seen{seconds}, counts($seen{outcome}), $seen{lost});
 
     return %seen;
 }
@@ -266,21 +261,12 @@ sub settle {
     workers($t);
 }
 
-sub session {
-    return Test::DmSec::Session->new(user => "device$_[0]",
-        password => "pw$_[0]");
-}
-
 sub go_on {
     my ($outcome) = outcome(http($device->next_request('Connection: close')));
 
     $device{$outcome}++;
 
     return $outcome;
-}
-
-sub page {
-    return decode_json(http_content(http_get('/status')));
 }
 
 ###############################################################################

@@ -10,22 +10,20 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
 use List::Util qw/ max shuffle /;
 use Time::HiRes qw/ time /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts figure /;
 use Test::DmSec::Burst qw/ burst /;
 use Test::DmSec::Fleet qw/ device fleet /;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     DEVICES => FULL ? 20_000 : 1200,        # the zone holds about 900 nonces
@@ -119,7 +117,7 @@ cmp_ok($stale, '>', 0, 'some lost their nonces');
 cmp_ok($most, '<=', 10, 'but none for ever');
 is(upstream_count($t, 8081), @accepted, 'as the upstream saw it');
 
-my $page = page();
+my $page = status_json();
 
 cmp_ok($page->{cells}{nonces}, '<', DEVICES, 'more devices than cells');
 is($page->{cells_used}{nonces} + $page->{cells_evicted}{nonces}, $first,
@@ -149,17 +147,14 @@ my $replays = burst(8080, sub { shift @accepted }, sub {
 is_deeply(\%again, { stale => DEVICES * REQUESTS }, 'replays: all are stale');
 is(upstream_count($t, 8081), DEVICES * REQUESTS,
     'replays: upstream not contacted');
-is_deeply(page()->{cells_evicted}, $page->{cells_evicted},
+is_deeply(status_json()->{cells_evicted}, $page->{cells_evicted},
     'replays: nothing is evicted for them');
 
-if (FULL) {
-    diag(sprintf '%d devices, %d cells: %d requests accepted in %.1f s, with '
-        . '%d logins, %d nonces evicted, %d answers stale, %d at most in a '
-        . 'row; %d replays in %.1f s: %s', DEVICES, $page->{cells}{nonces},
-        DEVICES * REQUESTS, $seconds, $first, $page->{cells_evicted}{nonces},
-        $stale, $most, DEVICES * REQUESTS, $replays,
-        join ', ', map { "$_ x $again{$_}" } sort keys %again);
-}
+figure('%d devices, %d cells: %d requests accepted in %.1f s, with %d logins, '
+    . '%d nonces evicted, %d answers stale, %d at most in a row; '
+    . '%d replays in %.1f s: %s', DEVICES, $page->{cells}{nonces},
+    DEVICES * REQUESTS, $seconds, $first, $page->{cells_evicted}{nonces},
+    $stale, $most, DEVICES * REQUESTS, $replays, counts(\%again));
 
 ###############################################################################
 
@@ -202,10 +197,6 @@ sub next_step {
 
     $d->{session}->renew($response);
     push @due, $d;
-}
-
-sub page {
-    return decode_json(http_content(http_get('/status')));
 }
 
 ###############################################################################

@@ -11,12 +11,11 @@ use strict;
 use Test::More;
 
 use IO::Socket::IP;
-use JSON::PP qw/ decode_json /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 
 ###############################################################################
@@ -147,9 +146,8 @@ sub login {
 
 # [ name, address ] of each lock in force
 sub locked {
-    my ($page) = decode_json(http_content(http_get('/status?locked')));
-
-    return [ map { [ @{$_}{qw/ name address /} ] } @$page ];
+    return [ map { [ @{$_}{qw/ name address /} ] }
+        @{ status_json('?locked') } ];
 }
 
 ###############################################################################

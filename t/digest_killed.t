@@ -11,20 +11,19 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
 use List::Util qw/ shuffle /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts devices figure fresh
+    other_alerts session /;
 use Test::DmSec::Burst qw/ burst /;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     NONCES => 1500,                 # the zone holds about 900
@@ -90,7 +89,7 @@ http {
 EOF_CONF
 
 store($t, realm => 'dm.example');
-account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'right' });
+devices($t, 1);
 
 upstream($t, 8081);
 $t->run();
@@ -102,7 +101,7 @@ $t->run();
 my (@accepted, @lost, %count);
 
 fill(NONCES);
-cmp_ok(page()->{cells_evicted}{nonces}, '>', 0, 'the zone is full');
+cmp_ok(status_json()->{cells_evicted}{nonces}, '>', 0, 'the zone is full');
 
 # A worker stands there while another gets the same count: one of them may
 # accept it.
@@ -149,27 +148,19 @@ burst(8080, sub { shift @lost }, sub { 1 });
 
 is_deeply([ upstream_repeated($t, 8081) ], [], 'no count came there twice');
 
-cmp_ok(page()->{cells_used}{nonces}, '>=', page()->{cells}{nonces} * 0.9,
+my $page = status_json();
+
+cmp_ok($page->{cells_used}{nonces}, '>=', $page->{cells}{nonces} * 0.9,
     'no cells are lost');
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
-    '', 'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 
-diag(sprintf '%d workers killed, %d of them in the lock; %d replays: %s',
-    $tries, $locked, $replays, join(', ', map { "$_ x $again{$_}" }
-        sort keys %again)) if FULL;
+figure('%d workers killed, %d of them in the lock; %d replays: %s', $tries,
+    $locked, $replays, counts(\%again));
 
 undef $t;
 
 ###############################################################################
-
-sub page {
-    return decode_json(http_content(http_get('/status')));
-}
-
-sub session {
-    return Test::DmSec::Session->new(user => 'alice', password => 'right');
-}
 
 # true where the next request of a session is accepted
 sub go_on {
@@ -198,7 +189,7 @@ sub fill {
             my ($request, $response) = @_;
 
             push @accepted, $request if status($response) == 200;
-            push @due, session()->renew($response)->next_request()
+            push @due, session(0)->renew($response)->next_request()
                 if status($response) == 401;
         });
 }
@@ -206,7 +197,7 @@ sub fill {
 # with a nonce that is new or known
 sub some_session {
     my ($kind) = @_;
-    my ($session) = session()->renew(http_get('/'));
+    my ($session) = fresh(0);
 
     $kind eq 'new' || go_on($session) or die "not logged in\n";
 

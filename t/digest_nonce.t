@@ -10,12 +10,10 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
-
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Clock;
 use Test::DmSec::Verdict qw/ verdict /;
@@ -204,8 +202,8 @@ ok(reload_wait($t), 'reload');
 is(try($c, 1), '401 replay', 'replayed after it');
 is(try($c, 2), '200 upstream', 'and goes on');
 
-wait_for(30, sub { page()->{denied}{replay} == 10 });
-is(page()->{denied}{replay}, 10, 'replays are counted');
+wait_for(30, sub { status_json()->{denied}{replay} == 10 });
+is(status_json()->{denied}{replay}, 10, 'replays are counted');
 
 # not in a zone of another size: it has another secret
 
@@ -240,12 +238,8 @@ sub try {
     return verdict($t, $r, 8081);
 }
 
-sub page {
-    return decode_json(http_content(http_get('/status')));
-}
-
 sub used {
-    return page()->{cells_used}{nonces};
+    return status_json()->{cells_used}{nonces};
 }
 
 ###############################################################################

@@ -18,13 +18,12 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts devices figure fresh /;
 use Test::DmSec::Burst qw/ burst together /;
 use Test::DmSec::Clock;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     REQUESTS => FULL ? 60_000 : 3000,
@@ -97,8 +96,7 @@ http {
 EOF_CONF
 
 store($t, realm => 'dm.example');
-account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
-    for 0 .. STREAMS - 1;
+devices($t, STREAMS);
 
 upstream($t, 8081);
 $clock->run($t);
@@ -111,7 +109,7 @@ my @workers = workers($t);
 # the answers is stale and has the next nonce.
 
 my ($nonces, $i, %outcome, %again, @accepted) = (0, 0);
-my @session = map { session($_) } 0 .. STREAMS - 1;
+my @session = map { fresh($_) } 0 .. STREAMS - 1;
 
 burst(8080, \&next_request, \&next_answer, connections => 32, depth => 3,
     timeout => LIMIT);
@@ -135,7 +133,7 @@ is_deeply(\%again, { stale => $outcome{200} }, 'and never again');
 my %expiring;
 
 foreach my $round (1 .. ROUNDS) {
-    my $session = session(0);
+    my $session = fresh(0);
     my @requests = map { $session->next_request() } 1 .. 64;
 
     # the first half is there before, so that there is something to remove
@@ -157,25 +155,10 @@ is($expiring{stale} + ($expiring{200} // 0), 128 * ROUNDS,
 is_deeply([ upstream_repeated($t, 8081) ], [], 'none came there twice');
 is_deeply([ sort(workers($t)) ], [ sort @workers ], 'no worker died');
 
-diag(sprintf '%d counts of %d nonces: %s; in the moment of expiry: %s',
-    $i, $nonces, map { counts($_) } \%outcome, \%expiring)
-    if FULL;
+figure('%d counts of %d nonces: %s; in the moment of expiry: %s',
+    $i, $nonces, map { counts($_) } \%outcome, \%expiring);
 
 ###############################################################################
-
-sub counts {
-    my ($counts) = @_;
-
-    return join ', ', map { "$_ x $counts->{$_}" } sort keys %$counts;
-}
-
-# with a challenge that nobody has answered
-sub session {
-    my ($n) = @_;
-
-    return Test::DmSec::Session->new(user => "device$n",
-        password => "pw$n")->renew(http_get('/'));
-}
 
 # of one session after another
 sub next_request {

@@ -19,12 +19,12 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL counts devices figure other_alerts
+    session /;
 use Test::DmSec::Burst qw/ burst /;
 use Test::DmSec::Session qw/ outcome /;
 
 ###############################################################################
-
-use constant FULL => $ENV{DM_SEC_FULL};
 
 use constant {
     DEVICES => 4,
@@ -44,8 +44,7 @@ my $d = $t->testdir();
 configure(0);
 
 store($t, realm => 'dm.example');
-account($t, 'add', "IMEI:$_", '--name', "device$_", { password => "pw$_" })
-    for 0 .. DEVICES - 1;
+devices($t, DEVICES);
 
 upstream($t, 8081);
 $t->run();
@@ -130,15 +129,14 @@ burst(8080, sub { shift @accepted }, sub { $again{outcome($_[1])}++ });
 is_deeply(\%again, { stale => $replays }, 'replays: none is accepted');
 is(upstream_count($t, 8081), $count, 'replays: upstream not contacted');
 
-diag("$replays replays: ", counts(\%again), '; lost requests: ',
-    @lost / 2) if FULL;
+figure('%d replays: %s; lost requests: %d', $replays, counts(\%again),
+    @lost / 2);
 
 burst(8080, sub { shift @lost }, sub { 1 });
 
 is_deeply([ upstream_repeated($t, 8081) ], [], 'no count came there twice');
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0)),
-    '', 'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 
 undef $t;
 
@@ -169,7 +167,7 @@ sub phase {
         /^(\S+)/ and $seen{$1}++ foreach @lines[$from[$n] .. $#lines];
     }
 
-    diag("$name, ${\ROUNDS} times: ", counts(\%seen)) if FULL;
+    figure('%s, %d times: %s', $name, ROUNDS, counts(\%seen));
 
     return \%seen;
 }
@@ -191,12 +189,6 @@ sub all_served {
     }
 
     return 1;
-}
-
-sub counts {
-    my ($counts) = @_;
-
-    return join ', ', map { "$_ x $counts->{$_}" } sort keys %$counts;
 }
 
 # with a zone of a size that it did not have before
@@ -244,8 +236,7 @@ EOF_CONF
 # lost, and the request in one line.
 sub device {
     my ($n) = @_;
-    my ($end, $session) = (time() + LIMIT, Test::DmSec::Session->new(
-        user => "device$n", password => "pw$n"));
+    my ($end, $session) = (time() + LIMIT, session($n));
 
     open my $fh, '>>', "$d/device-$n" or die "Can't open: $!\n";
     $fh->autoflush(1);

@@ -12,12 +12,10 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
-
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ together /;
 use Test::DmSec::Gate;
@@ -385,8 +383,7 @@ sub lines {
 
 # passwords that are remembered now
 sub passwords {
-    return decode_json(http_content(http_get('/status')))
-        ->{cells_used}{passwords};
+    return status_json()->{cells_used}{passwords};
 }
 
 # connections but this one

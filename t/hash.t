@@ -11,13 +11,12 @@ use strict;
 use Test::More;
 
 use Digest::SHA qw/ sha1 sha1_base64 /;
-use JSON::PP qw/ decode_json /;
 use MIME::Base64 qw/ encode_base64 /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Clock;
 use Test::DmSec::Gate;
@@ -322,8 +321,7 @@ sub meanwhile {
 
 # passwords that are remembered now
 sub passwords {
-    return decode_json(http_content(http_get('/status')))
-        ->{cells_used}{passwords};
+    return status_json()->{cells_used}{passwords};
 }
 
 ###############################################################################

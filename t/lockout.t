@@ -10,12 +10,10 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json /;
-
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Clock;
 
@@ -193,12 +191,6 @@ sub ask {
     $client->close();
 
     return $response;
-}
-
-sub status_json {
-    my ($args) = @_;
-
-    return decode_json(http_content(http_get('/status' . ($args // ''))));
 }
 
 ###############################################################################

@@ -13,14 +13,15 @@ use strict;
 
 use Test::More;
 
-use JSON::PP qw/ decode_json encode_json /;
+use JSON::PP qw/ encode_json /;
 use List::Util qw/ shuffle /;
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::Nginx qw/ :DEFAULT http_content /;
+use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL /;
 use Test::DmSec::Burst qw/ burst /;
 
 ###############################################################################
@@ -29,7 +30,6 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 use constant {
-    FULL       => $ENV{DM_SEC_FULL},
     ATTEMPTS   => 3,
     CANDIDATES => 60,               # of each kind, in a round
     ROUNDS     => 6,
@@ -255,10 +255,6 @@ sub address {
         if $address eq 'many';
 
     return $address;
-}
-
-sub status_json {
-    return decode_json(http_content(http_get('/status')));
 }
 
 ###############################################################################

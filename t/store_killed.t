@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Attack qw/ FULL /;
 
 ###############################################################################
 
@@ -24,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 # what is written through the map lies between these
-use constant CALLS => $ENV{DM_SEC_FULL} ? 'all'
+use constant CALLS => FULL ? 'all'
     : 'msync,ftruncate,fsync,fdatasync,rename,renameat2,unlink,mkdir';
 
 my $t = Test::Nginx->new()->has(qw/ http /)->has_daemon('strace')->plan(13);

@@ -16,6 +16,7 @@ use Exporter qw/ import /;
 
 use File::Basename ();
 use File::Spec ();
+use JSON::PP ();
 
 use Test::DmSec::Client;
 use Test::DmSec::Message
@@ -25,7 +26,7 @@ use Test::DmSec::Process qw/ run_command slurp wait_for /;
 use Test::DmSec::Upstream
     qw/ upstream upstream_clear upstream_count upstream_log
     upstream_repeated /;
-use Test::Nginx;
+use Test::Nginx qw/ :DEFAULT http_content /;
 
 our @EXPORT_OK = qw/
     ca cert cert_info crl
@@ -35,7 +36,7 @@ our @EXPORT_OK = qw/
     https keepalive persistent s_client run_command
     header status
     nginx_t conf_error
-    log_lines denied handshake_failures failed_handshake
+    log_lines denied handshake_failures failed_handshake status_json
     wait_for master workers kill_worker reload_wait
 /;
 
@@ -273,6 +274,20 @@ sub parse_line {
     }
 
     return \%field;
+}
+
+
+###############################################################################
+# The status page
+
+
+# status_json([ARGS]): what http://127.0.0.1:8080/status says, with ARGS, as
+# "?locked", behind it; it has "dm_sec_status json"
+sub status_json {
+    my ($args) = @_;
+
+    return JSON::PP::decode_json(http_content(
+        http_get('/status' . ($args // ''))));
 }
 
 
