@@ -18,6 +18,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::HTTP2;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -31,139 +32,125 @@ my $t = Test::Nginx->new()
     ->plan(103);
 my $d = $t->testdir();
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log        %%TESTDIR%%/error.log info;
+dm_sec_lockout   off;
+dm_sec_log_limit off;
 
-daemon off;
+ssl_certificate        server.crt;
+ssl_certificate_key    server.key;
+ssl_client_certificate ca.crt;
 
-events {
-}
+underscores_in_headers on;
+ignore_invalid_headers off;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+server {
+    listen       127.0.0.1:8443 ssl http2;
+    server_name  localhost;
 
-    error_log %%TESTDIR%%/error.log info;
+    ssl_verify_client optional;
 
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-    dm_sec_log_limit     off;
+    dm_sec_profile modern;
 
-    ssl_certificate        server.crt;
-    ssl_certificate_key    server.key;
-    ssl_client_certificate ca.crt;
+    location /basic {
+        dm_sec_auth x509 basic;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    underscores_in_headers on;
-    ignore_invalid_headers off;
+    location /digest {
+        dm_sec_auth x509 digest;
+        dm_sec_digest_algorithms SHA-256;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    server {
-        listen       127.0.0.1:8443 ssl http2;
-        server_name  localhost;
+    location /x509 {
+        dm_sec_auth x509;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        ssl_verify_client optional;
+    location /off {
+        dm_sec_auth off;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        dm_sec_profile modern;
+    location /pass {
+        dm_sec_auth x509 basic;
+        dm_sec_pass_authorization on;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /basic {
-            dm_sec_auth x509 basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    # ways on from where it is accepted
 
-        location /digest {
-            dm_sec_auth x509 digest;
-            dm_sec_digest_algorithms SHA-256;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /try {
+        dm_sec_auth x509 basic;
+        try_files /none @open;
+    }
 
-        location /x509 {
-            dm_sec_auth x509;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /try-pass {
+        dm_sec_auth x509 basic;
+        try_files /none @pass;
+    }
 
-        location /off {
-            dm_sec_auth off;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /page {
+        dm_sec_auth x509 basic;
+        error_page 400 401 = @open;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /pass {
-            dm_sec_auth x509 basic;
-            dm_sec_pass_authorization on;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /old {
+        dm_sec_auth x509 basic;
+        dm_sec_protocols TLSv1.2;
+        error_page 403 = @open;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        # ways on from where it is accepted
+    location /any {
+        dm_sec_auth x509 basic;
+        satisfy any;
+        allow all;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /try {
-            dm_sec_auth x509 basic;
-            try_files /none @open;
-        }
+    location /all {
+        dm_sec_auth x509 basic;
+        dm_sec_auth_all on;
+        satisfy any;
+        allow all;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /try-pass {
-            dm_sec_auth x509 basic;
-            try_files /none @pass;
-        }
+    location /mirror {
+        dm_sec_auth x509 basic;
+        mirror /copy;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /page {
-            dm_sec_auth x509 basic;
-            error_page 400 401 = @open;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /request {
+        dm_sec_auth x509 basic;
+        auth_request /copy;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /old {
-            dm_sec_auth x509 basic;
-            dm_sec_protocols TLSv1.2;
-            error_page 403 = @open;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location = /copy {
+        internal;
+        dm_sec_auth off;
+        proxy_pass http://127.0.0.1:8082;
+    }
 
-        location /any {
-            dm_sec_auth x509 basic;
-            satisfy any;
-            allow all;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location @open {
+        dm_sec_auth off;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /all {
-            dm_sec_auth x509 basic;
-            dm_sec_auth_all on;
-            satisfy any;
-            allow all;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /mirror {
-            dm_sec_auth x509 basic;
-            mirror /copy;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /request {
-            dm_sec_auth x509 basic;
-            auth_request /copy;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location = /copy {
-            internal;
-            dm_sec_auth off;
-            proxy_pass http://127.0.0.1:8082;
-        }
-
-        location @open {
-            dm_sec_auth off;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location @pass {
-            dm_sec_auth off;
-            dm_sec_pass_authorization on;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location @pass {
+        dm_sec_auth off;
+        dm_sec_pass_authorization on;
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 ca($t, 'ca');
 cert($t, 'server', ca => 'ca', key => 'ec');

@@ -18,6 +18,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Burst qw/ together /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::Gate;
 use Test::DmSec::HTTP2;
 
@@ -38,71 +39,58 @@ my $d = $t->testdir();
 my $gate = Test::DmSec::Gate->new($t);
 my (%old);
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log %%TESTDIR%%/error.log info;
 
-daemon off;
+log_format done "$request_uri $status";
+access_log %%TESTDIR%%/done.log done;
 
-events {
-}
+dm_sec_plaintext_auth on;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+dm_sec_hash_threads   1 queue=500;
+dm_sec_password_cache 5m;
+dm_sec_lockout        attempts=3 window=1d duration=1d;
+dm_sec_log_limit      off;
 
-    error_log  %%TESTDIR%%/error.log info;
+server {
+    listen       127.0.0.1:8080;
+    listen       127.0.0.1:8083 http2;
+    server_name  localhost;
 
-    log_format done "$request_uri $status";
-    access_log %%TESTDIR%%/done.log done;
+    location / {
+        dm_sec_auth basic digest;
+        dm_sec_digest_qop auth-int;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    dm_sec_account_store  %%TESTDIR%%/store;
-    dm_sec_store_key      %%TESTDIR%%/store.key;
-    dm_sec_plaintext_auth on;
+    location /action/ {
+        dm_sec_auth basic digest;
+        dm_sec_digest_qop auth-int;
+        post_action /after;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    dm_sec_hash_threads   1 queue=500;
-    dm_sec_password_cache 5m;
-    dm_sec_lockout        attempts=3 window=1d duration=1d;
-    dm_sec_log_limit      off;
+    location = /after {
+        dm_sec_auth basic digest;
+        dm_sec_digest_qop auth-int;
+        proxy_pass http://127.0.0.1:8082;
+    }
 
-    server {
-        listen       127.0.0.1:8080;
-        listen       127.0.0.1:8083 http2;
-        server_name  localhost;
+    location = /status {
+        access_log off;
+        dm_sec_status json;
+        allow 127.0.0.1;
+        deny all;
+    }
 
-        location / {
-            dm_sec_auth basic digest;
-            dm_sec_digest_qop auth-int;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /action/ {
-            dm_sec_auth basic digest;
-            dm_sec_digest_qop auth-int;
-            post_action /after;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location = /after {
-            dm_sec_auth basic digest;
-            dm_sec_digest_qop auth-int;
-            proxy_pass http://127.0.0.1:8082;
-        }
-
-        location = /status {
-            access_log off;
-            dm_sec_status json;
-            allow 127.0.0.1;
-            deny all;
-        }
-
-        location = /stub {
-            access_log off;
-            stub_status;
-        }
+    location = /stub {
+        access_log off;
+        stub_status;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 store($t, realm => 'dm.example');
 

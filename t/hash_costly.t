@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::OldStore qw/ write_costly_store /;
 
 ###############################################################################
@@ -25,38 +26,24 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(8);
 my $d = $t->testdir();
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log             %%TESTDIR%%/error.log info;
+dm_sec_lockout        attempts=2;
+dm_sec_log_limit      off;
+dm_sec_plaintext_auth on;
 
-daemon off;
+server {
+    listen       127.0.0.1:8080;
+    server_name  localhost;
 
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    error_log %%TESTDIR%%/error.log info;
-
-    dm_sec_account_store  %%TESTDIR%%/store;
-    dm_sec_store_key      %%TESTDIR%%/store.key;
-    dm_sec_lockout        attempts=2;
-    dm_sec_log_limit      off;
-    dm_sec_plaintext_auth on;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        location / {
-            dm_sec_auth basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location / {
+        dm_sec_auth basic;
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 store($t, realm => 'dm.example');
 write_costly_store("$d/old", "$d/store.key");

@@ -18,6 +18,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf psk_sessions /;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -29,113 +30,59 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
     ->has(qw/socket_ssl socket_ssl_sni/)->has_daemon('openssl')
     ->plan(326)->todo_alerts();
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, psk_sessions() . <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log %%TESTDIR%%/error.log info;
 
-daemon off;
+# OpenSSL's own cache in front of it, in each worker
 
-events {
-}
+server {
+    listen       127.0.0.1:8446 ssl;
+    server_name  localhost;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+    ssl_session_tickets off;
+    ssl_session_cache   builtin:100 shared:SSL:1m;
 
-    error_log %%TESTDIR%%/error.log info;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-
-    ssl_certificate      rsa.crt;
-    ssl_certificate_key  rsa.key;
-
-    ssl_client_certificate  ca.crt;
-    ssl_verify_client       optional;
-
-    # the same for all workers, and after a reload
-    ssl_session_ticket_key  ticket.key;
-
-    dm_sec_profile modern dm20;
-    dm_sec_auth    psk x509;
-
-    proxy_set_header X-Identity $dm_sec_psk_identity;
-    proxy_set_header X-Reused   $ssl_session_reused;
-
-    # tickets
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # a cache; in TLS 1.3 a ticket is a session's id then
-
-    server {
-        listen       127.0.0.1:8444 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets off;
-        ssl_session_cache   shared:SSL:1m;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # OpenSSL's own cache in front of it, in each worker
-
-    server {
-        listen       127.0.0.1:8446 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets off;
-        ssl_session_cache   builtin:100 shared:SSL:1m;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # that alone
-
-    server {
-        listen       127.0.0.1:8447 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets off;
-        ssl_session_cache   builtin;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # two servers on an address
-
-    server {
-        listen       127.0.0.1:8445 ssl;
-        server_name  a.example.com;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    server {
-        listen       127.0.0.1:8445 ssl;
-        server_name  b.example.com;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location / {
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+# that alone
+
+server {
+    listen       127.0.0.1:8447 ssl;
+    server_name  localhost;
+
+    ssl_session_tickets off;
+    ssl_session_cache   builtin;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# two servers on an address
+
+server {
+    listen       127.0.0.1:8445 ssl;
+    server_name  a.example.com;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+server {
+    listen       127.0.0.1:8445 ssl;
+    server_name  b.example.com;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+EOF_HTTP
 
 my $d = $t->testdir();
 

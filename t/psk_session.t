@@ -19,6 +19,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf psk_sessions /;
 use Test::DmSec::Process qw/ must /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -57,130 +58,77 @@ my @ways = ((map { [ openssl => $_ ] } 8443, 8444, 8445, 8446, 8448),
 
 $t->plan(64 + @polls * map { @{ $versions{$_->[0]} } } @ways);
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, psk_sessions() . <<'EOF_HTTP', main => <<'EOF_MAIN');
 
-%%TEST_GLOBALS%%
+error_log %%TESTDIR%%/error.log info;
 
-daemon off;
+ssl_session_timeout 5m;
 
+# both
+
+server {
+    listen       127.0.0.1:8445 ssl;
+    server_name  localhost;
+
+    ssl_session_cache shared:SSL:1m;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# sessions that are over at once
+
+server {
+    listen       127.0.0.1:8446 ssl;
+    server_name  localhost;
+
+    ssl_session_timeout 0;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# tickets that name nothing
+
+server {
+    listen       127.0.0.1:8448 ssl;
+    server_name  localhost;
+
+    ssl_session_tickets off;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# two servers on an address
+
+server {
+    listen       127.0.0.1:8447 ssl;
+    server_name  a.example.com;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+server {
+    listen       127.0.0.1:8447 ssl;
+    server_name  b.example.com;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+EOF_HTTP
 # nginx clears the rest, and the library looks into them each time
 env FAKETIME_TIMESTAMP_FILE;
 env FAKETIME_NO_CACHE;
 env FAKETIME_DONT_FAKE_MONOTONIC;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    error_log %%TESTDIR%%/error.log info;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-
-    ssl_certificate      rsa.crt;
-    ssl_certificate_key  rsa.key;
-
-    ssl_client_certificate  ca.crt;
-    ssl_verify_client       optional;
-
-    # the same for all workers, and after a reload
-    ssl_session_ticket_key  ticket.key;
-    ssl_session_timeout     5m;
-
-    dm_sec_profile modern dm20;
-    dm_sec_auth    psk x509;
-
-    proxy_set_header X-Identity $dm_sec_psk_identity;
-    proxy_set_header X-Reused   $ssl_session_reused;
-
-    # tickets
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # a cache; in TLS 1.3 a ticket is a session's id then
-
-    server {
-        listen       127.0.0.1:8444 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets off;
-        ssl_session_cache   shared:SSL:1m;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # both
-
-    server {
-        listen       127.0.0.1:8445 ssl;
-        server_name  localhost;
-
-        ssl_session_cache shared:SSL:1m;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # sessions that are over at once
-
-    server {
-        listen       127.0.0.1:8446 ssl;
-        server_name  localhost;
-
-        ssl_session_timeout 0;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # tickets that name nothing
-
-    server {
-        listen       127.0.0.1:8448 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets off;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # two servers on an address
-
-    server {
-        listen       127.0.0.1:8447 ssl;
-        server_name  a.example.com;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    server {
-        listen       127.0.0.1:8447 ssl;
-        server_name  b.example.com;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-}
-
-EOF_CONF
+EOF_MAIN
 
 my $key = 'a5' x 32;
 

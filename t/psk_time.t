@@ -17,6 +17,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Calls;
+use Test::DmSec::Conf qw/ conf psk_only /;
 
 ###############################################################################
 
@@ -28,37 +29,9 @@ use constant { ACCOUNTS => 100, ROUNDS => 5, TRIES => 3 };
 my $t = Test::Nginx->new()->has(qw/http http_ssl socket_ssl/)
     ->has_daemon('openssl')->plan(2 * ROUNDS + 5);
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
-
-%%TEST_GLOBALS%%
-
-daemon off;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_log_limit     off;
-
-    ssl_certificate      rsa.crt;
-    ssl_certificate_key  rsa.key;
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        dm_sec_profile modern dm20;
-        dm_sec_auth    psk;
-
-        return 204;
-    }
-}
-
-EOF_CONF
+conf($t, psk_only() . <<'EOF_HTTP');
+dm_sec_log_limit off;
+EOF_HTTP
 
 ca($t, 'ca');
 cert($t, 'rsa', ca => 'ca', key => 'rsa:2048');

@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf files /;
 use Test::DmSec::Preload qw/ halt /;
 
 ###############################################################################
@@ -40,49 +41,25 @@ ca($t, 'ca');
 cert($t, 'ec', ca => 'ca');
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF');
+conf($t, files() . <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+keepalive_requests 50;
+dm_sec_lockout     off;
 
-daemon off;
+server {
+    listen       127.0.0.1:8443 ssl;
+    server_name  localhost;
 
-events {
+    ssl_certificate      ec.crt;
+    ssl_certificate_key  ec.key;
+
+    root %%TESTDIR%%;
+
+    dm_sec_profile modern;
+    dm_sec_auth    psk;
 }
 
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    keepalive_requests 50;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        ssl_certificate      ec.crt;
-        ssl_certificate_key  ec.key;
-
-        root %%TESTDIR%%;
-
-        dm_sec_profile modern;
-        dm_sec_auth    psk;
-    }
-}
-
-EOF
+EOF_HTTP
 
 $t->run();
 $t->write_file("status-$_", '') foreach 1 .. 3;

@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::PKI qw/ ca cert /;
 
 ###############################################################################
@@ -31,83 +32,69 @@ my $t = Test::Nginx->new()
 my $shut = $t->testdir() . '/shut';
 my $key = '0123456789abcdef0123456789abcdef';
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log        %%TESTDIR%%/error.log info;
+dm_sec_lockout   off;
+dm_sec_log_limit off;
 
-daemon off;
+ssl_certificate         server.crt;
+ssl_certificate_key     server.key;
+ssl_client_certificate  ca.crt;
+ssl_verify_client       optional;
 
-events {
-}
+server {
+    listen       127.0.0.1:8443 ssl;
+    server_name  localhost;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+    dm_sec_profile modern dm20;
+    dm_sec_auth    basic digest psk x509;
 
-    error_log %%TESTDIR%%/error.log info;
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-    dm_sec_log_limit     off;
+    location /policy {
+        auth_request /asked;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    ssl_certificate         server.crt;
-    ssl_certificate_key     server.key;
-    ssl_client_certificate  ca.crt;
-    ssl_verify_client       optional;
+    location /policy/group {
+        dm_sec_groups pilot;
+        auth_request /asked;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
+    location = /asked {
+        internal;
+        dm_sec_auth off;
+        proxy_pass http://127.0.0.1:8082;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+    }
 
-        dm_sec_profile modern dm20;
-        dm_sec_auth    basic digest psk x509;
+    location /redirect {
+        proxy_pass http://127.0.0.1:8082;
+    }
 
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /inner {
+        internal;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /policy {
-            auth_request /asked;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /inner/off {
+        internal;
+        dm_sec_auth off;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-        location /policy/group {
-            dm_sec_groups pilot;
-            auth_request /asked;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location = /asked {
-            internal;
-            dm_sec_auth off;
-            proxy_pass http://127.0.0.1:8082;
-            proxy_pass_request_body off;
-            proxy_set_header Content-Length "";
-        }
-
-        location /redirect {
-            proxy_pass http://127.0.0.1:8082;
-        }
-
-        location /inner {
-            internal;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /inner/off {
-            internal;
-            dm_sec_auth off;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /streamed {
-            proxy_request_buffering off;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /streamed {
+        proxy_request_buffering off;
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 ca($t, 'ca');
 cert($t, 'server', ca => 'ca');

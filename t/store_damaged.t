@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Verdict qw/ verdict /;
 
@@ -33,42 +34,28 @@ my $d = $t->testdir();
 # a library of sanitizers would report what is meant to happen
 $ENV{ASAN_OPTIONS} .= ':handle_segv=0:handle_abort=0' if $ENV{ASAN_OPTIONS};
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP', main => 'worker_rlimit_core 0;');
 
-%%TEST_GLOBALS%%
+dm_sec_plaintext_auth on;
+dm_sec_lockout        off;
 
-daemon off;
-worker_rlimit_core 0;
+server {
+    listen       127.0.0.1:8080;
+    server_name  localhost;
 
-events {
-}
+    location / {
+        dm_sec_auth basic;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    dm_sec_account_store  %%TESTDIR%%/store;
-    dm_sec_store_key      %%TESTDIR%%/store.key;
-    dm_sec_plaintext_auth on;
-    dm_sec_lockout        off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        location / {
-            dm_sec_auth basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /status {
-            dm_sec_status json;
-            allow 127.0.0.1;
-            deny all;
-        }
+    location /status {
+        dm_sec_status json;
+        allow 127.0.0.1;
+        deny all;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 store($t, realm => 'dm.example', args => [ '--map-size', '1m' ]);
 $t->write_file('accounts', join '', map { qq[{"id":"IMEI:$_","name":"n$_",]

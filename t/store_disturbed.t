@@ -16,6 +16,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf files /;
 
 ###############################################################################
 
@@ -35,37 +36,10 @@ account($t, 'add', 'me', { password => 'secret' });
 account($t, 'backup', "$d/later");
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
-
-%%TEST_GLOBALS%%
-
-daemon off;
-worker_rlimit_core 0;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    keepalive_requests 1000000;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-}
-
-EOF_CONF
+conf($t, files() . <<'EOF_HTTP', main => 'worker_rlimit_core 0;');
+keepalive_requests 1000000;
+dm_sec_lockout     off;
+EOF_HTTP
 
 $t->run();
 

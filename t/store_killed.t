@@ -18,6 +18,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Attack qw/ FULL /;
+use Test::DmSec::Conf qw/ conf files /;
 
 ###############################################################################
 
@@ -34,37 +35,10 @@ my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
-
-%%TEST_GLOBALS%%
-
-daemon off;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    keepalive_requests 1000000;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-        try_files /file =404;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-}
-
-EOF_CONF
+conf($t, files('try_files /file =404;') . <<'EOF_HTTP');
+keepalive_requests 1000000;
+dm_sec_lockout     off;
+EOF_HTTP
 
 store($t, realm => 'example', args => [ '--map-size', '1m' ]);
 account($t, 'add', 'me', { password => 'secret' });

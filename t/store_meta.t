@@ -17,6 +17,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 
 ###############################################################################
 
@@ -28,49 +29,35 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(22);
 my $d = $t->testdir();
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+error_log             %%TESTDIR%%/error.log info;
+dm_sec_lockout        attempts=1 window=1d duration=1d;
+dm_sec_plaintext_auth on;
 
-daemon off;
+server {
+    listen       127.0.0.1:8080;
+    server_name  localhost;
 
-events {
-}
+    dm_sec_auth basic digest;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    error_log %%TESTDIR%%/error.log info;
+    location /said {
+        dm_sec_auth  basic;
+        dm_sec_realm said;
+        proxy_pass http://127.0.0.1:8081;
+    }
 
-    dm_sec_account_store  %%TESTDIR%%/store;
-    dm_sec_store_key      %%TESTDIR%%/store.key;
-    dm_sec_lockout        attempts=1 window=1d duration=1d;
-    dm_sec_plaintext_auth on;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        dm_sec_auth basic digest;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /said {
-            dm_sec_auth  basic;
-            dm_sec_realm said;
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /list {
-            dm_sec_digest_algorithms SHA-256 MD5;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location /list {
+        dm_sec_digest_algorithms SHA-256 MD5;
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 
 store($t, realm => 'one.example');
 account($t, 'add', 'IMEI:1', '--name', 'dev', { password => 'right' });

@@ -20,6 +20,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf files /;
 
 ###############################################################################
 
@@ -46,37 +47,10 @@ account($t, 'add', 'me', { password => 'secret' });
 
 $t->write_file('file', 'here');
 chmod 0644, "$d/file";
-$t->write_file_expand('nginx.conf', <<"EOF_CONF");
-
-$globals
-user nobody nogroup;
-
-daemon off;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    keepalive_requests 1000000;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-}
-
-EOF_CONF
+conf($t, files() . <<'EOF_HTTP', globals => "$globals\nuser nobody nogroup;");
+keepalive_requests 1000000;
+dm_sec_lockout     off;
+EOF_HTTP
 
 $t->run();
 

@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::Preload qw/ preload /;
 use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Verdict qw/ verdict /;
@@ -203,38 +204,23 @@ sub damaged {
 sub configure {
     my ($store) = @_;
 
-    $t->write_file_expand('nginx.conf', <<"EOF_CONF");
+    conf($t, <<"EOF_HTTP", store => $store, main => 'worker_rlimit_core 0;');
 
-%%TEST_GLOBALS%%
+error_log $d/error.log info;
 
-daemon off;
-worker_rlimit_core 0;
+server {
+    listen       127.0.0.1:8080;
+    server_name  localhost;
 
-events {
-}
+    dm_sec_plaintext_auth on;
 
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    error_log $d/error.log info;
-
-    dm_sec_account_store $d/$store;
-    dm_sec_store_key     $d/store.key;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        dm_sec_plaintext_auth on;
-
-        location / {
-            dm_sec_auth basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
+    location / {
+        dm_sec_auth basic;
+        proxy_pass http://127.0.0.1:8081;
     }
 }
 
-EOF_CONF
+EOF_HTTP
 }
 
 ###############################################################################

@@ -16,6 +16,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Clock;
+use Test::DmSec::Conf qw/ conf files /;
 
 ###############################################################################
 
@@ -29,36 +30,10 @@ my $clock = Test::DmSec::Clock->new($t);
 $t->plan(5);
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
-
-%%TEST_GLOBALS%%
-
-daemon off;
-
+conf($t, files(), main => <<'EOF_MAIN');
 env FAKETIME_TIMESTAMP_FILE;
 env FAKETIME_NO_CACHE;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-}
-
-EOF_CONF
+EOF_MAIN
 
 store($t, realm => 'example', args => [ '--map-size', '1m' ]);
 account($t, 'add', 'me', { password => 'secret' });

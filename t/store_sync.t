@@ -19,6 +19,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::Preload qw/ preload /;
 use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Session;
@@ -37,62 +38,48 @@ my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP');
 
-%%TEST_GLOBALS%%
+keepalive_requests 1000000;
+dm_sec_lockout     off;
 
-daemon off;
+server {
+    listen       127.0.0.1:8080;
+    server_name  localhost;
 
-events {
+    try_files /file =404;
+
+    dm_sec_plaintext_auth on;
+    dm_sec_auth           basic;
 }
 
-http {
-    %%TEST_GLOBALS_HTTP%%
+server {
+    listen       127.0.0.1:8081;
+    server_name  localhost;
 
-    keepalive_requests 1000000;
+    try_files /file =404;
 
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        try_files /file =404;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-
-    server {
-        listen       127.0.0.1:8081;
-        server_name  localhost;
-
-        try_files /file =404;
-
-        dm_sec_plaintext_auth    on;
-        dm_sec_auth              digest;
-        dm_sec_digest_algorithms SHA-256;
-    }
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        try_files /file =404;
-
-        ssl_certificate         ec.crt;
-        ssl_certificate_key     ec.key;
-        ssl_client_certificate  ca.crt;
-        ssl_verify_client       optional;
-
-        dm_sec_profile modern;
-        dm_sec_auth    psk x509;
-    }
+    dm_sec_plaintext_auth    on;
+    dm_sec_auth              digest;
+    dm_sec_digest_algorithms SHA-256;
 }
 
-EOF_CONF
+server {
+    listen       127.0.0.1:8443 ssl;
+    server_name  localhost;
+
+    try_files /file =404;
+
+    ssl_certificate         ec.crt;
+    ssl_certificate_key     ec.key;
+    ssl_client_certificate  ca.crt;
+    ssl_verify_client       optional;
+
+    dm_sec_profile modern;
+    dm_sec_auth    psk x509;
+}
+
+EOF_HTTP
 
 ca($t, 'ca');
 cert($t, 'ec', ca => 'ca');

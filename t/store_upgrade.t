@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ conf files /;
 
 ###############################################################################
 
@@ -29,34 +30,9 @@ my $me = request('GET', '/file', basic('me', 'secret'));
 my $upgrade = qr/run "dm-account init --upgrade --owner USER"/;
 
 $t->write_file('file', 'here');
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
-
-%%TEST_GLOBALS%%
-
-daemon off;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-    dm_sec_lockout       off;
-
-    server {
-        listen       127.0.0.1:8080;
-        server_name  localhost;
-
-        root %%TESTDIR%%;
-
-        dm_sec_plaintext_auth on;
-        dm_sec_auth           basic;
-    }
-}
-
-EOF_CONF
+conf($t, files() . <<'EOF_HTTP');
+dm_sec_lockout off;
+EOF_HTTP
 
 store($t, realm => 'example', owner => $owner,
     args => [ '--map-size', '1m' ]);

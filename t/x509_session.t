@@ -18,6 +18,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Clock;
+use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -37,95 +38,81 @@ my @ways = map { my $port = $_; map { [ $port, $_ ] } qw/ TLSv1_2 TLSv1_3 / }
 
 $t->plan(4 + @ways * 14);
 
-$t->write_file_expand('nginx.conf', <<'EOF_CONF');
+conf($t, <<'EOF_HTTP', main => <<'EOF_MAIN');
 
-%%TEST_GLOBALS%%
+error_log %%TESTDIR%%/error.log info;
 
-daemon off;
+ssl_certificate      server.crt;
+ssl_certificate_key  server.key;
 
+ssl_client_certificate  ca.crt;
+ssl_verify_client       optional;
+
+ssl_session_timeout     2h;
+
+dm_sec_profile modern;
+
+# tickets
+
+server {
+    listen       127.0.0.1:8443 ssl;
+    server_name  localhost;
+
+    ssl_session_ticket_key  ticket.key;
+
+    dm_sec_auth  x509;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+
+    location /boot {
+        dm_sec_auth  basic;
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# a cache; in TLS 1.3 a ticket is a session's id then
+
+server {
+    listen       127.0.0.1:8444 ssl;
+    server_name  localhost;
+
+    ssl_session_tickets  off;
+    ssl_session_cache    shared:SSL:1m;
+
+    dm_sec_auth  x509;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+
+    location /boot {
+        dm_sec_auth  basic;
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+# a certificate or a password
+
+server {
+    listen       127.0.0.1:8445 ssl;
+    server_name  localhost;
+
+    ssl_session_ticket_key  ticket.key;
+
+    dm_sec_auth  x509 basic;
+
+    location / {
+        proxy_pass http://127.0.0.1:8081;
+    }
+}
+
+EOF_HTTP
 env FAKETIME_TIMESTAMP_FILE;
 env FAKETIME_NO_CACHE;
 env FAKETIME_DONT_FAKE_MONOTONIC;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    error_log %%TESTDIR%%/error.log info;
-
-    dm_sec_account_store %%TESTDIR%%/store;
-    dm_sec_store_key     %%TESTDIR%%/store.key;
-
-    ssl_certificate      server.crt;
-    ssl_certificate_key  server.key;
-
-    ssl_client_certificate  ca.crt;
-    ssl_verify_client       optional;
-
-    ssl_session_timeout     2h;
-
-    dm_sec_profile modern;
-
-    # tickets
-
-    server {
-        listen       127.0.0.1:8443 ssl;
-        server_name  localhost;
-
-        ssl_session_ticket_key  ticket.key;
-
-        dm_sec_auth  x509;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /boot {
-            dm_sec_auth  basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # a cache; in TLS 1.3 a ticket is a session's id then
-
-    server {
-        listen       127.0.0.1:8444 ssl;
-        server_name  localhost;
-
-        ssl_session_tickets  off;
-        ssl_session_cache    shared:SSL:1m;
-
-        dm_sec_auth  x509;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-
-        location /boot {
-            dm_sec_auth  basic;
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-
-    # a certificate or a password
-
-    server {
-        listen       127.0.0.1:8445 ssl;
-        server_name  localhost;
-
-        ssl_session_ticket_key  ticket.key;
-
-        dm_sec_auth  x509 basic;
-
-        location / {
-            proxy_pass http://127.0.0.1:8081;
-        }
-    }
-}
-
-EOF_CONF
+EOF_MAIN
 
 $t->write_file('ticket.key', 'k' x 80);
 
