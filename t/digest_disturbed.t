@@ -19,8 +19,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
-use Test::DmSec::Attack qw/ FULL counts devices figure fresh
-    other_alerts session /;
+use Test::DmSec::Attack qw/ FULL counts devices figure fresh session /;
 use Test::DmSec::Burst qw/ burst together /;
 use Test::DmSec::Session qw/ outcome /;
 

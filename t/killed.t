@@ -99,9 +99,7 @@ is(try('alice', 'right'), 200, 'three are not five');
 
 $t->stop();
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:worker\ process\ \d+\ exited
-    \ on\ signal\ 9$|zone\ "dm_sec"\ was\ locked\ by\ \d+$))/x, 0)), '',
-    'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 
 undef $t;
 

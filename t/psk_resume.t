@@ -388,8 +388,7 @@ is(scalar(() = $t->read_file('error.log') =~ /$key|$new/gi), 0,
 
 $t->stop();
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* worker\ process\ \d+\ exited
-    \ on\ signal\ 9$)/x, 0)), '', 'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 
 undef $t;
 

@@ -173,8 +173,7 @@ cmp_ok($lost, '<=', 3 * 4, 'but for those that a killed worker had');
 
 $t->stop();
 
-is(join('', grep { !/worker process \d+ exited on signal 9$/ }
-    log_lines($t, qr/\[alert\]/, 0)), '', 'no other alerts');
+is(other_alerts($t), '', 'no other alerts');
 
 undef $t;
 

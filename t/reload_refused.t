@@ -23,9 +23,9 @@ use Test::DmSec::Verdict qw/ verdict /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-# a killed worker is an alert
+# a killed worker is an alert, and so is a body that nobody hashed
 my $t = Test::Nginx->new()->has(qw/http http_ssl charset proxy/)
-    ->has_daemon('gdb')->plan(61)->todo_alerts();
+    ->has_daemon('gdb')->plan(62)->todo_alerts();
 my $d = $t->testdir();
 
 my $on = <<'EOF_ON';
@@ -113,6 +113,9 @@ configure(main => $single, on => '', end => 'nonsense on;', globals => 0);
 refused(qr/unknown directive "nonsense"/, 'one process, not loaded', 1);
 
 $t->stop();
+
+is(join("\n", grep { !/body did not pass the filter that hashes it, / }
+    split /\n/, other_alerts($t)), '', 'no other alerts');
 
 undef $t;
 

@@ -391,8 +391,7 @@ is(header($clients[0]->request($get), 'X-Pid'), master($t),
 
 $t->stop();
 
-is(join('', grep { !/worker process \d+ exited on signal (?:7|9)$/ }
-    log_lines($t, qr/\[alert\]/, 0)), '', 'no other alerts');
+is(other_alerts($t, 7, 9), '', 'no other alerts');
 
 undef $t;
 

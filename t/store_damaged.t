@@ -27,7 +27,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 # a worker that dies is an alert
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(21)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(22)
     ->todo_alerts();
 my $d = $t->testdir();
 
@@ -151,6 +151,10 @@ run_command([ 'rm', '-rf', "$d/store" ]);
 again($ino) or skip('the file system gives no number again', 1);
 ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'replaced, the same number');
 }
+
+# those that were sent here, and what a damaged page can end in
+$t->stop();
+is(other_alerts($t, 6, 7, 9, 10, 11), '', 'no other alerts');
 
 undef $t;
 

@@ -23,7 +23,7 @@ use Test::DmSec::Conf qw/ conf files /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(38)->todo_alerts();
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(38);
 
 my $d = $t->testdir();
 my $me = request('GET', '/file', basic('me', 'secret'));
@@ -160,10 +160,12 @@ $t->stop();
 
 # SIGBUS, and nothing else; and none for the lock file
 
-is(join("\n", log_lines($t, qr/\[alert\](?!.* (?:worker\ process\ \d+\ exited
-    \ on\ signal\ (?:7|10)$))/x, 0)), '', 'no other alerts');
+is(other_alerts($t, 7, 10), '', 'no other alerts');
 is(scalar(() = log_lines($t, qr/\[alert\]/, 0)), $died,
     'and none but for what was copied');
+
+# a worker need not have met the file while it was short
+$t->todo_alerts() if $died;
 
 undef $t;
 

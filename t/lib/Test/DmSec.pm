@@ -36,7 +36,8 @@ our @EXPORT_OK = qw/
     https keepalive persistent s_client run_command
     header status
     nginx_t conf_error
-    log_lines denied handshake_failures failed_handshake status_json
+    log_lines denied handshake_failures failed_handshake other_alerts
+    status_json
     wait_for master workers kill_worker reload_wait
 /;
 
@@ -227,6 +228,19 @@ sub log_lines {
     });
 
     return @lines;
+}
+
+
+# other_alerts($t, SIGNALS...): the alerts in error.log, one a line, but for
+# those of workers that ended by one of the signals, 9 unless given: their end,
+# and the lock of the zone that they held.
+sub other_alerts {
+    my ($t, @signals) = @_;
+    my ($signal) = join '|', @signals ? @signals : 9;
+
+    return join "\n", log_lines($t, qr/\[alert\](?!.*\ (?:
+        worker\ process\ \d+\ exited\ on\ signal\ (?:$signal)
+        | zone\ "dm_sec"\ was\ locked\ by\ \d+)$)/x, 0);
 }
 
 

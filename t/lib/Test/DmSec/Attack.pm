@@ -13,12 +13,12 @@ use Exporter qw/ import /;
 
 use Test::More;
 
-use Test::DmSec qw/ account log_lines /;
+use Test::DmSec qw/ account /;
 use Test::DmSec::Session;
 use Test::Nginx;
 
 our @EXPORT_OK = qw/
-    FULL counts devices figure fresh other_alerts session
+    FULL counts devices figure fresh session
 /;
 
 
@@ -65,16 +65,6 @@ sub figure {
     my ($format, @values) = @_;
 
     diag(sprintf $format, @values) if FULL;
-}
-
-
-# The alerts in error.log, one a line, but for those of a worker that the test
-# killed: the worker's end, and the lock of the zone that it held.
-sub other_alerts {
-    my ($t) = @_;
-
-    return join "\n",
-        log_lines($t, qr/\[alert\](?!.* (?:on signal 9|was locked))/, 0);
 }
 
 
