@@ -56,8 +56,8 @@ typedef struct dm_failures_s  dm_failures_t;
 
 
 /*
- * makes the counters in size octets of zeroed memory, aligned to 64; NULL if
- * they are too few
+ * Makes the counters in size octets of zeroed memory, aligned to 64; NULL if
+ * they are too few.
  */
 dm_failures_t *dm_failures_init(void *memory, size_t size);
 

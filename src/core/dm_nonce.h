@@ -37,7 +37,7 @@ typedef struct {
 
 
 /*
- * the counts of a nonce that were used: the highest, and a bit for each below
+ * The counts of a nonce that were used: the highest, and a bit for each below.
  */
 typedef struct {
     uint32_t       highest;

@@ -9,7 +9,7 @@
 
 
 /*
- * the protocol that a request's Upgrade headers name; zeroed before the first
+ * The protocol that a request's Upgrade headers name; zeroed before the first.
  */
 typedef struct {
     dm_str_t  token;            /* "TLS/1.2", as the client wrote it */

@@ -123,8 +123,8 @@ dm_store_t *dm_store_new(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
 
 /*
- * finds the octet that a process locks which has the store open with these
- * keys, its badge; DM_OK or DM_ERROR
+ * Finds the octet that a process locks which has the store open with these
+ * keys, its badge; DM_OK or DM_ERROR.
  */
 int dm_store_badge(const dm_keys_t *keys, off_t *badge);
 

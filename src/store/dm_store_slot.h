@@ -63,8 +63,8 @@ int dm_slot_open(dm_store_slot_t **slot, const char *path, uint64_t badge,
     dm_err_t *err);
 
 /*
- * looks whether processes of that user could take one, as far as names tell;
- * the results are those of dm_slot_open()
+ * Looks whether processes of that user could take one, as far as names tell;
+ * the results are those of dm_slot_open().
  */
 int dm_slots_check(const char *path, uid_t uid, dm_err_t *err);
 

@@ -251,8 +251,8 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 
 
 /*
- * loads the account as it is before the change.  DM_OK, DM_DECLINED or
- * DM_ERROR
+ * Loads the account as it is before the change.  DM_OK, DM_DECLINED or
+ * DM_ERROR.
  */
 static int
 dm_store_load_old(dm_store_t *store, dm_str_t id, unsigned char *record,

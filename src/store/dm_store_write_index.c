@@ -150,7 +150,7 @@ dm_store_claim(dm_store_t *store, const dm_store_key_t *key, dm_str_t id,
 
 
 /*
- * removes those that were made.  DM_EXISTS: err says why already; or DM_ERROR
+ * Removes those that were made.  DM_EXISTS: err says why already; or DM_ERROR.
  */
 static int
 dm_store_unclaim_keys(dm_store_t *store, const dm_store_keys_t *keys,

@@ -498,8 +498,8 @@ dm_store_give_like_files(const char *path, const struct stat *dir,
 
 
 /*
- * makes directories for the slots of the same workers as in the store at like;
- * a backup that an older version made has none
+ * Makes directories for the slots of the same workers as in the store at like;
+ * a backup that an older version made has none.
  */
 static int
 dm_store_make_slots_like(const char *path, const char *like, dm_err_t *err)

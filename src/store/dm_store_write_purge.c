@@ -70,7 +70,7 @@ dm_purge_index(dm_store_t *store, dm_store_db_t db, dm_str_t id,
 
 
 /*
- * counts anew: the record, which does not open, would say what it counted for
+ * Counts anew: the record, which does not open, would say what it counted for.
  */
 static int
 dm_purge_recount(dm_store_t *store, dm_err_t *err)

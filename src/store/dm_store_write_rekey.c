@@ -308,7 +308,7 @@ dm_unaware_in(dm_store_t *store, off_t from, off_t to, dm_store_pids_t *pids,
 
     /*
      * lock names one process; the kernel's list has all that are seen from
-     * here
+     * here.
      */
 
     n = pids->n;

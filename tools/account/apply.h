@@ -1,4 +1,4 @@
-/* What add and set ask of an account, and the doing of it */
+/* The wishes of dm-account add and set for an account, and their fulfilment */
 
 #ifndef DM_ACCOUNT_APPLY_H
 #define DM_ACCOUNT_APPLY_H
@@ -20,7 +20,7 @@ typedef struct {
 } dm_edit_key_t;
 
 
-/* what the command line asks for, and the secrets that it led to */
+/* the wishes of the command line, and the secrets that they led to */
 typedef struct {
     int             add;                    /* set if 0 */
 
@@ -49,7 +49,7 @@ typedef struct {
     dm_secret_t     psk;
     char            crypt[DM_CRYPT_MAX];
 
-    dm_account_t    before;                 /* of set: what it was */
+    dm_account_t    before;                 /* as set found it */
 } dm_edit_t;
 
 

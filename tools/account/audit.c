@@ -1,4 +1,4 @@
-/* What syslog gets to know of dm-account: who did, or was refused, what */
+/* Lines for syslog: who did, or was refused, what with dm-account */
 
 #include <errno.h>
 #include <pwd.h>
@@ -18,7 +18,7 @@
 #define DM_AUDIT_QUOTED  "\"\\"
 #define DM_AUDIT_DOTS    3
 
-/* of a value that is escaped, cut there */
+/* octets of an escaped value, which is cut there */
 #define DM_AUDIT_VALUE   1024
 
 

@@ -1,4 +1,4 @@
-/* What syslog gets to know of dm-account */
+/* Lines for syslog: who did, or was refused, what with dm-account */
 
 #ifndef DM_ACCOUNT_AUDIT_H
 #define DM_ACCOUNT_AUDIT_H
@@ -6,7 +6,7 @@
 #include "account/cli.h"
 
 
-/* who runs this: before anything else */
+/* finds out who runs this process; to be called before anything else */
 void dm_cli_who(dm_cli_t *cli);
 
 /*

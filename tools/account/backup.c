@@ -19,7 +19,7 @@
 #include "common/output.h"
 
 
-/* of the store that was replaced: "." and a time in UTC */
+/* the suffix of a store that was replaced: "." and a time in UTC */
 #define DM_BACKUP_SUFFIX  sizeof(".20270131T000000Z")
 
 
@@ -27,7 +27,7 @@
 #define DM_BACKUP_PATIENCE  5000
 
 
-/* what the process that has opened the store says, in shared memory */
+/* shared memory, in which the process that opened the store tells of it */
 typedef struct {
     uint64_t       accounts;
     unsigned char  realm[DM_REALM_MAX];
@@ -138,8 +138,8 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
 
 
 /*
- * Where root handles another user's store, a process that has become him opens
- * it; this one, which opens none, makes the new one where only root can.
+ * Opens the store; if root handles another user's, then in a process that has
+ * become him, and this one makes the new store where only root can.
  */
 static int
 dm_backup_prepare(dm_backup_t *backup)
@@ -207,7 +207,7 @@ dm_backup_make(dm_backup_t *backup, const char *path, const char *like)
         return DM_CLI_DONE;
     }
 
-    /* it has told it itself */
+    /* the child has told it on stderr itself */
 
     if (backup->seen != NULL && backup->seen->said[0] != '\0') {
         (void) snprintf(cli->said, DM_CLI_MESSAGE_MAX, "%.*s",
@@ -355,7 +355,7 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
 }
 
 
-/* where the store really is: its directory is what is exchanged */
+/* finds the store's real path, since its directory itself is exchanged */
 static int
 dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
 {
@@ -462,7 +462,9 @@ dm_backup_wait(dm_cli_t *cli, const char *aside)
 }
 
 
-/* one name, of the new store before the exchange, and then of the old one */
+/*
+ * Makes the name that the new store has until the exchange, and then the old.
+ */
 static void
 dm_backup_aside(const char *path, char *aside, size_t size)
 {

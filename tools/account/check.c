@@ -177,7 +177,9 @@ dm_check_weak(dm_check_t *check, const dm_account_t *account, const char *why)
 }
 
 
-/* only by HA1s: to try a slow hash takes its time */
+/*
+ * Tries a guess at the password by HA1s only: a slow hash would take its time.
+ */
 static int
 dm_check_guessed(const dm_account_t *account, dm_str_t realm, dm_str_t guess)
 {
@@ -212,7 +214,9 @@ dm_check_print(dm_check_t *check, json_t *json)
 }
 
 
-/* for workers that left it alone since one of them died in it */
+/*
+ * Lets workers that left the store alone, since one died in it, open it again.
+ */
 static void
 dm_check_stamp(dm_cli_t *cli)
 {

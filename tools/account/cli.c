@@ -71,7 +71,7 @@ dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt)
     const char  *arg;
     int          len;
 
-    /* what stands after "=" may have been meant as a secret */
+    /* say nothing behind "=", which may have been meant as a secret */
     arg = (optind > 0 && optind <= argc) ? argv[optind - 1] : "";
     len = (int) strcspn(arg, "=");
 

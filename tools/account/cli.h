@@ -1,6 +1,6 @@
 /*
- * What every verb of dm-account shares: its context, its options, and how
- * errors are told.
+ * The frame of each verb of dm-account: its context, its options, and the
+ * telling of errors.
  */
 
 #ifndef DM_ACCOUNT_CLI_H
@@ -40,7 +40,7 @@ enum {
     DM_OPT_MANY = 0x1000
 };
 
-/* what ends each table of options */
+/* the end of each verb's table of options */
 #define DM_CLI_OPTIONS                                                        \
     { "json", no_argument, NULL, DM_OPT_JSON },                               \
     { "help", no_argument, NULL, DM_OPT_HELP },                               \
@@ -59,12 +59,12 @@ typedef struct {
     const char       *key_path;
     int               json;
 
-    uid_t             uid;                  /* who runs it, for syslog */
+    uid_t             uid;                  /* runs it, for syslog */
     char              user[DM_CLI_USER_MAX];
     char             *said;                 /* the last that was refused */
 
     const dm_verb_t  *verb;                 /* NULL before it is known */
-    int               status;               /* why dm_cli_getopt() ended */
+    int               status;               /* of dm_cli_getopt() at its end */
     uint64_t          seen;                 /* options so far, as bits */
 
     dm_str_t          id;                   /* canonical, in id_buf */
@@ -95,7 +95,7 @@ dm_cli_str(const char *s)
 }
 
 
-/* for "%.*s" */
+/* the two arguments of "%.*s" */
 #define dm_cli_arg(s)  (int) (s).len, (const char *) (s).data
 
 
@@ -106,11 +106,14 @@ dm_cli_str(const char *s)
 int dm_cli_getopt(dm_cli_t *cli, const char *shorts,
     const struct option *options, int argc, char **argv);
 
-/* what stands after the options: nothing, or one ID, brought into cli->id */
+/*
+ * These read the rest of the command line behind the options: nothing, or one
+ * ID, brought into cli->id.
+ */
 int dm_cli_no_operand(dm_cli_t *cli, int argc);
 int dm_cli_id_operand(dm_cli_t *cli, int argc, char **argv);
 
-/* for verbs without options of their own: reads them, then one ID */
+/* reads the options of a verb that has none of its own, then one ID */
 int dm_cli_only_id(dm_cli_t *cli, int argc, char **argv);
 
 
@@ -124,7 +127,10 @@ int dm_cli_usage(const dm_cli_t *cli, const char *fmt, ...)
 void dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* for rc of dm_json_print(), when the change is already made */
+/*
+ * The status of a verb that has made its change, rc being the result of
+ * dm_json_print().
+ */
 int dm_cli_printed(const dm_cli_t *cli, int rc);
 
 

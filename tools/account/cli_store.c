@@ -113,7 +113,7 @@ dm_cli_fatal(int sig)
 }
 
 
-/* there is nobody left to tell that this fails */
+/* writes to stderr; if that fails, there is nobody left to tell */
 static void
 dm_cli_fatal_write(const char *text)
 {

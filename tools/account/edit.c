@@ -401,7 +401,7 @@ dm_edit_check_secrets(dm_cli_t *cli, const dm_edit_t *edit)
 }
 
 
-/* how many options want stdin */
+/* counts the options that want stdin */
 static unsigned
 dm_edit_stdin(const dm_edit_t *edit)
 {
@@ -520,7 +520,10 @@ dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err)
 }
 
 
-/* which fields set changes; of secrets not even whether they are the same */
+/*
+ * Notes for syslog which fields set changes; of secrets only that they are
+ * given.
+ */
 static void
 dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
     const dm_account_t *account)

@@ -1,4 +1,4 @@
-/* What a line of an import says of an account, done to one */
+/* A line of an import, applied to an account */
 
 #include <openssl/crypto.h>
 
@@ -232,7 +232,7 @@ dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
         return DM_INVALID;
     }
 
-    /* what else there is of hashes holds the name that it had */
+    /* the other hashes hold the old name */
 
     memset(account->has_ha1, 0, sizeof(account->has_ha1));
     account->name = name;
@@ -241,7 +241,7 @@ dm_entry_apply_name(const dm_entry_t *entry, dm_account_t *account,
 }
 
 
-/* that it is free is seen when the account is put */
+/* takes the name from the id; dm_store_put() will see whether it is free */
 static int
 dm_entry_default_name(dm_account_t *account, dm_err_t *err)
 {
@@ -339,7 +339,10 @@ dm_entry_apply_fields(const dm_entry_t *entry, dm_account_t *account)
 }
 
 
-/* where it differs, the password does, and the other hashes are of the old */
+/*
+ * Sets the HA1 for MD5.  If it was another, the password was, too, and the
+ * other hashes, which are of the old one, go.
+ */
 static void
 dm_entry_apply_md5(const dm_account_t *from, dm_account_t *account)
 {

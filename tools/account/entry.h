@@ -1,4 +1,4 @@
-/* What a line of an import says of an account, whatever its format */
+/* A line of an import, whatever its format */
 
 #ifndef DM_ACCOUNT_ENTRY_H
 #define DM_ACCOUNT_ENTRY_H
@@ -11,7 +11,7 @@
 #include "common/secret.h"
 
 
-/* which fields a line names; the others of an account stay as they are */
+/* the fields that a line may name; an account keeps those that it does not */
 #define DM_ENTRY_ID          0x0001
 #define DM_ENTRY_NAME        0x0002
 #define DM_ENTRY_STATE       0x0004
@@ -23,13 +23,13 @@
 #define DM_ENTRY_PSK         0x0100
 #define DM_ENTRY_CERT_KEYS   0x0200
 #define DM_ENTRY_PASSWORD    0x0400
-#define DM_ENTRY_MD5         0x0800         /* of digest this one alone */
+#define DM_ENTRY_MD5         0x0800         /* no other of digest */
 #define DM_ENTRY_ONE_PSK     0x1000         /* beside another */
 
 
-/* what lines are read with, beside themselves */
+/* the parts of an import that the reading of a line needs */
 typedef struct {
-    dm_map_t        map;                    /* of --id-map */
+    dm_map_t        map;                    /* the file of --id-map */
     dm_str_t        realm;                  /* the store's */
     int             one_realm;              /* lines of others do not count */
 } dm_entry_file_t;
@@ -38,11 +38,11 @@ typedef struct {
 typedef struct {
     unsigned          has;                  /* DM_ENTRY_ bits */
     dm_account_t      account;              /* the fields named */
-    dm_store_index_t  by;                   /* what an update looks for first,
+    dm_store_index_t  by;                   /* an update looks for this first,
                                                and then for the id */
     dm_secret_t       password;
 
-    json_t           *json;                 /* what strings point into */
+    json_t           *json;                 /* strings point into it */
     unsigned char     id[DM_ID_MAX];
     unsigned char     psk[DM_PSKS][DM_PSK_MAX];
     unsigned char     cert_key[DM_CERT_KEYS][DM_CERT_KEY_MAX];

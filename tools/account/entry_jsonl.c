@@ -80,7 +80,7 @@ dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
     entry->json = json_loadb((const char *) line.data, line.len,
                              JSON_REJECT_DUPLICATES, &error);
 
-    /* what jansson says quotes the line, and it may hold a secret */
+    /* say no word of jansson's: it quotes the line, which may hold a secret */
 
     if (entry->json == NULL) {
         dm_err_set(err, "it is not JSON, or names a field twice: see octet %d",

@@ -20,7 +20,7 @@ typedef enum {
 } dm_holder_what_e;
 
 
-/* what is asked, and what is answered */
+/* a question to the process, and its answer */
 typedef struct {
     dm_holder_what_e  what;
     int               rc;
@@ -90,7 +90,10 @@ dm_holder_stop(dm_holder_t *holder)
 }
 
 
-/* what ends the other ends this by the end of its questions */
+/*
+ * Answers questions until there are no more.  Signals are ignored: this
+ * process ends when the other one does, and not in the middle of an answer.
+ */
 static void
 dm_holder_serve(const char *path, int fd)
 {

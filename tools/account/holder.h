@@ -14,7 +14,7 @@
 
 typedef struct {
     const char  *path;
-    int          fd;                        /* of the process, or -1 */
+    int          fd;                        /* to the process, or -1 */
 } dm_holder_t;
 
 

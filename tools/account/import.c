@@ -18,7 +18,7 @@
 /* more bad lines than that are not a few slips */
 #define DM_IMPORT_BAD_MAX      20
 
-/* how much a transaction of --keep-going keeps other writers waiting */
+/* a transaction of --keep-going is no longer, for other writers wait for it */
 #define DM_IMPORT_BATCH        1000
 #define DM_IMPORT_BATCH_BYTES  (256 * 1024)
 
@@ -40,7 +40,7 @@ typedef struct {
     int        (*parse)(dm_entry_t *entry, dm_str_t line,
                    const dm_entry_file_t *file, dm_err_t *err);
 
-    /* what can be a user in --id-map; NULL: lines have an id */
+    /* looks what can be a user in --id-map; NULL: lines have an id */
     int        (*user)(dm_str_t user, dm_err_t *err);
 
     /*
@@ -66,7 +66,7 @@ typedef struct {
 
     unsigned                   batch_added;     /* since the last commit */
     unsigned                   batch_updated;
-    uint64_t                   batch_line;      /* of the last commit */
+    uint64_t                   batch_line;      /* at the last commit */
     uint64_t                   batch_offset;
 
     dm_progress_t              progress;
@@ -379,7 +379,7 @@ dm_import_open(dm_import_t *im)
 }
 
 
-/* what the longest transaction adds to the store, at most */
+/* the octets that the longest transaction adds to the store at most */
 static uint64_t
 dm_import_room(const dm_import_t *im)
 {

@@ -273,7 +273,9 @@ dm_init_user(dm_cli_t *cli, dm_init_t *init)
 }
 
 
-/* it stays whose it is; the workers' user is the one that is named */
+/*
+ * Upgrades a store, which keeps its owner, for the workers' user that is named.
+ */
 static int
 dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
 {
@@ -315,7 +317,10 @@ dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
 }
 
 
-/* only the default places: elsewhere a missing directory is a slip */
+/*
+ * Makes the directories of the default places only: elsewhere a missing
+ * directory is a slip.
+ */
 static int
 dm_init_parents(dm_cli_t *cli)
 {

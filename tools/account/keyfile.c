@@ -143,7 +143,7 @@ dm_keyfile_exchange(const char *path, const struct stat *old,
 
     (void) snprintf(temp, sizeof(temp), "%s" DM_KEYFILE_NEW, path);
 
-    /* of one that was killed here */
+    /* remove what a process left that was killed here */
     (void) unlink(temp);
 
     fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -204,7 +204,7 @@ dm_keyfile_keep(const char *path, const dm_key_t *key, char *kept,
     n = snprintf(kept, PATH_MAX + DM_KEYFILE_KEPT, "%s%s", real, when);
     rc = dm_keyfile_keep_at(kept, &owner, &keys);
 
-    /* of the same second */
+    /* another key may have been kept in the same second */
     for (i = 2; rc == -1 && errno == EEXIST && i <= 9; i++) {
         (void) snprintf(kept + n, sizeof("-9"), "-%d", i);
         rc = dm_keyfile_keep_at(kept, &owner, &keys);

@@ -6,11 +6,11 @@
 #include "dm_seal.h"
 
 
-/* a random key with that id, put before those of keys.  DM_OK or DM_ERROR */
+/* puts a random key with that id before those of keys.  DM_OK or DM_ERROR */
 int dm_keyfile_add(dm_keys_t *keys, const char *id, dm_err_t *err);
 
 /*
- * Whether keys are what a key file can hold, wherever they are from.  DM_OK or
+ * Looks whether a key file can hold keys, wherever they are from.  DM_OK or
  * DM_INVALID.
  */
 int dm_keyfile_check(const dm_keys_t *keys, dm_err_t *err);
@@ -28,7 +28,10 @@ int dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err);
 int dm_keyfile_replace(const char *path, const dm_keys_t *keys,
     dm_err_t *err);
 
-/* of what dm_keyfile_keep() makes: ".old-", a time in UTC and maybe a number */
+/*
+ * The suffix that dm_keyfile_keep() makes: ".old-", a time in UTC, maybe a
+ * number.
+ */
 #define DM_KEYFILE_KEPT  sizeof(".old-20270131T000000Z-9")
 
 /*

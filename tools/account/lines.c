@@ -142,7 +142,9 @@ dm_lines_next(dm_lines_t *lines, dm_str_t *line, dm_err_t *err)
         len = lines->last - lines->pos;
         end = memchr(start, '\n', len);
 
-        /* of the longest line there is, with a CR, only the LF is missing */
+        /*
+         * The longest line there is, with a CR, may want no more than its LF.
+         */
 
         if (end == NULL && !lines->eof && len <= DM_LINE_MAX + 1) {
 

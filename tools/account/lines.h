@@ -15,11 +15,11 @@ typedef struct {
     const char     *path;
     int             fd;
     uint64_t        size;                   /* octets of the whole file */
-    uint64_t        offset;                 /* of what was read */
+    uint64_t        offset;                 /* of the end of the last line */
     uint64_t        number;                 /* of the last line, from 1 */
 
     int             eof;
-    size_t          pos;                    /* what is in buf: pos to last */
+    size_t          pos;                    /* buf holds pos to last */
     size_t          last;
     unsigned char   buf[DM_LINES_BUF];
 } dm_lines_t;

@@ -1,4 +1,4 @@
-/* The file of --id-map: which account a user of another system is */
+/* The file of --id-map: the accounts of the users of another system */
 
 #define _GNU_SOURCE     /* qsort_r() */
 
@@ -10,7 +10,7 @@
 #include "account/map.h"
 
 
-#define DM_MAP_MIN  4096    /* of text and of lines, at the start */
+#define DM_MAP_MIN  4096    /* octets of text, and lines, at the start */
 
 
 static int dm_map_read_lines(dm_map_t *map, dm_lines_t *lines,

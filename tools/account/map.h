@@ -1,4 +1,4 @@
-/* The file of --id-map: which account a user of another system is */
+/* The file of --id-map: the accounts of the users of another system */
 
 #ifndef DM_ACCOUNT_MAP_H
 #define DM_ACCOUNT_MAP_H
@@ -7,7 +7,7 @@
 
 
 typedef struct {
-    size_t          user;                   /* where it starts in text */
+    size_t          user;                   /* its start in text */
     size_t          user_len;
     size_t          id_len;                 /* follows the user */
 } dm_map_line_t;
@@ -20,7 +20,7 @@ typedef struct {
 
     size_t          nlines;
     size_t          max;
-    dm_map_line_t  *line;                   /* in the order of users */
+    dm_map_line_t  *line;                   /* sorted by users */
 
     int           (*check)(dm_str_t user, dm_err_t *err);
 } dm_map_t;

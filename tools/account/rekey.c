@@ -20,7 +20,7 @@
 /* room in the store for what one transaction seals anew */
 #define DM_REKEY_ROOM    (1024 * 1024 + 4 * DM_RESEAL_OCTETS)
 
-/* of an id's number, so that it cannot overflow */
+/* digits of the number in an id, so few that it cannot overflow */
 #define DM_REKEY_DIGITS  8
 
 
@@ -32,7 +32,7 @@ enum {
 
 typedef struct {
     dm_cli_t       *cli;
-    dm_holder_t     holder;                 /* of the key file */
+    dm_holder_t     holder;                 /* reads and writes the key file */
     int             prepare;
     int             finish;
 
@@ -385,8 +385,9 @@ dm_rekey_switch(dm_rekey_t *rekey)
     }
 
     /*
-     * Who opens the store now must know the new key.  Who did it just before,
-     * with the old one alone, reads it as long as that seals.
+     * A process that opens the store from now on must know the new key.  One
+     * that opened it just before, with the old key alone, can read on as long
+     * as that seals, so look again for such a one.
      */
 
     rc = dm_rekey_aware(rekey);

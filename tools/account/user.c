@@ -40,7 +40,7 @@ dm_user_drop(dm_cli_t *cli, const char *path)
         return DM_CLI_DONE;
     }
 
-    /* what is not there is told by who opens it */
+    /* a store that is not there is told of when it is opened */
     if (stat(path, &sb) == -1) {
         return DM_CLI_DONE;
     }

@@ -6,7 +6,7 @@
 #include "account/cli.h"
 
 
-/* who owns the stores of a package, where --user does not say otherwise */
+/* the owner of the store in its default place, unless --user names another */
 #define DM_USER_DEFAULT  "dm-sec"
 
 
@@ -25,8 +25,8 @@ int dm_user_is_other(const char *path);
 int dm_user_drop(dm_cli_t *cli, const char *path);
 
 /*
- * Whether root may make things beside path by their names: only root can
- * change names there.  DM_CLI_DONE, or it was told.
+ * Looks whether root may make things beside path by their names, which is so
+ * if only root can change names there.  DM_CLI_DONE, or it was told.
  */
 int dm_user_parent(const dm_cli_t *cli, const char *path);
 

@@ -31,7 +31,7 @@ enum {
 };
 
 
-/* what list shows; all that is named must hold */
+/* a filter for list: an account must pass all that is set */
 typedef struct {
     dm_cli_t        *cli;
     int64_t          now;
@@ -200,7 +200,7 @@ dm_view_text(const dm_account_t *account)
 }
 
 
-/* one line each: DNs hold commas */
+/* prints a line for each string, since DNs hold commas */
 static void
 dm_view_strings(const char *title, const dm_str_t *str, unsigned n)
 {
