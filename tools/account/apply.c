@@ -91,7 +91,6 @@ dm_apply_start(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
 static int
 dm_apply_name(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
 {
-    unsigned  i;
     dm_str_t  name;
 
     if (edit->name == NULL) {
@@ -104,15 +103,12 @@ dm_apply_name(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
         return DM_CLI_DONE;
     }
 
-    for (i = 0; i < DM_NALGORITHMS && edit->password.len == 0; i++) {
-        if (account->has_ha1[i]) {
-            return dm_cli_refuse(cli, "the password of \"%.*s\" is kept as "
-                                 "hashes that hold its name \"%.*s\": to "
-                                 "rename it, give a password too, with "
-                                 "--password-file or --generate-password",
-                                 dm_cli_arg(cli->id),
-                                 dm_cli_arg(account->name));
-        }
+    if (edit->password.len == 0 && dm_account_has_ha1(account)) {
+        return dm_cli_refuse(cli, "the password of \"%.*s\" is kept as "
+                             "hashes that hold its name \"%.*s\": to rename "
+                             "it, give a password too, with --password-file "
+                             "or --generate-password", dm_cli_arg(cli->id),
+                             dm_cli_arg(account->name));
     }
 
     account->name = name;

@@ -15,7 +15,6 @@ static int dm_entry_apply_name(const dm_entry_t *entry,
 static int dm_entry_default_name(dm_account_t *account, dm_err_t *err);
 static int dm_entry_keeps_ha1(const dm_entry_t *entry,
     const dm_account_t *account);
-static int dm_entry_has_ha1(const dm_account_t *account);
 static void dm_entry_apply_fields(const dm_entry_t *entry,
     dm_account_t *account);
 static void dm_entry_apply_md5(const dm_account_t *from,
@@ -267,24 +266,9 @@ dm_entry_default_name(dm_account_t *account, dm_err_t *err)
 static int
 dm_entry_keeps_ha1(const dm_entry_t *entry, const dm_account_t *account)
 {
-    return dm_entry_has_ha1(account)
+    return dm_account_has_ha1(account)
            && !(entry->has & (DM_ENTRY_PASSWORD|DM_ENTRY_DIGEST|DM_ENTRY_MD5))
            && entry->account.crypt.len == 0;
-}
-
-
-static int
-dm_entry_has_ha1(const dm_account_t *account)
-{
-    unsigned  i;
-
-    for (i = 0; i < DM_NALGORITHMS; i++) {
-        if (account->has_ha1[i]) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -329,7 +313,7 @@ dm_entry_apply_fields(const dm_entry_t *entry, dm_account_t *account)
         memcpy(account->ha1, from->ha1, sizeof(account->ha1));
     }
 
-    if ((entry->has & DM_ENTRY_CRYPT) || dm_entry_has_ha1(from)) {
+    if ((entry->has & DM_ENTRY_CRYPT) || dm_account_has_ha1(from)) {
         account->crypt = from->crypt;
     }
 

@@ -156,22 +156,15 @@ dm_jsonl_field(dm_entry_t *entry, const char *name, json_t *value,
 static int
 dm_jsonl_check(const dm_entry_t *entry, dm_err_t *err)
 {
-    int       given;
-    unsigned  i, digest;
+    int  given;
 
     if (!(entry->has & DM_ENTRY_ID)) {
         dm_err_set(err, "it has no \"id\"");
         return DM_INVALID;
     }
 
-    digest = 0;
-
-    for (i = 0; i < DM_NALGORITHMS; i++) {
-        digest |= entry->account.has_ha1[i];
-    }
-
     given = (entry->password.len > 0) + (entry->account.crypt.len > 0)
-            + (int) digest;
+            + dm_account_has_ha1(&entry->account);
 
     if (given > 1) {
         dm_err_set(err, "\"password\", \"digest\" and \"crypt\" exclude each "
