@@ -35,7 +35,7 @@ typedef struct {
     int       (*fn)(const dm_slot_seen_t *seen, void *data);
     void       *data;
     int         dir;
-    uid_t       uid;                    /* whose id its name says */
+    uid_t       uid;                    /* its name has his id */
     uid_t       owner;                  /* the store's */
     dm_err_t   *err;
 } dm_slots_walk_t;

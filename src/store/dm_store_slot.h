@@ -38,7 +38,7 @@ typedef struct dm_store_slot_s  dm_store_slot_t;
 /* the content of a slot's file */
 typedef struct {
     uint64_t           counter;         /* odd: in a look-up */
-    uint64_t           badge;           /* which keys it has */
+    uint64_t           badge;           /* shows which keys it has */
     uint64_t           pid;
     uint64_t           space;           /* the pid's: a container's inode */
 } dm_slot_content_t;

@@ -339,7 +339,10 @@ dm_input_number(const char *text, uint64_t max, uint64_t *n, dm_err_t *err)
 }
 
 
-/* where the digits end; NULL if there are none or they exceed max */
+/*
+ * Reads digits; the place behind them, or NULL: there are none, or more than
+ * max.
+ */
 static const char *
 dm_input_digits(const char *p, uint64_t max, uint64_t *n)
 {

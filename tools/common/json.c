@@ -249,7 +249,7 @@ dm_json_psks(const dm_account_t *account)
 }
 
 
-/* of at most DM_PSK_MAX octets, in lower case */
+/* makes a string of hex, in lower case, of at most DM_PSK_MAX octets */
 static json_t *
 dm_json_hex(dm_str_t octets)
 {
@@ -311,7 +311,9 @@ dm_json_write(const char *text, size_t len, void *data)
 }
 
 
-/* of a character that is not plain: none of them is beyond U+FFFF */
+/*
+ * The code point of a character that is not plain, which none beyond U+FFFF is.
+ */
 static unsigned
 dm_json_code(const unsigned char *p, size_t n)
 {

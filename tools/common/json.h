@@ -30,7 +30,9 @@ json_t *dm_json_export(const dm_account_t *account, int secrets);
 /* a string with a length; NULL if it is not UTF-8 */
 json_t *dm_json_str(dm_str_t str);
 
-/* for people: if it is not UTF-8, all but ASCII becomes "?" */
+/*
+ * Makes a string for people: where it is not UTF-8, all but ASCII becomes "?".
+ */
 json_t *dm_json_text(const char *text);
 
 /*

@@ -20,13 +20,13 @@ void dm_out_line(FILE *out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * The same into text[size], for at least one octet, and with the characters
- * of also, which are ASCII, as \xHH too.  It ends with NUL, before a character
- * that has no room.
+ * Escapes in as dm_out() does into text[size], size being 1 at least, and the
+ * characters of also, which are ASCII, as \xHH too.  The text ends with NUL,
+ * before a character that has no room.
  */
 void dm_out_escape(char *text, size_t size, dm_str_t in, const char *also);
 
-/* what can be read in columns: how many characters it has */
+/* counts the characters of a text that is printed in columns */
 size_t dm_out_width(const char *text);
 
 

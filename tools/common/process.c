@@ -1,4 +1,4 @@
-/* What a process that holds secrets does first */
+/* The first steps of a process that holds secrets */
 
 #include <errno.h>
 #include <fcntl.h>

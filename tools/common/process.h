@@ -1,4 +1,4 @@
-/* What a process that holds secrets does first */
+/* The first steps of a process that holds secrets */
 
 #ifndef DM_COMMON_PROCESS_H
 #define DM_COMMON_PROCESS_H

@@ -1,4 +1,4 @@
-/* How far a long job has come, on a terminal, and the turns that it gives */
+/* The progress of a long job, on a terminal, and the turns that it gives */
 
 #include <stdio.h>
 #include <time.h>
@@ -83,7 +83,9 @@ dm_progress_give_way(void)
 {
     struct timespec  pause;
 
-    /* who waits for the lock must wake up before it is taken again */
+    /*
+     * Let a process that waits for the lock wake up before it is taken again.
+     */
 
     pause = (struct timespec) { 0, DM_PROGRESS_PAUSE };
     (void) nanosleep(&pause, NULL);

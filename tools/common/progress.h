@@ -1,4 +1,4 @@
-/* How far a long job has come, on a terminal, and the turns that it gives */
+/* The progress of a long job, on a terminal, and the turns that it gives */
 
 #ifndef DM_COMMON_PROGRESS_H
 #define DM_COMMON_PROGRESS_H
@@ -8,13 +8,13 @@
 
 
 typedef struct {
-    int      terminal;                      /* it is shown */
+    int      terminal;                      /* 1: it is shown */
     int64_t  started;                       /* ms */
     int64_t  shown;
 } dm_progress_t;
 
 
-/* shown 0: not even on a terminal */
+/* begins; shown 0: nothing is shown, not even on a terminal */
 void dm_progress_start(dm_progress_t *progress, int shown);
 
 /*
@@ -30,7 +30,9 @@ void dm_progress_now(dm_progress_t *progress);
 /* makes room for a message */
 void dm_progress_clear(const dm_progress_t *progress);
 
-/* between two transactions: who waits for the store takes its turn */
+/*
+ * Lets a process that waits for the store take its turn, between transactions.
+ */
 void dm_progress_give_way(void);
 
 

@@ -37,7 +37,7 @@ dm_secret_read_password(const char *path, dm_secret_t *secret, dm_err_t *err)
 }
 
 
-/* one final newline is an editor's, not the secret's */
+/* reads a secret; one newline at its end is an editor's, and does not count */
 static int
 dm_secret_read(const char *path, dm_secret_t *secret, dm_err_t *err)
 {

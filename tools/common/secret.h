@@ -31,7 +31,7 @@ int dm_secret_read_psk(const char *path, dm_secret_t *secret, dm_err_t *err);
 int dm_secret_make_password(dm_secret_t *secret, dm_err_t *err);
 int dm_secret_make_psk(dm_secret_t *secret, dm_err_t *err);
 
-/* in lower-case hex, with a NUL, into out[2 * DM_PSK_MAX + 1] */
+/* writes it in lower-case hex, with a NUL, into out[2 * DM_PSK_MAX + 1] */
 void dm_secret_psk_hex(const dm_secret_t *secret, char *out);
 
 /* a yescrypt hash of the password into out[DM_CRYPT_MAX], a C string */

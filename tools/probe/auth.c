@@ -271,7 +271,7 @@ dm_auth_wrong(dm_secret_t *password)
 }
 
 
-/* in hex, into out[2 * DM_AUTH_CNONCE + 1] */
+/* writes random octets in hex into out[2 * DM_AUTH_CNONCE + 1] */
 static int
 dm_auth_random(char *out)
 {

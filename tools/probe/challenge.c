@@ -93,7 +93,7 @@ dm_challenge_token(const char *p)
 }
 
 
-/* what stands behind the parameter; NULL: it is malformed */
+/* reads a parameter; the place behind it, or NULL: it is malformed */
 static const char *
 dm_challenge_param(const char *p, size_t len, dm_challenge_t *challenge)
 {
@@ -131,7 +131,7 @@ dm_challenge_room(const char *name, size_t len, dm_challenge_t *challenge)
     for (i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
         room = params[i].room;
 
-        /* of one that comes twice the first counts */
+        /* if a parameter comes twice, the first counts */
         if (strlen(params[i].name) == len
             && strncasecmp(params[i].name, name, len) == 0
             && room.out[0] == '\0')

@@ -27,7 +27,7 @@ typedef struct {
  */
 int dm_challenge_next(const char **value, dm_challenge_t *challenge);
 
-/* whether a comma-separated list ("auth,auth-int") holds the word: 1 or 0 */
+/* 1 if a comma-separated list ("auth,auth-int") holds the word, else 0 */
 int dm_challenge_lists(const char *list, const char *word);
 
 /*

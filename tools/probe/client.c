@@ -14,7 +14,7 @@
 #define DM_CLIENT_HEADER_MAX  8192
 
 
-/* what libcurl calls back with */
+/* the data of libcurl's callbacks */
 typedef struct {
     const dm_offer_t  *offer;
     dm_reply_t        *reply;
@@ -350,7 +350,7 @@ dm_client_wipe(struct curl_slist *list)
 }
 
 
-/* what the environment or a .curlrc may say of proxies is not asked for */
+/* Sets up a transfer. No proxy is used, whatever the environment names. */
 static int
 dm_client_setup(CURL *curl, const dm_probe_t *probe, dm_client_t *client)
 {

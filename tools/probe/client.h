@@ -8,7 +8,7 @@
 
 #define DM_REPLY_BODY_MAX    16384      /* octets; more is not looked at */
 #define DM_REPLY_CHALLENGES  8
-#define DM_REPLY_VALUE_MAX   1536       /* of one challenge, with the NUL */
+#define DM_REPLY_VALUE_MAX   1536       /* octets of one, with the NUL */
 #define DM_REPLY_WHY_MAX     256
 
 
@@ -21,7 +21,7 @@
 typedef enum {
     DM_REPLY_ANSWERED = 0,
     DM_REPLY_HANDSHAKE,         /* the handshake failed */
-    DM_REPLY_UNTRUSTED,         /* so did the check of the certificate */
+    DM_REPLY_UNTRUSTED,         /* the certificate is not trusted */
     DM_REPLY_CLOSED,            /* nobody listens there */
     DM_REPLY_UNREACHABLE,       /* no connection for another reason */
     DM_REPLY_TIMEOUT,

@@ -32,7 +32,7 @@ static void dm_methods_right(dm_run_t *run, dm_row_e row, dm_method_t method,
 static void dm_methods_carrier(dm_run_t *run);
 
 
-/* of all methods the server chooses version and suite */
+/* for each method the server chooses version and suite */
 static const dm_offer_t  dm_methods_offer;
 
 
@@ -311,7 +311,7 @@ dm_methods_challenge(const dm_reply_t *reply, const char *algorithm,
 }
 
 
-/* what was accepted once is sent again as it was, on another connection */
+/* sends a value that was accepted once again, on another connection */
 static void
 dm_methods_replay(dm_run_t *run, const char *value)
 {
@@ -436,7 +436,9 @@ dm_methods_right(dm_run_t *run, dm_row_e row, dm_method_t method,
 }
 
 
-/* what says who we are while versions and suites are tried */
+/*
+ * Chooses the method that says who we are while versions and suites are tried.
+ */
 static void
 dm_methods_carrier(dm_run_t *run)
 {

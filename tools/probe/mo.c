@@ -274,7 +274,7 @@ dm_mo_key(dm_mo_t *mo, const dm_mo_octets_t *octets, dm_err_t *err)
 }
 
 
-/* on DM_OK the caller frees octets */
+/* reads octets in Base64; on DM_OK the caller frees them */
 static int
 dm_mo_octets(const json_t *value, dm_mo_octets_t *octets, const char *what,
     dm_err_t *err)

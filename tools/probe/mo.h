@@ -9,7 +9,7 @@
 #define DM_MO_MAX  262144       /* octets of a file */
 
 
-/* what it says; a PSK or a certificate, the latter with its key or without */
+/* the content: a PSK, or a certificate, with its private key or without */
 typedef struct {
     char            uri[DM_PROBE_URL_MAX];  /* empty: it names no server */
     int             has_psk;

@@ -262,7 +262,7 @@ dm_options_bad(const dm_options_t *options, int argc, char **argv, int opt)
     int          len;
     const char  *arg;
 
-    /* what stands after "=" may have been meant as a secret */
+    /* say nothing behind "=", which may have been meant as a secret */
     arg = (optind > 0 && optind <= argc) ? argv[optind - 1] : "";
     len = (int) strcspn(arg, "=");
 
@@ -334,7 +334,7 @@ dm_options_account(dm_options_t *options, const char *path)
 }
 
 
-/* what options take is theirs to free */
+/* moves from mo to options, which free it, what dm-probe needs */
 static int
 dm_options_take(dm_options_t *options, dm_mo_t *mo)
 {

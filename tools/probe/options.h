@@ -21,7 +21,7 @@ typedef struct {
     int              junit;
     int              verbose;
 
-    /* what probe points to, and how it was given */
+    /* probe points to these; and the words that gave them */
     dm_probe_psk_t   psk;
     const char      *url;
     const char      *plain_url;

@@ -42,7 +42,9 @@ dm_parts_run(const dm_probe_t *probe, dm_score_t *score,
 }
 
 
-/* what the server chooses by itself, and whether it can be tried at all */
+/*
+ * Sees what the server chooses by itself, and whether it can be tried at all.
+ */
 static int
 dm_parts_survey(dm_run_t *run, dm_err_t *err)
 {
@@ -88,7 +90,10 @@ dm_parts_survey(dm_run_t *run, dm_err_t *err)
 }
 
 
-/* who names no credentials must not get in, or none of them proves anything */
+/*
+ * A request without credentials must be refused, or none that has some proves
+ * anything.
+ */
 static void
 dm_parts_anybody(dm_run_t *run)
 {
@@ -105,8 +110,10 @@ dm_parts_anybody(dm_run_t *run)
         return;
     }
 
-    /* a redirect lets nobody in; what broke may have stood behind an open
-       door */
+    /*
+     * A redirect lets nobody in; a request that broke may have been let in
+     * before.
+     */
 
     if ((reply->outcome == DM_REPLY_ANSWERED && reply->status < 400)
         || dm_run_is_refusal(reply))

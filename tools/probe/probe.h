@@ -1,4 +1,4 @@
-/* What dm-probe was told: the server, the credentials, the limits */
+/* The task of dm-probe: the server, the credentials, the limits */
 
 #ifndef DM_PROBE_H
 #define DM_PROBE_H
@@ -49,10 +49,10 @@ typedef struct {
 } dm_probe_t;
 
 
-/* ms, that only grow */
+/* the time in ms, which only grows */
 int64_t dm_probe_now(void);
 
-/* what is left for one request, in ms; 0: the time is over */
+/* the time that is left for one request, in ms; 0: it is over */
 int64_t dm_probe_left(const dm_probe_t *probe);
 
 

@@ -64,7 +64,7 @@ const uint16_t  dm_raw_null[] = {
     0xc03b, 0xc0b4, 0xc0b5, 0
 };
 
-/* those of 56 bits, which were never registered, too */
+/* with those of 56 bits, which were never registered */
 const uint16_t  dm_raw_export[] = {
     0x0003, 0x0006, 0x0008, 0x000b, 0x000e, 0x0011, 0x0014, 0x0026, 0x0027,
     0x0028, 0x0029, 0x002a, 0x002b, 0x0060, 0x0061, 0x0062, 0x0063, 0x0064,
@@ -278,7 +278,9 @@ dm_raw_copy(dm_raw_t *raw, const void *data, size_t len)
 }
 
 
-/* it need not be secret: nothing is ever sent under it */
+/*
+ * Puts len octets, which need not be secret: nothing is ever sent under them.
+ */
 static void
 dm_raw_random(dm_raw_t *raw, size_t len)
 {

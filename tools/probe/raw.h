@@ -10,12 +10,12 @@
 
 
 #define DM_RAW_HELLO_MAX   1024     /* octets */
-#define DM_RAW_ANSWER_MAX  1024     /* of an answer that is looked at */
+#define DM_RAW_ANSWER_MAX  1024     /* of an answer, no more is looked at */
 
 #define DM_RAW_SSL2  0x0002         /* the version, as on the wire */
 
 
-/* what is not to be negotiated: two suites' octets each, 0 ends */
+/* suites that no server may negotiate, two octets each; 0 ends a list */
 extern const uint16_t  dm_raw_null[];
 extern const uint16_t  dm_raw_export[];
 extern const uint16_t  dm_raw_anonymous[];
@@ -30,7 +30,7 @@ extern const uint16_t  dm_raw_anonymous[];
 size_t dm_raw_hello(unsigned version, const uint16_t *suites,
     const char *host, unsigned char *out);
 
-/* the same for SSL 2.0, with all of its suites */
+/* makes a ClientHello of SSL 2.0, with all of its suites */
 size_t dm_raw_hello_ssl2(unsigned char *out);
 
 
@@ -50,7 +50,7 @@ typedef struct {
 } dm_raw_answer_t;
 
 
-/* what the octets say that a server has sent so far */
+/* reads the octets that a server has sent so far */
 void dm_raw_read(dm_raw_answer_t *answer, const unsigned char *data,
     size_t len);
 

@@ -1,4 +1,7 @@
-/* What must not work: SSL 2.0, suites that protect nothing, Basic in clear */
+/*
+ * Tries that must be refused: SSL 2.0, suites without protection, Basic in
+ * clear
+ */
 
 #include <stdio.h>
 
@@ -116,7 +119,9 @@ dm_refusals_hello(dm_run_t *run, dm_row_e row, const char *name,
 }
 
 
-/* who closes to everybody by now refused nothing */
+/*
+ * A server that has come to close all connections has not refused: look for it.
+ */
 static void
 dm_refusals_control(dm_run_t *run)
 {

@@ -1,4 +1,7 @@
-/* What must not work: SSL 2.0, suites that protect nothing, Basic in clear */
+/*
+ * Tries that must be refused: SSL 2.0, suites without protection, Basic in
+ * clear
+ */
 
 #ifndef DM_PROBE_REFUSALS_H
 #define DM_PROBE_REFUSALS_H

@@ -6,14 +6,14 @@
 #include "probe/score.h"
 
 
-/* on stdout; verbose: each try below its row */
+/* prints the table on stdout; verbose: each try below its row */
 void dm_report_text(const dm_probe_t *probe, const dm_score_t *score,
     int verbose);
 
-/* one line of JSON on stdout.  DM_OK or DM_ERROR */
+/* prints one line of JSON on stdout.  DM_OK or DM_ERROR */
 int dm_report_json(const dm_probe_t *probe, const dm_score_t *score);
 
-/* a JUnit file on stdout; a failure that does not count is "skipped" */
+/* prints a JUnit file on stdout; a failure that does not count is "skipped" */
 void dm_report_junit(const dm_probe_t *probe, const dm_score_t *score);
 
 /* 0: nothing counts against the server; 1 */

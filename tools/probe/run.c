@@ -1,4 +1,4 @@
-/* What the parts of dm-probe share: sending, and judging an answer */
+/* The toolbox of the parts of dm-probe: sending, and judging an answer */
 
 #include <stdio.h>
 
@@ -7,7 +7,7 @@
 #include "probe/run.h"
 
 
-/* what a server with everything takes; of another it is an estimate */
+/* tries that a server with everything takes; for another it is an estimate */
 #define DM_RUN_TRIES  90
 
 

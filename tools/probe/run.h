@@ -1,4 +1,4 @@
-/* What the parts of dm-probe share: sending, and judging an answer */
+/* The toolbox of the parts of dm-probe: sending, and judging an answer */
 
 #ifndef DM_PROBE_RUN_H
 #define DM_PROBE_RUN_H
@@ -8,7 +8,7 @@
 #include "probe/score.h"
 
 
-/* how a request says who sends it */
+/* the ways in which a request says who sends it */
 typedef enum {
     DM_METHOD_NONE = 0,
     DM_METHOD_BASIC,
@@ -25,7 +25,7 @@ typedef struct {
     dm_progress_t     *progress;
     unsigned           tries;
 
-    dm_reply_t         survey;          /* to a request of nobody */
+    dm_reply_t         survey;          /* to a request that names nobody */
     int                works[DM_NMETHODS];
     dm_method_t        carrier;         /* one that works, or none */
 } dm_run_t;
@@ -34,14 +34,14 @@ typedef struct {
 /* "basic", as DM-Auth-Method has it; "-" for none */
 const char *dm_run_method(dm_method_t method);
 
-/* one more try, on a terminal */
+/* counts one more try, and shows it on a terminal */
 void dm_run_step(dm_run_t *run);
 
 /* sends package 1, what the method needs being added to offer */
 void dm_run_send(dm_run_t *run, const dm_offer_t *offer, dm_method_t method,
     dm_reply_t *reply);
 
-/* the same with the value of an Authorization header, or NULL */
+/* sends package 1 with this value of Authorization, or NULL: without one */
 void dm_run_send_value(dm_run_t *run, const dm_offer_t *offer,
     const char *value, dm_reply_t *reply);
 
@@ -49,7 +49,7 @@ void dm_run_send_value(dm_run_t *run, const dm_offer_t *offer,
 int dm_run_challenge(const dm_reply_t *reply, const char *scheme, unsigned n,
     dm_challenge_t *challenge);
 
-/* passes where it was served with what was offered: 1, else 0 */
+/* the test passes if it was served with what was offered: 1, else 0 */
 int dm_run_served(const dm_run_t *run, dm_test_t *test,
     const dm_offer_t *offer, dm_method_t method, const dm_reply_t *reply);
 
@@ -59,10 +59,10 @@ int dm_run_is_let_in(const dm_reply_t *reply);
 /* 1 if it refused whoever asks, in the handshake or by HTTP, else 0 */
 int dm_run_is_refusal(const dm_reply_t *reply);
 
-/* passes where it was refused, in the handshake or by HTTP: 1, else 0 */
+/* the test passes if it was refused, in the handshake or by HTTP: 1, else 0 */
 int dm_run_refused(dm_test_t *test, const dm_reply_t *reply);
 
-/* the same for an Authorization header, which only an answer refuses */
+/* as dm_run_refused(), for an Authorization header, which only HTTP refuses */
 int dm_run_denied(dm_test_t *test, const dm_reply_t *reply);
 
 

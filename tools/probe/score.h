@@ -75,18 +75,18 @@ extern const dm_row_t  dm_rows[DM_NROWS];
 typedef enum {
     DM_TELLS = 0,                       /* counted, and named if it fails */
     DM_DECIDES,                         /* the row fails if it does */
-    DM_BESIDE                           /* of what the standard does not know */
+    DM_BESIDE                           /* the standard does not know it */
 } dm_role_t;
 
 
-/* one thing that was tried */
+/* a try and its result */
 typedef struct {
     dm_row_e     row;
     dm_role_t    role;
     dm_result_t  result;
     char         name[DM_SCORE_NAME_MAX];
     char         why[DM_SCORE_WHY_MAX];
-    char         protocol[16];          /* that was negotiated; empty: none */
+    char         protocol[16];          /* negotiated; empty: none */
     const char  *suite;
     long         status;                /* of HTTP, 0: none */
 } dm_test_t;
@@ -106,7 +106,7 @@ typedef struct {
 
     dm_verdict_t  verdict[DM_NROWS];
 
-    char          protocol[16];         /* what the server chose by itself */
+    char          protocol[16];         /* the server's own choice */
     const char   *suite;
 } dm_score_t;
 
@@ -124,10 +124,10 @@ dm_test_t *dm_score_add(dm_score_t *score, dm_row_e row, dm_role_t role,
 void dm_score_set(dm_test_t *test, dm_result_t result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* nothing was tried for the row, and why */
+/* says why nothing was tried for the row */
 void dm_score_skip(dm_score_t *score, dm_row_e row, const char *why);
 
-/* the same where what is missing is an option, or the server's own word */
+/* as dm_score_skip(), if an option is missing, or the server's own word */
 void dm_score_excuse(dm_score_t *score, dm_row_e row, const char *why);
 
 /* 1: one of the row's tests was passed, else 0 */
@@ -137,10 +137,10 @@ int dm_score_passed(const dm_score_t *score, dm_row_e row);
 void dm_score_judge(dm_score_t *score);
 
 /*
- * Whether the row makes the exit status 1: it failed, and is mandatory, must
- * not work, or is required by an optional row that works; or it is mandatory
- * and there was nothing to try it with; or a try of what must not work showed
- * nothing.
+ * 1 if the row makes the exit status 1, else 0: it failed, and is mandatory,
+ * must not work, or is required by an optional row that works; or it is
+ * mandatory and there was nothing to try it with; or a try of what must not
+ * work showed nothing.
  */
 int dm_score_counts(const dm_score_t *score, dm_row_e row);
 

@@ -13,7 +13,7 @@
 #define DM_TLS_ALL  "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0"
 
 
-/* what the callbacks of a context need */
+/* the data of a context's callbacks */
 typedef struct {
     const dm_offer_t  *offer;
     dm_seen_t         *seen;

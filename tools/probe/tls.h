@@ -10,7 +10,7 @@
 #include "probe/probe.h"
 
 
-/* what is offered */
+/* the offer of a handshake */
 typedef struct {
     unsigned               version;     /* DM_TLSV1_1; 0: TLS 1.0 to 1.2 */
     const char *const     *suites;      /* IANA; NULL: all with certificates */
@@ -21,13 +21,13 @@ typedef struct {
 } dm_offer_t;
 
 
-/* what came of it */
+/* the result of a handshake */
 typedef struct {
     int         done;                   /* the handshake was completed */
     unsigned    version;                /* bit of dm_suite.h */
     char        protocol[16];           /* "TLSv1.1" */
     const char *suite;                  /* IANA, "-" before it is done */
-    int         alert;                  /* that the server sent; -1: none */
+    int         alert;                  /* of the server; -1: none */
 } dm_seen_t;
 
 

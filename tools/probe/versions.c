@@ -11,12 +11,12 @@
 #define DM_VERSIONS_SUITES  32
 
 
-/* what a version is tried for */
+/* a version, and the rows that it is tried for */
 typedef struct {
     unsigned     version;
     dm_row_e     row;
     const char  *list;          /* its suites are tried one by one */
-    dm_row_e     suites_row;    /* for this row; row itself: for information */
+    dm_row_e     suites_row;    /* their row; row itself: for information */
     dm_row_e     client;
     dm_row_e     client_suites; /* DM_NROWS: none */
 } dm_plan_t;

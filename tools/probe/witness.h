@@ -18,7 +18,7 @@ void dm_witness_add(dm_run_t *run, dm_row_e row, const char *name,
 void dm_witness_version(dm_run_t *run, const char *name,
     const dm_reply_t *reply);
 
-/* why rows of the client have no tests */
+/* says why rows of the client have no tests */
 void dm_witness_done(dm_run_t *run);
 
 
