@@ -26,7 +26,7 @@ typedef struct {
 static int dm_client_part(CURLU *url, CURLUPart part, unsigned flags,
     char *out, size_t size);
 static int dm_client_target(CURLU *url, dm_address_t *address);
-static int dm_client_check(CURLU *url, dm_address_t *address,
+static int dm_client_settle(CURLU *url, dm_address_t *address,
     const char *scheme, dm_err_t *err);
 static struct curl_slist *dm_client_headers(const dm_probe_t *probe,
     const char *authorization);
@@ -125,7 +125,7 @@ dm_client_address(dm_address_t *address, const char *url, const char *scheme,
         rc = DM_INVALID;
 
     } else {
-        rc = dm_client_check(parts, address, scheme, err);
+        rc = dm_client_settle(parts, address, scheme, err);
     }
 
     curl_url_cleanup(parts);
@@ -135,7 +135,7 @@ dm_client_address(dm_address_t *address, const char *url, const char *scheme,
 
 
 static int
-dm_client_check(CURLU *url, dm_address_t *address, const char *scheme,
+dm_client_settle(CURLU *url, dm_address_t *address, const char *scheme,
     dm_err_t *err)
 {
     char  text[DM_PROBE_HOST_MAX];

@@ -55,7 +55,7 @@ static int dm_options_seconds(dm_options_t *options, const char *name,
     const char *value, int64_t *ms);
 static int dm_options_account(dm_options_t *options, const char *path);
 static int dm_options_take(dm_options_t *options, dm_mo_t *mo);
-static int dm_options_check(dm_options_t *options);
+static int dm_options_settle(dm_options_t *options);
 static int dm_options_check_pairs(const dm_options_t *options);
 static int dm_options_check_stdin(const dm_options_t *options);
 static int dm_options_check_texts(dm_options_t *options);
@@ -107,7 +107,7 @@ dm_options_read(dm_options_t *options, int argc, char **argv)
     rc = dm_options_parse(options, argc, argv);
 
     if (rc == DM_PROBE_DONE) {
-        rc = dm_options_check(options);
+        rc = dm_options_settle(options);
     }
 
     if (rc == DM_PROBE_DONE) {
@@ -366,7 +366,7 @@ dm_options_take(dm_options_t *options, dm_mo_t *mo)
 
 
 static int
-dm_options_check(dm_options_t *options)
+dm_options_settle(dm_options_t *options)
 {
     int  rc;
 
