@@ -1,24 +1,37 @@
 /* An attempt at the secret of an account: what Basic and Digest share */
 
 #include "ngx_dm_sec_attempt.h"
-#include "ngx_dm_sec_recall.h"
-#include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_zone.h"
 
 
+/* what a search hands on to its judge */
+typedef struct {
+    ngx_http_request_t       *r;
+    ngx_dm_sec_ctx_t         *ctx;
+    ngx_dm_sec_credential_t  *cred;
+    ngx_dm_sec_attempt_pt     try;
+    void                     *data;
+} ngx_dm_sec_trial_t;
+
+
+static ngx_int_t ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
 static ngx_int_t ngx_dm_sec_attempt_secret(ngx_http_request_t *r,
     dm_account_t *account, dm_slot_t *slot);
 static ngx_int_t ngx_dm_sec_attempt_again(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
+static ngx_int_t ngx_dm_sec_attempt_compare(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
 
 
 ngx_int_t
-ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    dm_store_index_t index, dm_str_t key, dm_str_t name,
-    dm_account_t **account)
+ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, dm_store_index_t index, dm_str_t key,
+    dm_str_t name, ngx_dm_sec_attempt_pt try, void *data)
 {
-    ngx_int_t              rc;
-    ngx_str_t              value;
+    ngx_dm_sec_trial_t    trial;
+    ngx_dm_sec_search_t   search;
     ngx_dm_sec_attempt_t  *attempt;
 
     attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
@@ -26,42 +39,73 @@ ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_store_dup(r->pool, name, &attempt->who.claimed) != NGX_OK) {
+    if (ngx_dm_sec_account_dup(r->pool, name, &attempt->who.claimed)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     attempt->who.name = attempt->who.claimed;
-    attempt->seen = ctx->version;
     ctx->attempt = attempt;
 
-    value.data = (u_char *) key.data;
-    value.len = key.len;
+    trial.r = r;
+    trial.ctx = ctx;
+    trial.cred = cred;
+    trial.try = try;
+    trial.data = data;
 
-    rc = ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_HTTP, index, key, account);
+    ngx_memzero(&search, sizeof(ngx_dm_sec_search_t));
 
-    if (rc == NGX_DECLINED) {
-        rc = ngx_dm_sec_store_lookup(r, index, &value, account);
+    search.index = index;
+    search.key = key;
+    search.judge = ngx_dm_sec_attempt_judge;
+    search.data = &trial;
+    search.kind = NGX_DM_SEC_ACCOUNT_HTTP;
+    search.recall = key;
 
-        attempt->version = ngx_dm_sec_store_looked();
-        attempt->seen = attempt->version;
+    return ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                                   r->connection, &search);
+}
+
+
+static ngx_int_t
+ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
+{
+    ngx_int_t              rc;
+    ngx_dm_sec_trial_t    *trial;
+    ngx_dm_sec_attempt_t  *attempt;
+
+    trial = search->data;
+    attempt = trial->ctx->attempt;
+
+    attempt->seen = search->version;
+
+    if (known) {
+        attempt->who.known = 1;
+        attempt->who.unlocks = account->unlocks;
     }
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    attempt->who.known = 1;
-    attempt->who.unlocks = (*account)->unlocks;
-
-    if (index != DM_BY_NAME
-        && ngx_dm_sec_store_dup(r->pool, (*account)->name, &attempt->who.name)
+    if (known
+        && search->index != DM_BY_NAME
+        && ngx_dm_sec_account_dup(trial->r->pool, account->name,
+                                  &attempt->who.name)
            != NGX_OK)
     {
-        ngx_dm_sec_store_release();
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    rc = trial->try(trial->r, trial->ctx, trial->cred, account, trial->data);
+
+    if ((rc == NGX_OK || rc == NGX_AGAIN)
+        && ngx_dm_sec_attempt_secret(trial->r, account, &attempt->secret)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return rc;
 }
 
 
@@ -74,28 +118,6 @@ ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
 
     return ctx->attempt->who.known
            && dm_str_eq(account->id, ngx_dm_sec_set_dm_str(ctx->whose->id));
-}
-
-
-ngx_int_t
-ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    dm_store_index_t index, dm_str_t key, dm_account_t *account, ngx_int_t rc)
-{
-    if ((rc == NGX_OK || rc == NGX_AGAIN)
-        && ngx_dm_sec_attempt_secret(r, account, &ctx->attempt->secret)
-           != NGX_OK)
-    {
-        rc = NGX_ERROR;
-    }
-
-    if (rc == NGX_OK && ctx->attempt->version) {
-        ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_HTTP, index, key, account,
-                            ctx->attempt->version);
-    }
-
-    ngx_dm_sec_store_release();
-
-    return rc;
 }
 
 
@@ -150,37 +172,58 @@ static ngx_int_t
 ngx_dm_sec_attempt_again(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred)
 {
-    dm_slot_t      secret;
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_int_t            rc;
+    ngx_dm_sec_trial_t   trial;
+    ngx_dm_sec_search_t  search;
 
-    rc = ngx_dm_sec_store_lookup(r, DM_BY_ID, &cred->account->id, &account);
+    trial.r = r;
+    trial.ctx = ctx;
+    trial.cred = cred;
 
-    if (rc == NGX_ERROR) {
+    ngx_memzero(&search, sizeof(ngx_dm_sec_search_t));
+
+    search.index = DM_BY_ID;
+    search.key = ngx_dm_sec_set_dm_str(cred->account->id);
+    search.judge = ngx_dm_sec_attempt_compare;
+    search.data = &trial;
+
+    rc = ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
+                                                          ngx_dm_sec_module),
+                                 r->connection, &search);
+
+    ctx->attempt->seen = search.version;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_attempt_compare(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
+{
+    dm_slot_t             secret;
+    ngx_dm_sec_trial_t   *trial;
+
+    if (!known) {
+        return NGX_DECLINED;
+    }
+
+    trial = search->data;
+
+    if (ngx_dm_sec_attempt_secret(trial->r, account, &secret) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_dm_sec_attempt_secret(r, account, &secret);
-    }
-
-    if (rc == NGX_OK
-        && CRYPTO_memcmp(&secret, &ctx->attempt->secret, sizeof(dm_slot_t))
-           != 0)
+    if (CRYPTO_memcmp(&secret, &trial->ctx->attempt->secret,
+                      sizeof(dm_slot_t))
+        != 0)
     {
-        rc = NGX_DECLINED;
+        return NGX_DECLINED;
     }
 
-    if (rc == NGX_OK) {
-        cred->account = ngx_dm_sec_store_copy(r->pool, account);
-        rc = cred->account ? NGX_OK : NGX_ERROR;
-    }
+    trial->cred->account = ngx_dm_sec_account_copy(trial->r->pool, account);
 
-    ctx->attempt->seen = ngx_dm_sec_store_looked();
-
-    ngx_dm_sec_store_release();
-
-    return rc;
+    return trial->cred->account ? NGX_OK : NGX_ERROR;
 }
 
 

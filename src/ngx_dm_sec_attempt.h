@@ -12,34 +12,36 @@
 
 typedef struct ngx_dm_sec_attempt_s {
     ngx_dm_sec_claimant_t  who;
-    uint64_t               version; /* looked up in; 0: nothing was */
     uint64_t               seen;    /* the store's number it is true of */
     dm_slot_t              secret;  /* of what was verified, and its name */
 } ngx_dm_sec_attempt_t;
 
 
 /*
- * Begins the request's attempt, ctx->attempt, and looks the account up, by a
- * key that need not be the name.  The results are those of
- * ngx_dm_sec_store_lookup(); after NGX_OK and NGX_DECLINED alike the caller
- * calls ngx_dm_sec_attempt_end(), with what became of it, before it does
- * anything else with the store.
+ * Tries the credentials on the account, or on a decoy that matches nothing
+ * where ctx->attempt->who.known is 0, and says what became of it, as
+ * ngx_dm_sec_attempt_conclude() takes it.
  */
-ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, dm_store_index_t index, dm_str_t key,
-    dm_str_t name, dm_account_t **account);
+typedef ngx_int_t (*ngx_dm_sec_attempt_pt)(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
+    dm_account_t *account, void *data);
 
 /*
- * 1 if the account that was looked up is one whose secret may be looked at,
+ * Begins the request's attempt, ctx->attempt, of one who claims a name, at the
+ * account that has the key, which need not be the name; cred and data go to
+ * try.  Returns what try says; NGX_ERROR: the store failed, or what was
+ * verified cannot be kept in mind.
+ */
+ngx_int_t ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, dm_store_index_t index, dm_str_t key,
+    dm_str_t name, ngx_dm_sec_attempt_pt try, void *data);
+
+/*
+ * 1 if the account that is tried is one whose secret may be looked at,
  * ctx->whose where that is set; else 0.
  */
 ngx_uint_t ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx,
     dm_account_t *account);
-
-/* returns rc, or NGX_ERROR where what was verified cannot be kept in mind */
-ngx_int_t ngx_dm_sec_attempt_end(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    dm_store_index_t index, dm_str_t key, dm_account_t *account,
-    ngx_int_t rc);
 
 /*
  * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,

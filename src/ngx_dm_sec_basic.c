@@ -1,6 +1,7 @@
 /* Basic authentication, RFC 7617 */
 
 #include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_header.h"
@@ -17,7 +18,7 @@ static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred, dm_basic_t *basic);
 static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
-    dm_account_t *account, dm_basic_t *basic);
+    dm_account_t *account, void *data);
 static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred, ngx_int_t rc);
@@ -84,18 +85,10 @@ static void
 ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_basic_t *basic)
 {
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_int_t  rc;
 
-    rc = ngx_dm_sec_attempt_begin(r, ctx, DM_BY_NAME, basic->name,
-                                  basic->name, &account);
-
-    if (rc != NGX_ERROR) {
-        rc = ngx_dm_sec_basic_try(r, ctx, cred, account, basic);
-
-        rc = ngx_dm_sec_attempt_end(r, ctx, DM_BY_NAME, basic->name, account,
-                                    rc);
-    }
+    rc = ngx_dm_sec_attempt(r, ctx, cred, DM_BY_NAME, basic->name,
+                            basic->name, ngx_dm_sec_basic_try, basic);
 
     ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
 }
@@ -104,8 +97,10 @@ ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 /* what ngx_dm_sec_attempt_conclude() takes */
 static ngx_int_t
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_credential_t *cred, dm_account_t *account, dm_basic_t *basic)
+    ngx_dm_sec_credential_t *cred, dm_account_t *account, void *data)
 {
+    dm_basic_t *basic = data;
+
     ngx_int_t       rc;
     dm_algorithm_t  alg;
 
@@ -122,7 +117,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* of a decoy too: it takes the same time */
 
-    cred->account = ngx_dm_sec_store_copy(r->pool, account);
+    cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
     if (cred->account == NULL) {
         return NGX_ERROR;

@@ -1,6 +1,7 @@
 /* Digest authentication, RFC 7616 and RFC 2617 */
 
 #include "ngx_dm_sec_digest.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_header.h"
@@ -47,8 +48,8 @@ static ngx_uint_t ngx_dm_sec_digest_accepts(ngx_dm_sec_loc_conf_t *dlcf,
 static void ngx_dm_sec_digest_judge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest);
 static ngx_int_t ngx_dm_sec_digest_try(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest,
-    dm_account_t *account);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
+    dm_account_t *account, void *data);
 static ngx_int_t ngx_dm_sec_digest_may(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest);
 static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
@@ -414,10 +415,9 @@ static void
 ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_digest_t *digest)
 {
-    dm_str_t           key;
-    ngx_int_t          rc;
-    dm_account_t      *account;
-    dm_store_index_t   index;
+    dm_str_t          key;
+    ngx_int_t         rc;
+    dm_store_index_t  index;
 
     index = DM_BY_NAME;
     key = digest->answer.name;
@@ -430,14 +430,9 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     digest->reason = NGX_DM_SEC_R_NONE;
 
-    rc = ngx_dm_sec_attempt_begin(r, ctx, index, key, digest->answer.name,
-                                  &account);
-
-    if (rc != NGX_ERROR) {
-        rc = ngx_dm_sec_digest_try(r, ctx, digest, account);
-
-        rc = ngx_dm_sec_attempt_end(r, ctx, index, key, account, rc);
-    }
+    rc = ngx_dm_sec_attempt(r, ctx, &digest->judged, index, key,
+                            digest->answer.name, ngx_dm_sec_digest_try,
+                            digest);
 
     if (digest->reason == NGX_DM_SEC_R_NONE) {
         ngx_dm_sec_attempt_conclude(r, ctx, &digest->judged, rc);
@@ -462,8 +457,10 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
  */
 static ngx_int_t
 ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_digest_t *digest, dm_account_t *account)
+    ngx_dm_sec_credential_t *cred, dm_account_t *account, void *data)
 {
+    ngx_dm_sec_digest_t *digest = data;
+
     u_char                   body[DM_HASH_MAX];
     ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
@@ -506,9 +503,9 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* of a decoy too: it takes the same time */
 
-    digest->judged.account = ngx_dm_sec_store_copy(r->pool, account);
+    cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
-    if (digest->judged.account == NULL) {
+    if (cred->account == NULL) {
         return NGX_ERROR;
     }
 
@@ -517,7 +514,7 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     digest->lacking = (rc == NGX_DECLINED && ctx->attempt->who.known
                        && !account->has_ha1[digest->answer.alg])
-                      ? digest->judged.account : NULL;
+                      ? cred->account : NULL;
 
     if (rc != NGX_OK || !ctx->attempt->who.known) {
         return rc == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;

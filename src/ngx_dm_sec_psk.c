@@ -1,9 +1,9 @@
 /* TLS-PSK, RFC 4279 and RFC 8446: the account that a key belongs to */
 
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
-#include "ngx_dm_sec_recall.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -14,12 +14,40 @@
 #define NGX_DM_SEC_PSK_FAILED  (PSK_MAX_PSK_LEN + 1)
 
 
+/* a key that a handshake asks for, and the server's answer with it */
+typedef struct {
+    SSL            *ssl;
+    dm_str_t        identity;
+    ngx_int_t       found;      /* NGX_OK; NGX_DECLINED: it is a random one */
+
+    u_char         *key;        /* TLS 1.2 and less: [max] */
+    unsigned        max;
+    unsigned        len;
+
+    SSL_SESSION    *session;    /* TLS 1.3 */
+} ngx_dm_sec_psk_answer_t;
+
+
+/* a session's mark that an account is to have the key of */
+typedef struct {
+    dm_psk_mark_t            *mark;
+    ngx_pool_t               *pool;     /* to verify */
+    ngx_dm_sec_credential_t  *cred;
+} ngx_dm_sec_psk_holder_t;
+
+
 static unsigned ngx_dm_sec_psk_server(SSL *ssl, const char *identity,
     u_char *key, unsigned max);
+static ngx_int_t ngx_dm_sec_psk_give_key(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
 static int ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity,
     size_t len, SSL_SESSION **session);
-static ngx_int_t ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity,
-    const dm_psk_t **psk);
+static ngx_int_t ngx_dm_sec_psk_give_session(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
+static ngx_int_t ngx_dm_sec_psk_answer(ngx_dm_sec_psk_answer_t *answer,
+    ngx_dm_sec_account_judge_pt give);
+static const dm_psk_t *ngx_dm_sec_psk_choose(ngx_dm_sec_psk_answer_t *answer,
+    dm_account_t *account, ngx_uint_t known);
 static SSL_SESSION *ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk);
 static ngx_int_t ngx_dm_sec_psk_mark(SSL_SESSION *session,
     const dm_psk_t *psk);
@@ -27,13 +55,12 @@ static void ngx_dm_sec_psk_restore_tickets(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
-static ngx_int_t ngx_dm_sec_psk_judge(ngx_http_request_t *r,
+static ngx_int_t ngx_dm_sec_psk_find(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark);
-static ngx_int_t ngx_dm_sec_psk_accept(ngx_http_request_t *r,
-    ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark,
-    dm_account_t *account);
-static ngx_int_t ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, dm_psk_mark_t *mark, dm_account_t **account);
+static ngx_int_t ngx_dm_sec_psk_accept(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
+static ngx_int_t ngx_dm_sec_psk_match(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
 static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
 
@@ -140,33 +167,48 @@ static unsigned
 ngx_dm_sec_psk_server(SSL *ssl, const char *identity, u_char *key,
     unsigned max)
 {
-    unsigned         len;
-    ngx_str_t        name;
-    const dm_psk_t  *psk;
+    ngx_dm_sec_psk_answer_t  answer;
 
     if (SSL_version(ssl) >= TLS1_3_VERSION) {
         return 0;
     }
 
-    name.data = (u_char *) identity;
-    name.len = ngx_strlen(identity);
+    ngx_memzero(&answer, sizeof(ngx_dm_sec_psk_answer_t));
 
-    if (ngx_dm_sec_psk_lookup(ssl, &name, &psk) == NGX_ERROR) {
+    answer.ssl = ssl;
+    answer.identity.data = (u_char *) identity;
+    answer.identity.len = ngx_strlen(identity);
+    answer.key = key;
+    answer.max = max;
+
+    if (ngx_dm_sec_psk_answer(&answer, ngx_dm_sec_psk_give_key) != NGX_OK) {
         return NGX_DM_SEC_PSK_FAILED;
     }
 
-    len = NGX_DM_SEC_PSK_FAILED;
+    return answer.len;
+}
 
-    if (psk->key.len <= max
-        && ngx_dm_sec_psk_mark(SSL_get_session(ssl), psk) == NGX_OK)
+
+static ngx_int_t
+ngx_dm_sec_psk_give_key(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
+{
+    const dm_psk_t           *psk;
+    ngx_dm_sec_psk_answer_t  *answer;
+
+    answer = search->data;
+    psk = ngx_dm_sec_psk_choose(answer, account, known);
+
+    if (psk->key.len > answer->max
+        || ngx_dm_sec_psk_mark(SSL_get_session(answer->ssl), psk) != NGX_OK)
     {
-        len = (unsigned) psk->key.len;
-        ngx_memcpy(key, psk->key.data, len);
+        return NGX_ERROR;
     }
 
-    ngx_dm_sec_store_release();
+    answer->len = (unsigned) psk->key.len;
+    ngx_memcpy(answer->key, psk->key.data, psk->key.len);
 
-    return len;
+    return NGX_OK;
 }
 
 
@@ -180,8 +222,7 @@ static int
 ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
     SSL_SESSION **session)
 {
-    ngx_str_t        name;
-    const dm_psk_t  *psk;
+    ngx_dm_sec_psk_answer_t  answer;
 
     *session = NULL;
 
@@ -189,43 +230,56 @@ ngx_dm_sec_psk_find_session(SSL *ssl, const u_char *identity, size_t len,
         return 1;
     }
 
-    name.data = (u_char *) identity;
-    name.len = len;
+    ngx_memzero(&answer, sizeof(ngx_dm_sec_psk_answer_t));
 
-    if (dm_account_check_psk_identity(ngx_dm_sec_set_dm_str(name), NULL)
-        != DM_OK)
-    {
+    answer.ssl = ssl;
+    answer.identity.data = identity;
+    answer.identity.len = len;
+
+    if (dm_account_check_psk_identity(answer.identity, NULL) != DM_OK) {
         return 1;
     }
 
-    if (ngx_dm_sec_psk_lookup(ssl, &name, &psk) == NGX_ERROR) {
+    if (ngx_dm_sec_psk_answer(&answer, ngx_dm_sec_psk_give_session)
+        != NGX_OK)
+    {
         return 0;
     }
 
-    *session = ngx_dm_sec_psk_session(ssl, psk);
-
-    ngx_dm_sec_store_release();
+    *session = answer.session;
 
     ngx_dm_sec_psk_restore_tickets(ssl);
 
-    return *session != NULL;
+    return 1;
 }
 
 
-/*
- * NGX_OK, or NGX_DECLINED: unknown, and *psk is a random one that the
- * handshake fails with, as it does with a wrong key; after both
- * ngx_dm_sec_store_release() is to be called.  NGX_ERROR: the store failed.
- */
 static ngx_int_t
-ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity, const dm_psk_t **psk)
+ngx_dm_sec_psk_give_session(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known)
+{
+    ngx_dm_sec_psk_answer_t  *answer;
+
+    answer = search->data;
+    answer->session = ngx_dm_sec_psk_session(answer->ssl,
+                                             ngx_dm_sec_psk_choose(answer,
+                                                                   account,
+                                                                   known));
+
+    return answer->session ? NGX_OK : NGX_ERROR;
+}
+
+
+/* NGX_OK, or NGX_ERROR: the store failed, or what gives the key did */
+static ngx_int_t
+ngx_dm_sec_psk_answer(ngx_dm_sec_psk_answer_t *answer,
+    ngx_dm_sec_account_judge_pt give)
 {
     ngx_int_t                rc;
-    dm_account_t            *account;
-    ngx_connection_t        *c;
+    ngx_str_t                identity;
+    ngx_dm_sec_search_t      search;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    c = ngx_ssl_get_connection(ssl);
     dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
 
     /* a single process may have been reloaded without the module */
@@ -234,19 +288,38 @@ ngx_dm_sec_psk_lookup(SSL *ssl, ngx_str_t *identity, const dm_psk_t **psk)
         return NGX_ERROR;
     }
 
-    rc = ngx_dm_sec_store_find(dmcf, c->log, DM_BY_PSK, identity, &account);
+    ngx_memzero(&search, sizeof(ngx_dm_sec_search_t));
 
-    ngx_dm_sec_handshake_psk(ssl, identity, rc);
+    search.index = DM_BY_PSK;
+    search.key = answer->identity;
+    search.judge = give;
+    search.data = answer;
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
+    answer->found = NGX_ERROR;
 
-    *psk = (rc == NGX_OK)
-           ? dm_psk_find(account, ngx_dm_sec_set_dm_str(*identity))
-           : &account->psk[0];
+    rc = ngx_dm_sec_account_find(dmcf, ngx_ssl_get_connection(answer->ssl),
+                                 &search);
+
+    identity.data = (u_char *) answer->identity.data;
+    identity.len = answer->identity.len;
+
+    ngx_dm_sec_handshake_psk(answer->ssl, &identity, answer->found);
 
     return rc;
+}
+
+
+/*
+ * The account's key of that identity.  A decoy has a random one, with which
+ * the handshake fails as it does with a wrong key.
+ */
+static const dm_psk_t *
+ngx_dm_sec_psk_choose(ngx_dm_sec_psk_answer_t *answer, dm_account_t *account,
+    ngx_uint_t known)
+{
+    answer->found = known ? NGX_OK : NGX_DECLINED;
+
+    return known ? dm_psk_find(account, answer->identity) : &account->psk[0];
 }
 
 
@@ -356,23 +429,27 @@ ngx_dm_sec_psk_marked(SSL_SESSION *session)
 static ngx_uint_t
 ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark)
 {
-    ngx_int_t                rc;
-    dm_account_t            *account;
-    ngx_connection_t        *c;
-    ngx_dm_sec_main_conf_t  *dmcf;
+    ngx_dm_sec_search_t       search;
+    ngx_dm_sec_main_conf_t   *dmcf;
+    ngx_dm_sec_psk_holder_t   holder;
 
-    c = ngx_ssl_get_connection(ssl);
     dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
 
     if (dmcf == NULL || dmcf->keys == NULL) {
         return 0;
     }
 
-    rc = ngx_dm_sec_psk_find(dmcf, c->log, mark, &account);
+    holder.mark = mark;
 
-    ngx_dm_sec_store_release();
+    ngx_memzero(&search, sizeof(ngx_dm_sec_search_t));
 
-    return rc == NGX_DECLINED;
+    search.index = DM_BY_PSK;
+    search.key = mark->identity;
+    search.judge = ngx_dm_sec_psk_match;
+    search.data = &holder;
+
+    return ngx_dm_sec_account_find(dmcf, ngx_ssl_get_connection(ssl), &search)
+           == NGX_DECLINED;
 }
 
 
@@ -440,7 +517,7 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return;
     }
 
-    rc = ngx_dm_sec_psk_judge(r, cred, &mark);
+    rc = ngx_dm_sec_psk_find(r, cred, &mark);
 
     switch (rc) {
 
@@ -464,55 +541,62 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
  * connection never changes, so that the tag alone says what is remembered.
  */
 static ngx_int_t
-ngx_dm_sec_psk_judge(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
+ngx_dm_sec_psk_find(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_psk_mark_t *mark)
 {
-    dm_str_t       tag;
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_dm_sec_search_t      search;
+    ngx_dm_sec_psk_holder_t  holder;
 
-    tag.data = mark->tag;
-    tag.len = DM_PSK_TAG_SIZE;
+    holder.mark = mark;
+    holder.pool = r->pool;
+    holder.cred = cred;
 
-    if (ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, &account)
-        == NGX_OK)
-    {
-        return ngx_dm_sec_psk_accept(r, cred, mark, account);
-    }
+    ngx_memzero(&search, sizeof(ngx_dm_sec_search_t));
 
-    rc = ngx_dm_sec_psk_find(ngx_http_get_module_main_conf(r,
+    search.index = DM_BY_PSK;
+    search.key = mark->identity;
+    search.judge = ngx_dm_sec_psk_accept;
+    search.data = &holder;
+    search.kind = NGX_DM_SEC_ACCOUNT_PSK;
+    search.recall.data = mark->tag;
+    search.recall.len = DM_PSK_TAG_SIZE;
+
+    return ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),
-                             r->connection->log, mark, &account);
-
-    if (rc == NGX_OK) {
-        rc = ngx_dm_sec_psk_accept(r, cred, mark, account);
-        ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_PSK, DM_BY_PSK, tag, account,
-                            ngx_dm_sec_store_looked());
-    }
-
-    ngx_dm_sec_store_release();
-
-    return rc;
+                                   r->connection, &search);
 }
 
 
-/* NGX_OK or NGX_ERROR */
 static ngx_int_t
-ngx_dm_sec_psk_accept(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
-    dm_psk_mark_t *mark, dm_account_t *account)
+ngx_dm_sec_psk_accept(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
 {
-    cred->state = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    ngx_int_t                 rc;
+    ngx_pool_t               *pool;
+    ngx_dm_sec_credential_t  *cred;
+    ngx_dm_sec_psk_holder_t  *holder;
+
+    rc = ngx_dm_sec_psk_match(search, account, known);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    holder = search->data;
+    pool = holder->pool;
+    cred = holder->cred;
+
+    cred->state = ngx_palloc(pool, sizeof(ngx_str_t));
     if (cred->state == NULL) {
         return NGX_ERROR;
     }
 
-    cred->account = ngx_dm_sec_store_copy(r->pool, account);
-
+    cred->account = ngx_dm_sec_account_copy(pool, account);
     if (cred->account == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_dm_sec_store_dup(r->pool, mark->identity, cred->state);
+    return ngx_dm_sec_account_dup(pool, holder->mark->identity, cred->state);
 }
 
 
@@ -525,26 +609,20 @@ ngx_dm_sec_psk_identity(ngx_dm_sec_credential_t *cred, ngx_str_t *identity)
 }
 
 
-/*
- * The account that has the key of the mark now: NGX_OK; NGX_DECLINED: nobody;
- * NGX_ERROR.  Then ngx_dm_sec_store_release() is to be called.
- */
+/* NGX_OK: the account has the key of the mark now; NGX_DECLINED; NGX_ERROR */
 static ngx_int_t
-ngx_dm_sec_psk_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    dm_psk_mark_t *mark, dm_account_t **account)
+ngx_dm_sec_psk_match(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
 {
-    ngx_int_t  rc;
-    ngx_str_t  identity;
+    ngx_dm_sec_psk_holder_t  *holder;
 
-    identity.data = (u_char *) mark->identity.data;
-    identity.len = mark->identity.len;
-
-    rc = ngx_dm_sec_store_find(dmcf, log, DM_BY_PSK, &identity, account);
-    if (rc != NGX_OK) {
-        return rc;
+    if (!known) {
+        return NGX_DECLINED;
     }
 
-    switch (dm_psk_match(mark, *account, ngx_dm_sec_store_id())) {
+    holder = search->data;
+
+    switch (dm_psk_match(holder->mark, account, ngx_dm_sec_store_id())) {
 
     case DM_OK:
         return NGX_OK;

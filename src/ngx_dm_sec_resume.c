@@ -380,7 +380,7 @@ ngx_dm_sec_resume_bound(SSL *ssl, X509 *cert, ngx_dm_sec_srv_conf_t *dscf)
     ways = dscf->x509_ways.elts;
 
     for (i = 0; i < dscf->x509_ways.nelts; i++) {
-        rc = ngx_dm_sec_x509_bound(dmcf, c->log, ways[i], cert);
+        rc = ngx_dm_sec_x509_bound(dmcf, c, ways[i], cert);
 
         if (rc != NGX_DECLINED) {
             return 1;

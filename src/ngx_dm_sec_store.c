@@ -25,11 +25,9 @@ static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
 static void ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err);
 static ngx_uint_t ngx_dm_sec_store_is_open(void);
 static ngx_uint_t ngx_dm_sec_store_is_gone(int rc);
-static int ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key,
-    dm_err_t *err);
+static int ngx_dm_sec_store_try(dm_store_index_t index, dm_str_t key,
+    ngx_dm_sec_found_t *found, dm_err_t *err);
 static uint64_t ngx_dm_sec_store_number(uint64_t version);
-static ngx_int_t ngx_dm_sec_store_join_groups(ngx_pool_t *pool,
-    dm_account_t *account, ngx_str_t *groups);
 
 
 /* a worker has one environment: LMDB allows no second in a process */
@@ -47,10 +45,6 @@ static struct {
     uint64_t           described;   /* the number that meta is of */
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
-
-    dm_account_t       account;
-    u_char             record[DM_RECORD_MAX];
-    size_t             len;         /* of the record in use */
 } ngx_dm_sec_worker;
 
 
@@ -332,34 +326,22 @@ ngx_dm_sec_store_is_open(void)
 
 
 ngx_int_t
-ngx_dm_sec_store_lookup(ngx_http_request_t *r, dm_store_index_t index,
-    ngx_str_t *key, dm_account_t **account)
-{
-    return ngx_dm_sec_store_find(ngx_http_get_module_main_conf(r,
-                                                          ngx_dm_sec_module),
-                                 r->connection->log, index, key, account);
-}
-
-
-ngx_int_t
-ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    dm_store_index_t index, ngx_str_t *key, dm_account_t **account)
+ngx_dm_sec_store_lookup(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    dm_store_index_t index, dm_str_t key, ngx_dm_sec_found_t *found)
 {
     int       rc;
     dm_err_t  err;
 
     static ngx_str_t  reason = ngx_string("store");
 
-    *account = &ngx_dm_sec_worker.account;
-
-    rc = ngx_dm_sec_store_try(index, key, &err);
+    rc = ngx_dm_sec_store_try(index, key, found, &err);
 
     /* what a store says that is no longer in its place is worth nothing */
 
     if (ngx_dm_sec_store_is_gone(rc)) {
-        ngx_dm_sec_store_release();
+        ngx_dm_sec_store_wipe(found);
         ngx_dm_sec_store_reopen(dmcf, log);
-        rc = ngx_dm_sec_store_try(index, key, &err);
+        rc = ngx_dm_sec_store_try(index, key, found, &err);
     }
 
     switch (rc) {
@@ -406,32 +388,39 @@ ngx_dm_sec_store_is_gone(int rc)
 
 
 static int
-ngx_dm_sec_store_try(dm_store_index_t index, ngx_str_t *key, dm_err_t *err)
+ngx_dm_sec_store_try(dm_store_index_t index, dm_str_t key,
+    ngx_dm_sec_found_t *found, dm_err_t *err)
 {
-    int  rc;
+    int          rc;
+    dm_store_t  *store;
+
+    found->version = 0;
 
     if (!ngx_dm_sec_store_is_open()) {
         return DM_ERROR;
     }
 
+    store = ngx_dm_sec_worker.store;
+
     ngx_dm_sec_damage_enter();
 
-    rc = dm_store_lookup(ngx_dm_sec_worker.store, index,
-                         ngx_dm_sec_set_dm_str(*key),
-                         ngx_dm_sec_worker.record, &ngx_dm_sec_worker.len,
-                         &ngx_dm_sec_worker.account, err);
+    rc = dm_store_lookup(store, index, key, found->record, &found->len,
+                         &found->account, err);
 
     ngx_dm_sec_damage_leave();
+
+    found->version = ngx_dm_sec_store_number(dm_store_looked(store));
 
     return rc;
 }
 
 
 void
-ngx_dm_sec_store_release(void)
+ngx_dm_sec_store_wipe(ngx_dm_sec_found_t *found)
 {
-    dm_account_wipe(&ngx_dm_sec_worker.account);
-    ngx_explicit_memzero(ngx_dm_sec_worker.record, ngx_dm_sec_worker.len);
+    dm_account_wipe(&found->account);
+    ngx_explicit_memzero(found->record, found->len);
+    found->len = 0;
 }
 
 
@@ -454,29 +443,11 @@ ngx_dm_sec_store_version(void)
 }
 
 
-uint64_t
-ngx_dm_sec_store_looked(void)
-{
-    if (ngx_dm_sec_worker.store == NULL) {
-        return 0;
-    }
-
-    return ngx_dm_sec_store_number(dm_store_looked(ngx_dm_sec_worker.store));
-}
-
-
 /* 40 bits of changes are enough for a thousand a second in 30 years */
 static uint64_t
 ngx_dm_sec_store_number(uint64_t version)
 {
     return version ? ngx_dm_sec_worker.opened << 40 | version : 0;
-}
-
-
-dm_str_t
-ngx_dm_sec_store_record(void)
-{
-    return (dm_str_t) { ngx_dm_sec_worker.record, ngx_dm_sec_worker.len };
 }
 
 
@@ -544,83 +515,4 @@ ngx_dm_sec_store_stat(dm_store_stat_t *stat)
     ngx_dm_sec_damage_leave();
 
     return rc == DM_OK ? NGX_OK : NGX_DECLINED;
-}
-
-
-ngx_dm_sec_account_t *
-ngx_dm_sec_store_copy(ngx_pool_t *pool, dm_account_t *account)
-{
-    ngx_dm_sec_account_t  *copy;
-
-    copy = ngx_palloc(pool, sizeof(ngx_dm_sec_account_t));
-    if (copy == NULL) {
-        return NULL;
-    }
-
-    copy->state = account->state;
-    copy->not_before = account->not_before;
-    copy->not_after = account->not_after;
-
-    if (ngx_dm_sec_store_dup(pool, account->id, &copy->id) != NGX_OK
-        || ngx_dm_sec_store_dup(pool, account->name, &copy->name) != NGX_OK
-        || ngx_dm_sec_store_join_groups(pool, account, &copy->groups)
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return copy;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_store_join_groups(ngx_pool_t *pool, dm_account_t *account,
-    ngx_str_t *groups)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
-
-    ngx_str_null(groups);
-
-    if (account->ngroups == 0) {
-        return NGX_OK;
-    }
-
-    len = 0;
-
-    for (i = 0; i < account->ngroups; i++) {
-        len += account->group[i].len + 1;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    groups->data = p;
-    groups->len = len - 1;
-
-    for (i = 0; i < account->ngroups; i++) {
-        p = ngx_cpymem(p, account->group[i].data, account->group[i].len);
-        *p++ = ',';
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src, ngx_str_t *dst)
-{
-    dst->len = src.len;
-    dst->data = ngx_pnalloc(pool, src.len);
-
-    if (dst->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(dst->data, src.data, src.len);
-
-    return NGX_OK;
 }

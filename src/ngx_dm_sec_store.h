@@ -13,37 +13,37 @@
  */
 ngx_int_t ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
 
+/* what a look-up finds */
+typedef struct {
+    uint64_t       version;         /* the store's number that it has read */
+    dm_account_t   account;         /* points into the record */
+    size_t         len;
+    u_char         record[DM_RECORD_MAX];       /* with secrets */
+} ngx_dm_sec_found_t;
+
+
 /* a worker's start and end; a store that cannot be opened is tried again */
 ngx_int_t ngx_dm_sec_store_init_process(ngx_cycle_t *cycle);
 void ngx_dm_sec_store_exit_process(ngx_cycle_t *cycle);
 
 /*
- * Looks an account up.  NGX_OK; NGX_DECLINED: unknown, and *account is a
- * decoy that matches nothing, to go on with as if it were known; NGX_ERROR:
- * the store failed, logged.  *account, with its secrets, is the worker's one
- * buffer: copy what is to stay, then call ngx_dm_sec_store_release(), after
- * NGX_OK and NGX_DECLINED alike, before the next look-up.
+ * Looks an account up: for ngx_dm_sec_account_find() alone, which is the way
+ * for all others.  NGX_OK; NGX_DECLINED: unknown, and found has a decoy that
+ * matches nothing, to go on with as if it were known; NGX_ERROR: the store
+ * failed, logged.  After each of them found is to be wiped, before anything
+ * else is looked up into it.
  */
-ngx_int_t ngx_dm_sec_store_lookup(ngx_http_request_t *r,
-    dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
-void ngx_dm_sec_store_release(void);
-
-/* the same before there is a request */
-ngx_int_t ngx_dm_sec_store_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    dm_store_index_t index, ngx_str_t *key, dm_account_t **account);
+ngx_int_t ngx_dm_sec_store_lookup(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, dm_store_index_t index, dm_str_t key,
+    ngx_dm_sec_found_t *found);
+void ngx_dm_sec_store_wipe(ngx_dm_sec_found_t *found);
 
 /*
- * Numbers that are others after each change of the store, and where it was
- * opened anew; 0: it cannot be told.  The one is the store's now, the other
- * that of what the last look-up has read: what is remembered is remembered
- * under ngx_dm_sec_store_looked(), and is true as long as
- * ngx_dm_sec_store_version() is the same.
+ * The store's number now, which is another one after each change, and where
+ * the store was opened anew; 0: it cannot be told.  What was looked up is true
+ * as long as this is the number that came with it.
  */
 uint64_t ngx_dm_sec_store_version(void);
-uint64_t ngx_dm_sec_store_looked(void);
-
-/* the record that *account of the last look-up points into */
-dm_str_t ngx_dm_sec_store_record(void);
 
 /* the realm that the HA1s of the open store hold */
 dm_str_t ngx_dm_sec_store_realm(void);
@@ -59,14 +59,6 @@ const u_char *ngx_dm_sec_store_id(void);
 
 /* the state of the open store; NGX_OK, NGX_DECLINED: none is open */
 ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
-
-/* the parts without secrets, in the pool; NULL: no memory */
-ngx_dm_sec_account_t *ngx_dm_sec_store_copy(ngx_pool_t *pool,
-    dm_account_t *account);
-
-/* copies src into the pool; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_dm_sec_store_dup(ngx_pool_t *pool, dm_str_t src,
-    ngx_str_t *dst);
 
 
 #endif /* NGX_DM_SEC_STORE_H */

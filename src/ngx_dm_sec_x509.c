@@ -1,9 +1,8 @@
 /* Client certificates, RFC 5280: the account that one is bound to */
 
 #include "ngx_dm_sec_x509.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_log.h"
-#include "ngx_dm_sec_recall.h"
-#include "ngx_dm_sec_store.h"
 
 #include "dm_cert.h"
 #include "dm_devid.h"
@@ -11,6 +10,30 @@
 
 /* the whole subject must match, whatever the pattern says */
 #define NGX_DM_SEC_X509_ANCHORED  "\\A(?:%V)\\z"
+
+
+/* when a certificate is valid, seconds since 1970 */
+typedef struct {
+    X509         *cert;             /* whose times these are; NULL: of none */
+    time_t        not_before;
+    time_t        not_after;
+} ngx_dm_sec_validity_t;
+
+
+/* a certificate whose account is searched, one key after the other */
+typedef struct {
+    ngx_dm_sec_main_conf_t   *dmcf;
+    ngx_log_t                *log;
+    X509                     *cert;
+
+    ngx_array_t              *ways;     /* ngx_dm_sec_x509_identity_t */
+    ngx_uint_t                way;      /* the one whose keys are tried */
+    ngx_uint_t                n;        /* the next key of this way */
+    u_char                    key[DM_CERT_KEY_MAX];
+
+    ngx_pool_t               *pool;     /* to verify */
+    ngx_dm_sec_credential_t  *cred;
+} ngx_dm_sec_x509_owner_t;
 
 
 static ngx_int_t ngx_dm_sec_x509_add_identity(ngx_conf_t *cf,
@@ -23,19 +46,24 @@ static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
 static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
     ngx_dm_sec_validity_t *validity);
 static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
+static ngx_dm_sec_validity_t *ngx_dm_sec_x509_validity(ngx_connection_t *c);
+static void ngx_dm_sec_x509_forget(void *data);
 static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
     ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
-static ngx_int_t ngx_dm_sec_x509_find(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, ngx_array_t *ways, X509 *cert, dm_account_t **account);
-static ngx_int_t ngx_dm_sec_x509_by_key(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, ngx_uint_t kind, X509 *cert, dm_account_t **account);
-static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, ngx_regex_t *regex, X509 *cert, dm_account_t **account);
-static void ngx_dm_sec_x509_complain(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, ngx_int_t rc);
-static ngx_int_t ngx_dm_sec_x509_lookup(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, dm_store_index_t index, ngx_str_t *key,
-    dm_account_t **account);
+static ngx_int_t ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
+static ngx_int_t ngx_dm_sec_x509_known(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
+static void ngx_dm_sec_x509_search(ngx_dm_sec_search_t *search,
+    ngx_dm_sec_x509_owner_t *owner);
+static ngx_int_t ngx_dm_sec_x509_next(ngx_dm_sec_search_t *search,
+    dm_store_index_t *index, dm_str_t *key);
+static ngx_int_t ngx_dm_sec_x509_by_key(ngx_dm_sec_x509_owner_t *owner,
+    ngx_uint_t kind, dm_str_t *key);
+static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_dm_sec_x509_owner_t *owner,
+    ngx_regex_t *regex, dm_str_t *key);
+static void ngx_dm_sec_x509_complain(ngx_dm_sec_x509_owner_t *owner,
+    ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
@@ -292,46 +320,42 @@ static ngx_int_t
 ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
     ngx_dm_sec_credential_t *cred)
 {
-    uint64_t       version;
-    dm_str_t       key;
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_dm_sec_search_t      search;
+    ngx_dm_sec_x509_owner_t  owner;
 
-    key.data = (u_char *) &ways;
-    key.len = sizeof(ngx_array_t *);
+    owner.dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+    owner.log = r->connection->log;
+    owner.ways = ways;
+    owner.cert = cert;
+    owner.pool = r->pool;
+    owner.cred = cred;
 
-    if (ngx_dm_sec_recall(r, NGX_DM_SEC_RECALL_CERT, DM_BY_CERT, key,
-                          &account)
-        == NGX_OK)
-    {
-        cred->account = ngx_dm_sec_store_copy(r->pool, account);
+    ngx_dm_sec_x509_search(&search, &owner);
 
-        return cred->account ? NGX_OK : NGX_ERROR;
+    search.judge = ngx_dm_sec_x509_accept;
+    search.kind = NGX_DM_SEC_ACCOUNT_CERT;
+    search.recall.data = (u_char *) &ways;
+    search.recall.len = sizeof(ngx_array_t *);
+
+    return ngx_dm_sec_account_find(owner.dmcf, r->connection, &search);
+}
+
+
+/* of a certificate that was verified no decoy is needed */
+static ngx_int_t
+ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
+{
+    ngx_dm_sec_x509_owner_t  *owner;
+
+    if (!known) {
+        return NGX_DECLINED;
     }
 
-    version = ngx_dm_sec_store_version();
+    owner = search->data;
+    owner->cred->account = ngx_dm_sec_account_copy(owner->pool, account);
 
-    rc = ngx_dm_sec_x509_find(ngx_http_get_module_main_conf(r,
-                                                          ngx_dm_sec_module),
-                              r->connection->log, ways, cert, &account);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    cred->account = ngx_dm_sec_store_copy(r->pool, account);
-
-    /* no look-up of these read anything before or after that change */
-
-    if (version != ngx_dm_sec_store_looked()) {
-        version = 0;
-    }
-
-    ngx_dm_sec_remember(r, NGX_DM_SEC_RECALL_CERT, DM_BY_CERT, key, account,
-                        version);
-    ngx_dm_sec_store_release();
-
-    return cred->account ? NGX_OK : NGX_ERROR;
+    return owner->cred->account ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -380,7 +404,7 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 {
     ngx_dm_sec_validity_t  *validity;
 
-    validity = ngx_dm_sec_recall_validity(r);
+    validity = ngx_dm_sec_x509_validity(r->connection);
 
     if (validity == NULL) {
         return 0;
@@ -394,6 +418,41 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 
     return ngx_time() >= validity->not_before
            && ngx_time() < validity->not_after;
+}
+
+
+/*
+ * Where a connection keeps when its certificate is valid, zeroed before its
+ * first use; NULL: no memory.
+ */
+static ngx_dm_sec_validity_t *
+ngx_dm_sec_x509_validity(ngx_connection_t *c)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_dm_sec_x509_forget) {
+            return cln->data;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_dm_sec_validity_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, sizeof(ngx_dm_sec_validity_t));
+
+    cln->handler = ngx_dm_sec_x509_forget;
+
+    return cln->data;
+}
+
+
+static void
+ngx_dm_sec_x509_forget(void *data)
+{
+    /* the times lie in the pool; this function's address finds them there */
 }
 
 
@@ -444,98 +503,125 @@ ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst)
 
 
 ngx_int_t
-ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
     ngx_array_t *ways, X509 *cert)
 {
-    ngx_int_t      rc;
-    dm_account_t  *account;
+    ngx_dm_sec_search_t      search;
+    ngx_dm_sec_x509_owner_t  owner;
 
-    rc = ngx_dm_sec_x509_find(dmcf, log, ways, cert, &account);
+    owner.dmcf = dmcf;
+    owner.log = c->log;
+    owner.ways = ways;
+    owner.cert = cert;
 
-    if (rc == NGX_OK) {
-        ngx_dm_sec_store_release();
-    }
+    ngx_dm_sec_x509_search(&search, &owner);
 
-    return rc;
+    search.judge = ngx_dm_sec_x509_known;
+
+    return ngx_dm_sec_account_find(dmcf, c, &search);
 }
 
 
-/* NGX_OK found, to be released; NGX_DECLINED in none of the ways, NGX_ERROR */
 static ngx_int_t
-ngx_dm_sec_x509_find(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    ngx_array_t *ways, X509 *cert, dm_account_t **account)
+ngx_dm_sec_x509_known(ngx_dm_sec_search_t *search, dm_account_t *account,
+    ngx_uint_t known)
+{
+    return known ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_dm_sec_x509_search(ngx_dm_sec_search_t *search,
+    ngx_dm_sec_x509_owner_t *owner)
+{
+    owner->way = 0;
+    owner->n = 0;
+
+    ngx_memzero(search, sizeof(ngx_dm_sec_search_t));
+
+    search->index = DM_BY_CERT;
+    search->next = ngx_dm_sec_x509_next;
+    search->data = owner;
+}
+
+
+/* the certificate's next key in the order of the ways, in owner->key */
+static ngx_int_t
+ngx_dm_sec_x509_next(ngx_dm_sec_search_t *search, dm_store_index_t *index,
+    dm_str_t *key)
 {
     ngx_int_t                    rc;
-    ngx_uint_t                   i;
+    ngx_dm_sec_x509_owner_t     *owner;
     ngx_dm_sec_x509_identity_t  *identity;
 
-    rc = NGX_DECLINED;
-    identity = ways->elts;
+    owner = search->data;
+    identity = owner->ways->elts;
 
-    for (i = 0; rc == NGX_DECLINED && i < ways->nelts; i++) {
+    for ( /* void */ ; owner->way < owner->ways->nelts; owner->way++) {
 
-        rc = identity[i].regex
-             ? ngx_dm_sec_x509_by_regex(dmcf, log, identity[i].regex, cert,
-                                        account)
-             : ngx_dm_sec_x509_by_key(dmcf, log, identity[i].kind, cert,
-                                      account);
+        if (identity[owner->way].regex) {
+            *index = DM_BY_ID;
+            rc = ngx_dm_sec_x509_by_regex(owner, identity[owner->way].regex,
+                                          key);
+
+        } else {
+            *index = DM_BY_CERT;
+            rc = ngx_dm_sec_x509_by_key(owner, identity[owner->way].kind, key);
+        }
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        owner->n = 0;
     }
 
-    return rc;
+    return NGX_DECLINED;
 }
 
 
+/* a SAN has as many keys as it has names, some of which may be no key */
 static ngx_int_t
-ngx_dm_sec_x509_by_key(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    ngx_uint_t kind, X509 *cert, dm_account_t **account)
+ngx_dm_sec_x509_by_key(ngx_dm_sec_x509_owner_t *owner, ngx_uint_t kind,
+    dm_str_t *key)
 {
-    int         rc;
-    ngx_int_t   found;
-    ngx_str_t   key;
-    ngx_uint_t  n;
-    u_char      buf[DM_CERT_KEY_MAX];
+    while (owner->n == 0 || kind == DM_CERT_SAN) {
 
-    key.data = buf;
+        key->data = owner->key;
 
-    for (n = 0; /* void */ ; n++) {
+        switch (dm_cert_key(owner->cert, kind, owner->n++, owner->key,
+                            &key->len))
+        {
+        case DM_OK:
+            return NGX_OK;
 
-        rc = dm_cert_key(cert, kind, n, buf, &key.len);
+        case DM_DECLINED:
+            return NGX_DECLINED;
 
-        if (rc == DM_ERROR) {
+        case DM_ERROR:
             return NGX_ERROR;
         }
-
-        if (rc == DM_DECLINED) {
-            return NGX_DECLINED;
-        }
-
-        if (rc == DM_OK) {
-            found = ngx_dm_sec_x509_lookup(dmcf, log, DM_BY_CERT, &key,
-                                           account);
-
-            if (found != NGX_DECLINED) {
-                return found;
-            }
-        }
-
-        if (kind != DM_CERT_SAN) {
-            return NGX_DECLINED;
-        }
     }
+
+    return NGX_DECLINED;
 }
 
 
 static ngx_int_t
-ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    ngx_regex_t *regex, X509 *cert, dm_account_t **account)
+ngx_dm_sec_x509_by_regex(ngx_dm_sec_x509_owner_t *owner, ngx_regex_t *regex,
+    dm_str_t *key)
 {
     int        rc;
     int        captures[6];
     dm_str_t   group;
-    ngx_str_t  id, subject;
-    u_char     buf[DM_CERT_KEY_MAX], canonical[DM_DEVID_MAX];
+    ngx_str_t  subject;
+    u_char     buf[DM_CERT_KEY_MAX];
 
-    rc = dm_cert_subject(cert, buf, sizeof(buf), &subject.len);
+    if (owner->n++) {
+        return NGX_DECLINED;
+    }
+
+    rc = dm_cert_subject(owner->cert, buf, sizeof(buf), &subject.len);
 
     if (rc != DM_OK) {
         return rc == DM_ERROR ? NGX_ERROR : NGX_DECLINED;
@@ -552,7 +638,7 @@ ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
     }
 
     if (rc < 0) {
-        ngx_dm_sec_x509_complain(dmcf, log, rc);
+        ngx_dm_sec_x509_complain(owner, rc);
         return NGX_ERROR;
     }
 
@@ -563,48 +649,29 @@ ngx_dm_sec_x509_by_regex(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
     group.data = buf + captures[2];
     group.len = captures[3] - captures[2];
 
-    if (group.len > sizeof(canonical)
-        || dm_devid_canonical(group, canonical) != DM_OK)
+    if (group.len > DM_DEVID_MAX
+        || dm_devid_canonical(group, owner->key) != DM_OK)
     {
         return NGX_DECLINED;
     }
 
-    id.data = canonical;
-    id.len = group.len;
+    key->data = owner->key;
+    key->len = group.len;
 
-    return ngx_dm_sec_x509_lookup(dmcf, log, DM_BY_ID, &id, account);
+    return NGX_OK;
 }
 
 
 static void
-ngx_dm_sec_x509_complain(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    ngx_int_t rc)
+ngx_dm_sec_x509_complain(ngx_dm_sec_x509_owner_t *owner, ngx_int_t rc)
 {
     static ngx_str_t  reason = ngx_string("regex");
 
-    if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
-        ngx_log_error(NGX_LOG_CRIT, log, 0,
+    if (ngx_dm_sec_log_may(owner->dmcf->log_limit, NGX_LOG_CRIT, &reason)) {
+        ngx_log_error(NGX_LOG_CRIT, owner->log, 0,
                       "dm_sec: " ngx_regex_exec_n " failed: %i on a "
                       "certificate's subject", rc);
     }
-}
-
-
-static ngx_int_t
-ngx_dm_sec_x509_lookup(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    dm_store_index_t index, ngx_str_t *key, dm_account_t **account)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_dm_sec_store_find(dmcf, log, index, key, account);
-
-    /* of a certificate that was verified no decoy is needed */
-
-    if (rc == NGX_DECLINED) {
-        ngx_dm_sec_store_release();
-    }
-
-    return rc;
 }
 
 

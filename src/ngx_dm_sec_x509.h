@@ -34,8 +34,8 @@ void ngx_dm_sec_x509_verify(ngx_http_request_t *r,
 ngx_uint_t ngx_dm_sec_x509_valid(X509 *cert);
 
 /* bound in one of the ways: NGX_OK; NGX_DECLINED: to nobody; NGX_ERROR */
-ngx_int_t ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
-    ngx_array_t *ways, X509 *cert);
+ngx_int_t ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_connection_t *c, ngx_array_t *ways, X509 *cert);
 
 /*
  * The key of the connection's certificate, verified or not, in the form that

@@ -1,0 +1,369 @@
+/* Accounts: the one way from a credential to the account that it names */
+
+#include "ngx_dm_sec_account.h"
+#include "ngx_dm_sec_store.h"
+
+
+#define NGX_DM_SEC_RECALL_KEY  64       /* octets; a longer one is looked up */
+
+
+/* an account that is remembered; its record, with secrets, lies behind it */
+typedef struct {
+    uint64_t       version;
+    ngx_uint_t     index;
+    size_t         key_len;
+    u_char         key[NGX_DM_SEC_RECALL_KEY];
+    size_t         len;
+    dm_account_t   account;
+    u_char         record[];
+} ngx_dm_sec_recalled_t;
+
+
+/* what a connection remembers, in its pool */
+typedef struct {
+    ngx_dm_sec_recalled_t  *recalled[NGX_DM_SEC_ACCOUNT_KINDS];
+} ngx_dm_sec_memory_t;
+
+
+static ngx_int_t ngx_dm_sec_account_look(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_connection_t *c, ngx_dm_sec_search_t *search);
+static ngx_int_t ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log, ngx_dm_sec_search_t *search);
+static ngx_dm_sec_recalled_t *ngx_dm_sec_account_recall(ngx_connection_t *c,
+    ngx_dm_sec_search_t *search);
+static void ngx_dm_sec_account_remember(ngx_connection_t *c,
+    ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found);
+static ngx_dm_sec_memory_t *ngx_dm_sec_account_memory(ngx_connection_t *c,
+    ngx_uint_t create);
+static void ngx_dm_sec_account_forget(void *data);
+static void ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled);
+static ngx_int_t ngx_dm_sec_account_join_groups(ngx_pool_t *pool,
+    dm_account_t *account, ngx_str_t *groups);
+
+
+/* a worker makes one search at a time */
+static struct {
+    ngx_dm_sec_found_t  found;
+    ngx_uint_t          busy;
+} ngx_dm_sec_account_search;
+
+
+ngx_int_t
+ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
+    ngx_dm_sec_search_t *search)
+{
+    ngx_int_t               rc;
+    ngx_dm_sec_recalled_t  *recalled;
+
+    if (ngx_dm_sec_account_search.busy) {
+        ngx_log_error(NGX_LOG_ALERT, c->log, 0,
+                      "dm_sec: an account is looked up within another search");
+        return NGX_ERROR;
+    }
+
+    ngx_dm_sec_account_search.busy = 1;
+
+    recalled = ngx_dm_sec_account_recall(c, search);
+
+    if (recalled) {
+        search->version = recalled->version;
+        rc = search->judge(search, &recalled->account, 1);
+
+    } else {
+        rc = ngx_dm_sec_account_look(dmcf, c, search);
+    }
+
+    ngx_dm_sec_account_search.busy = 0;
+
+    return rc;
+}
+
+
+/* looks the account up, has it judged, and wipes it */
+static ngx_int_t
+ngx_dm_sec_account_look(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
+    ngx_dm_sec_search_t *search)
+{
+    ngx_int_t            rc;
+    ngx_uint_t           known;
+    ngx_dm_sec_found_t  *found;
+
+    found = &ngx_dm_sec_account_search.found;
+
+    rc = ngx_dm_sec_account_look_up(dmcf, c->log, search);
+
+    if (rc == NGX_DONE) {
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        known = (rc == NGX_OK);
+        rc = search->judge(search, &found->account, known);
+
+        if (rc == NGX_OK && known) {
+            ngx_dm_sec_account_remember(c, search, found);
+        }
+    }
+
+    ngx_dm_sec_store_wipe(found);
+
+    return rc;
+}
+
+
+/*
+ * NGX_OK: found; NGX_DECLINED: nobody has any of the keys, and a decoy is
+ * there; NGX_DONE: there was no key; NGX_ERROR.
+ */
+static ngx_int_t
+ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
+    ngx_dm_sec_search_t *search)
+{
+    dm_str_t             key;
+    ngx_int_t            rc, more;
+    ngx_uint_t           n;
+    dm_store_index_t     index;
+    ngx_dm_sec_found_t  *found;
+
+    found = &ngx_dm_sec_account_search.found;
+
+    rc = NGX_DONE;
+    key = search->key;
+    index = search->index;
+
+    for (n = 0; /* void */ ; n++) {
+
+        if (search->next) {
+            more = search->next(search, &index, &key);
+
+            if (more != NGX_OK) {
+                return more == NGX_DECLINED ? rc : NGX_ERROR;
+            }
+        }
+
+        ngx_dm_sec_store_wipe(found);
+
+        rc = ngx_dm_sec_store_lookup(dmcf, log, index, key, found);
+
+        /* a change between two look-ups may have moved a key past both */
+
+        if (n == 0) {
+            search->version = found->version;
+
+        } else if (search->version != found->version) {
+            search->version = 0;
+        }
+
+        if (rc != NGX_DECLINED || search->next == NULL) {
+            return rc;
+        }
+    }
+}
+
+
+/* NULL: it is to be looked up */
+static ngx_dm_sec_recalled_t *
+ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
+{
+    ngx_dm_sec_memory_t    *memory;
+    ngx_dm_sec_recalled_t  *recalled;
+
+    if (search->kind == NGX_DM_SEC_ACCOUNT_UNKEPT) {
+        return NULL;
+    }
+
+    memory = ngx_dm_sec_account_memory(c, 0);
+
+    if (memory == NULL || memory->recalled[search->kind] == NULL) {
+        return NULL;
+    }
+
+    recalled = memory->recalled[search->kind];
+
+    if (recalled->index != search->index
+        || recalled->key_len != search->recall.len
+        || ngx_memcmp(recalled->key, search->recall.data, recalled->key_len)
+           != 0
+        || recalled->version != ngx_dm_sec_store_version())
+    {
+        return NULL;
+    }
+
+    return recalled;
+}
+
+
+/* without memory it is looked up again the next time */
+static void
+ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
+    ngx_dm_sec_found_t *found)
+{
+    ngx_dm_sec_memory_t    *memory;
+    ngx_dm_sec_recalled_t  *recalled;
+
+    if (search->kind == NGX_DM_SEC_ACCOUNT_UNKEPT
+        || search->version == 0
+        || search->recall.len > NGX_DM_SEC_RECALL_KEY)
+    {
+        return;
+    }
+
+    memory = ngx_dm_sec_account_memory(c, 1);
+    if (memory == NULL) {
+        return;
+    }
+
+    ngx_dm_sec_account_free(memory->recalled[search->kind]);
+    memory->recalled[search->kind] = NULL;
+
+    recalled = ngx_alloc(sizeof(ngx_dm_sec_recalled_t) + found->len, c->log);
+    if (recalled == NULL) {
+        return;
+    }
+
+    recalled->version = search->version;
+    recalled->index = search->index;
+    recalled->key_len = search->recall.len;
+    ngx_memcpy(recalled->key, search->recall.data, search->recall.len);
+
+    recalled->len = found->len;
+    recalled->account = found->account;
+    ngx_memcpy(recalled->record, found->record, found->len);
+    dm_account_move(&recalled->account, found->record, recalled->record);
+
+    memory->recalled[search->kind] = recalled;
+}
+
+
+/* NULL: there is none yet, or no memory */
+static ngx_dm_sec_memory_t *
+ngx_dm_sec_account_memory(ngx_connection_t *c, ngx_uint_t create)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_dm_sec_account_forget) {
+            return cln->data;
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_dm_sec_memory_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, sizeof(ngx_dm_sec_memory_t));
+
+    cln->handler = ngx_dm_sec_account_forget;
+
+    return cln->data;
+}
+
+
+static void
+ngx_dm_sec_account_forget(void *data)
+{
+    ngx_dm_sec_memory_t *memory = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_DM_SEC_ACCOUNT_KINDS; i++) {
+        ngx_dm_sec_account_free(memory->recalled[i]);
+    }
+}
+
+
+static void
+ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled)
+{
+    if (recalled == NULL) {
+        return;
+    }
+
+    ngx_explicit_memzero(recalled, sizeof(ngx_dm_sec_recalled_t)
+                                   + recalled->len);
+    ngx_free(recalled);
+}
+
+
+ngx_dm_sec_account_t *
+ngx_dm_sec_account_copy(ngx_pool_t *pool, dm_account_t *account)
+{
+    ngx_dm_sec_account_t  *copy;
+
+    copy = ngx_palloc(pool, sizeof(ngx_dm_sec_account_t));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    copy->state = account->state;
+    copy->not_before = account->not_before;
+    copy->not_after = account->not_after;
+
+    if (ngx_dm_sec_account_dup(pool, account->id, &copy->id) != NGX_OK
+        || ngx_dm_sec_account_dup(pool, account->name, &copy->name) != NGX_OK
+        || ngx_dm_sec_account_join_groups(pool, account, &copy->groups)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return copy;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_account_join_groups(ngx_pool_t *pool, dm_account_t *account,
+    ngx_str_t *groups)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    ngx_str_null(groups);
+
+    if (account->ngroups == 0) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (i = 0; i < account->ngroups; i++) {
+        len += account->group[i].len + 1;
+    }
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    groups->data = p;
+    groups->len = len - 1;
+
+    for (i = 0; i < account->ngroups; i++) {
+        p = ngx_cpymem(p, account->group[i].data, account->group[i].len);
+        *p++ = ',';
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dm_sec_account_dup(ngx_pool_t *pool, dm_str_t src, ngx_str_t *dst)
+{
+    dst->len = src.len;
+    dst->data = ngx_pnalloc(pool, src.len);
+
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dst->data, src.data, src.len);
+
+    return NGX_OK;
+}

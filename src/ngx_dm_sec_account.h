@@ -1,0 +1,83 @@
+/* Accounts: the one way from a credential to the account that it names */
+
+#ifndef NGX_DM_SEC_ACCOUNT_H
+#define NGX_DM_SEC_ACCOUNT_H
+
+
+#include "ngx_dm_sec.h"
+
+
+/* a connection remembers the last account of each kind of credential */
+typedef enum {
+    NGX_DM_SEC_ACCOUNT_UNKEPT = 0,  /* nothing is remembered */
+    NGX_DM_SEC_ACCOUNT_HTTP,        /* by a name or a userhash */
+    NGX_DM_SEC_ACCOUNT_CERT,
+    NGX_DM_SEC_ACCOUNT_PSK,
+    NGX_DM_SEC_ACCOUNT_KINDS
+} ngx_dm_sec_account_kind_e;
+
+
+typedef struct ngx_dm_sec_search_s  ngx_dm_sec_search_t;
+
+/*
+ * Makes the next key of a search that has several: NGX_OK; NGX_DECLINED: there
+ * are no more; NGX_ERROR: the search fails.
+ */
+typedef ngx_int_t (*ngx_dm_sec_account_next_pt)(ngx_dm_sec_search_t *search,
+    dm_store_index_t *index, dm_str_t *key);
+
+/*
+ * Judges the account that was found.  Where known is 0 nobody has the key, and
+ * the account is a decoy that matches nothing: a judge whose time a stranger
+ * can measure does the same with both.  The account, with its secrets, is
+ * wiped when the judge returns, so it copies what is to stay; it starts no
+ * search of its own.  NGX_OK says that the credential is verified.
+ */
+typedef ngx_int_t (*ngx_dm_sec_account_judge_pt)(ngx_dm_sec_search_t *search,
+    dm_account_t *account, ngx_uint_t known);
+
+
+/* what is to be found, by whom it is judged; zeroed, then filled */
+struct ngx_dm_sec_search_s {
+    dm_store_index_t              index;    /* the account is looked up by */
+    dm_str_t                      key;      /* this key, or, where next is */
+    ngx_dm_sec_account_next_pt    next;     /* set, by those that it makes */
+
+    ngx_dm_sec_account_judge_pt   judge;
+    void                         *data;     /* for next and judge */
+
+    /* the connection recalls it by kind, index and this, and then skips all
+       look-ups */
+    ngx_dm_sec_account_kind_e     kind;
+    dm_str_t                      recall;
+
+    /* set for the judge: the store's number that the account is true of, as
+       ngx_dm_sec_store_version(); 0: it cannot be told */
+    uint64_t                      version;
+};
+
+
+/*
+ * Finds an account and has it judged: recalls what this connection found at
+ * the same state of the store, or looks the account up.  Returns what the
+ * judge says; NGX_DECLINED: next had no key at all; NGX_ERROR: the store
+ * failed, logged.  In both of these the judge was not called.
+ *
+ * An account is remembered, if the search has a kind, only when the judge said
+ * NGX_OK: who knows no secret must not learn, from the time that it takes,
+ * which accounts there are.  It is remembered under the transaction that all
+ * look-ups of the search read, and not if they read several.
+ */
+ngx_int_t ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_connection_t *c, ngx_dm_sec_search_t *search);
+
+/* copies the parts without secrets into the pool; NULL: no memory */
+ngx_dm_sec_account_t *ngx_dm_sec_account_copy(ngx_pool_t *pool,
+    dm_account_t *account);
+
+/* copies a part of an account into the pool; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_dm_sec_account_dup(ngx_pool_t *pool, dm_str_t src,
+    ngx_str_t *dst);
+
+
+#endif /* NGX_DM_SEC_ACCOUNT_H */
