@@ -8,13 +8,13 @@
 #include "ngx_dm_sec.h"
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_chain.h"
-#include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_settle.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_store.h"
@@ -323,7 +323,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
 
     dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
 
-    if (ngx_dm_sec_check_init(cf, dmcf) != NGX_OK) {
+    if (ngx_dm_sec_settle(cf, dmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

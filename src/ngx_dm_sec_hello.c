@@ -151,7 +151,7 @@ ngx_dm_sec_hello_info(const SSL *info, int where, int ret)
 
 
 ngx_int_t
-ngx_dm_sec_hello_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
+ngx_dm_sec_hello_settle_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 {
     ngx_uint_t                   s, hidden;
     ngx_dm_sec_srv_conf_t       *dscf;

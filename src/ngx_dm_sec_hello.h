@@ -19,7 +19,7 @@
  * Finds the servers of an address with "ssl" or "quic" that listen with TLS,
  * and what they mean for each other.  NGX_OK or NGX_ERROR, logged.
  */
-ngx_int_t ngx_dm_sec_hello_check_address(ngx_conf_t *cf,
+ngx_int_t ngx_dm_sec_hello_settle_address(ngx_conf_t *cf,
     ngx_http_conf_addr_t *addr);
 
 /*

@@ -48,7 +48,7 @@ static ngx_int_t ngx_dm_sec_upgrade_certificate(ngx_http_request_t *r);
 
 
 ngx_int_t
-ngx_dm_sec_upgrade_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
+ngx_dm_sec_upgrade_settle_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 {
     ngx_uint_t                   s;
     ngx_dm_sec_srv_conf_t       *dscf, *first;
@@ -98,7 +98,7 @@ ngx_dm_sec_upgrade_check_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
 
 
 ngx_int_t
-ngx_dm_sec_upgrade_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+ngx_dm_sec_upgrade_settle_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
     u_char      *p;
     ngx_uint_t   minor, versions;
