@@ -56,7 +56,7 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
     ngx_dm_sec_ctx_t     *ctx;
     ngx_dm_sec_reason_e   reason;
 
-    ngx_dm_sec_chain_check(r);
+    ngx_dm_sec_chain_restore(r);
 
     if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -116,7 +116,7 @@ ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ngx_dm_sec_chain_check(r);
+    ngx_dm_sec_chain_restore(r);
 
     if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -109,7 +109,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_ABORT;
     }
 
-    rc = ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
+    rc = ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_BUSY : NGX_ERROR;
@@ -145,7 +145,7 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r)
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    return ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
+    return ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
 }
 
 

@@ -62,7 +62,7 @@ ngx_dm_sec_chain_init_process(ngx_cycle_t *cycle)
 
 
 void
-ngx_dm_sec_chain_check(ngx_http_request_t *r)
+ngx_dm_sec_chain_restore(ngx_http_request_t *r)
 {
     ngx_dm_sec_main_conf_t  *dmcf;
 

@@ -13,8 +13,8 @@ void ngx_dm_sec_chain_init_module(ngx_cycle_t *cycle);
 /* a worker's start: the chains are again what they were then */
 void ngx_dm_sec_chain_init_process(ngx_cycle_t *cycle);
 
-/* the same for a request of a process that has no master */
-void ngx_dm_sec_chain_check(ngx_http_request_t *r);
+/* does the same before a request in a process that has no master */
+void ngx_dm_sec_chain_restore(ngx_http_request_t *r);
 
 
 #endif /* NGX_DM_SEC_CHAIN_H */

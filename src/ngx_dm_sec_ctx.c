@@ -3,7 +3,7 @@
 #include "ngx_dm_sec.h"
 
 
-static void ngx_dm_sec_ctx_mark(void *data);
+static void ngx_dm_sec_ctx_cleanup(void *data);
 
 
 ngx_dm_sec_ctx_t *
@@ -21,7 +21,7 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
     /* an internal redirect clears r->ctx, and a subrequest has its own */
 
     for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_ctx_mark) {
+        if (cln->handler == ngx_dm_sec_ctx_cleanup) {
             ngx_http_set_ctx(r, cln->data, ngx_dm_sec_module);
             return cln->data;
         }
@@ -38,7 +38,7 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 
     ngx_memzero(cln->data, sizeof(ngx_dm_sec_ctx_t));
 
-    cln->handler = ngx_dm_sec_ctx_mark;
+    cln->handler = ngx_dm_sec_ctx_cleanup;
     ngx_http_set_ctx(r, cln->data, ngx_dm_sec_module);
 
     return cln->data;
@@ -46,7 +46,7 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 
 
 static void
-ngx_dm_sec_ctx_mark(void *data)
+ngx_dm_sec_ctx_cleanup(void *data)
 {
-    /* what it holds is in the request's pool; its address marks the context */
+    /* the context lies in the pool; this function's address finds it there */
 }

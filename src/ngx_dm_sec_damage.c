@@ -1,5 +1,5 @@
 /*
- * The mark of a store in which a process died.
+ * The store that is to blame for a death.
  *
  * LMDB believes what it has mapped: a damaged page can lead it to where there
  * is nothing, and each worker in its turn to its death.  The first one that
@@ -16,7 +16,7 @@
 
 static void ngx_dm_sec_damage_handler(int signo, siginfo_t *info,
     void *context);
-static void ngx_dm_sec_damage_mark(void);
+static void ngx_dm_sec_damage_blame(void);
 static ngx_uint_t ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage);
 
 
@@ -105,7 +105,7 @@ ngx_dm_sec_damage_here(void)
 
     damage = ngx_dm_sec_damage.shared;
 
-    return damage && damage->marked && ngx_dm_sec_damage_same(damage);
+    return damage && damage->blamed && ngx_dm_sec_damage_same(damage);
 }
 
 
@@ -148,7 +148,7 @@ ngx_dm_sec_damage_handler(int signo, siginfo_t *info, void *context)
         && ngx_dm_sec_damage.inside
         && pthread_equal(pthread_self(), ngx_dm_sec_damage.thread))
     {
-        ngx_dm_sec_damage_mark();
+        ngx_dm_sec_damage_blame();
     }
 
     for (i = 0; i < NGX_DM_SEC_DAMAGE_SIGNALS; i++) {
@@ -166,7 +166,7 @@ ngx_dm_sec_damage_handler(int signo, siginfo_t *info, void *context)
 
 
 static void
-ngx_dm_sec_damage_mark(void)
+ngx_dm_sec_damage_blame(void)
 {
     ngx_dm_sec_damage_t  *damage;
 
@@ -176,12 +176,12 @@ ngx_dm_sec_damage_mark(void)
         return;
     }
 
-    damage->marked = 0;
+    damage->blamed = 0;
     ngx_memory_barrier();
 
     damage->stamp = ngx_dm_sec_damage.stamp;
     damage->said = 0;
 
     ngx_memory_barrier();
-    damage->marked = 1;
+    damage->blamed = 1;
 }

@@ -1,4 +1,4 @@
-/* The mark of a store in which a process died */
+/* The store that is to blame for a death */
 
 #ifndef NGX_DM_SEC_DAMAGE_H
 #define NGX_DM_SEC_DAMAGE_H
@@ -7,7 +7,10 @@
 #include "ngx_dm_sec.h"
 
 
-/* a worker's start: what kills it in the store leaves a mark in the zone */
+/*
+ * A worker's start: where it dies while it reads the store, that is blamed for
+ * it in the zone.
+ */
 void ngx_dm_sec_damage_init_process(ngx_cycle_t *cycle);
 
 /*

@@ -546,7 +546,7 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    rc = ngx_dm_sec_lockout_check(r, &ctx->attempt->who, &ctx->retry_after);
+    rc = ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
 
     if (rc != NGX_DECLINED) {
         return rc;

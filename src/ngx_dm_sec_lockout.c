@@ -142,7 +142,7 @@ ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout)
 
 
 ngx_int_t
-ngx_dm_sec_lockout_check(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
+ngx_dm_sec_lockout_may(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     ngx_uint_t *retry)
 {
     ngx_uint_t               n;

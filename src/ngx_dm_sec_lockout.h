@@ -26,10 +26,10 @@ char *ngx_dm_sec_lockout_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
 
 /*
- * NGX_OK: may try; NGX_DECLINED: is locked, and *retry has the seconds that
- * are left; NGX_ERROR.
+ * Asks whether a claimant may try.  NGX_OK; NGX_DECLINED: the claim is locked,
+ * and *retry has the seconds that are left; NGX_ERROR.
  */
-ngx_int_t ngx_dm_sec_lockout_check(ngx_http_request_t *r,
+ngx_int_t ngx_dm_sec_lockout_may(ngx_http_request_t *r,
     ngx_dm_sec_claimant_t *who, ngx_uint_t *retry);
 
 /*

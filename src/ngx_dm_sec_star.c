@@ -14,7 +14,7 @@ static ssize_t ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf,
     size_t size);
 static ngx_uint_t ngx_dm_sec_star_watched(ngx_http_connection_t *hc);
 static int ngx_dm_sec_star_peek(ngx_connection_t *c);
-static void ngx_dm_sec_star_mark(void *data);
+static void ngx_dm_sec_star_cleanup(void *data);
 
 
 ngx_int_t
@@ -117,7 +117,7 @@ ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
             return NGX_ERROR;
         }
 
-        cln->handler = ngx_dm_sec_star_mark;
+        cln->handler = ngx_dm_sec_star_cleanup;
         buf[DM_UPGRADE_STAR] = '/';
     }
 
@@ -171,9 +171,9 @@ ngx_dm_sec_star_peek(ngx_connection_t *c)
 
 
 static void
-ngx_dm_sec_star_mark(void *data)
+ngx_dm_sec_star_cleanup(void *data)
 {
-    /* its address marks the connection */
+    /* there is nothing to free; this function's address says what was seen */
 }
 
 
@@ -187,7 +187,7 @@ ngx_dm_sec_star_is(ngx_http_request_t *r)
     }
 
     for (cln = r->connection->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_star_mark) {
+        if (cln->handler == ngx_dm_sec_star_cleanup) {
             r->request_line.data[DM_UPGRADE_STAR] = '*';
             return 1;
         }

@@ -30,7 +30,7 @@ typedef enum {
 
 /* the store that a process died in; the dying process writes it, unlocked */
 typedef struct {
-    ngx_atomic_t      marked;           /* the stamp is whole */
+    ngx_atomic_t      blamed;           /* and the stamp is whole */
     ngx_atomic_t      said;
     dm_store_stamp_t  stamp;
 } ngx_dm_sec_damage_t;
