@@ -19,7 +19,7 @@ typedef struct {
 } ngx_dm_sec_recalled_t;
 
 
-/* what a connection remembers, in its pool */
+/* a connection's memory; it lies in the connection's pool */
 typedef struct {
     ngx_dm_sec_recalled_t  *recalled[NGX_DM_SEC_ACCOUNT_KINDS];
 } ngx_dm_sec_memory_t;
@@ -193,7 +193,7 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
 }
 
 
-/* without memory it is looked up again the next time */
+/* if memory lacks, the account is looked up again the next time */
 static void
 ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     ngx_dm_sec_found_t *found)

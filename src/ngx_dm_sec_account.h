@@ -37,7 +37,7 @@ typedef ngx_int_t (*ngx_dm_sec_account_judge_pt)(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 
 
-/* what is to be found, by whom it is judged; zeroed, then filled */
+/* says what is to be found, and who judges it; is zeroed, then filled */
 struct ngx_dm_sec_search_s {
     dm_store_index_t              index;    /* the account is looked up by */
     dm_str_t                      key;      /* this key, or, where next is */

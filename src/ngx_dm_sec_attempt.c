@@ -5,7 +5,7 @@
 #include "ngx_dm_sec_zone.h"
 
 
-/* what a search hands on to its judge */
+/* a search hands this on to its judge */
 typedef struct {
     ngx_http_request_t       *r;
     ngx_dm_sec_ctx_t         *ctx;
@@ -121,7 +121,7 @@ ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
 }
 
 
-/* all that a password can be verified with, and nothing that tells it */
+/* the slot of all that a password can be verified with: it does not tell it */
 static ngx_int_t
 ngx_dm_sec_attempt_secret(ngx_http_request_t *r, dm_account_t *account,
     dm_slot_t *slot)

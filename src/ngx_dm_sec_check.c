@@ -217,7 +217,7 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* what no single method can say */
+/* finds what no single method can find */
 static ngx_int_t
 ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
@@ -270,7 +270,7 @@ ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* what narrows authentication must not stand where there is none */
+/* refuses what narrows authentication where there is none */
 static ngx_int_t
 ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf,

@@ -14,7 +14,7 @@
 #define NGX_DM_SEC_FALLBACK     0x5600  /* RFC 7507 */
 
 
-/* in the connection's pool */
+/* what a client offers; it lies in the connection's pool */
 typedef struct {
     uint16_t    version;                /* the highest; 0: not known */
     uint16_t    suite[NGX_DM_SEC_OFFERED];
@@ -114,7 +114,7 @@ ngx_dm_sec_handshake_note(SSL *ssl)
 }
 
 
-/* sessions are looked at later, when the extension cannot be read any more */
+/* when sessions are judged the extension cannot be read any more */
 static void
 ngx_dm_sec_handshake_note_key(SSL *ssl, ngx_dm_sec_offer_t *offer)
 {
@@ -180,7 +180,7 @@ ngx_dm_sec_handshake_psk(SSL *ssl, ngx_str_t *identity, ngx_int_t found)
 }
 
 
-/* of this connection; NULL: no memory, or none is wanted */
+/* finds or makes that of this connection; NULL: no memory, or not wanted */
 static ngx_dm_sec_offer_t *
 ngx_dm_sec_handshake_offer(SSL *ssl)
 {
@@ -263,7 +263,7 @@ ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
 }
 
 
-/* the log says what the client must not learn */
+/* tells the log more than the client may learn */
 static ngx_dm_sec_handshake_e
 ngx_dm_sec_handshake_reason(int alert, ngx_dm_sec_offer_t *offer)
 {

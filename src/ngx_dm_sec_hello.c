@@ -9,13 +9,13 @@
 #include "dm_hello.h"
 
 
-#define NGX_DM_SEC_HELLO_VERIFY  256     /* of the text that says how */
+#define NGX_DM_SEC_HELLO_VERIFY  256     /* octets that say how to verify */
 
-/* of SHA-256: the other octets are the number of a server of several */
+/* octets of SHA-256; the rest numbers servers that are alike */
 #define NGX_DM_SEC_HELLO_ALIKE   28
 
 
-/* what was said of the server, in the connection's pool */
+/* a handshake's choice of a server; it lies in the connection's pool */
 typedef struct {
     ngx_str_t                  ext;         /* the first ClientHello's SNI */
     ngx_http_conf_ctx_t       *chosen;
@@ -52,7 +52,7 @@ static ngx_uint_t ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf);
 
 static int  ngx_dm_sec_hello_index = -1;
 
-/* nginx's own, which is the same for all servers */
+/* nginx's own callback, which is the same for all servers */
 static void (*ngx_dm_sec_hello_next_info)(const SSL *ssl, int where, int ret);
 
 
@@ -297,7 +297,7 @@ ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
 
     hello->chosen = hc->conf_ctx;
 
-    /* as it was made; a handshake in memory has callbacks of its own */
+    /* it is as it was made; a handshake in memory has its own callbacks */
 
     if (hello->chosen == made) {
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -360,7 +360,7 @@ ngx_dm_sec_hello_choose(SSL *ssl, int *alert, ngx_dm_sec_hello_t *hello)
 }
 
 
-/* as ngx_http_find_virtual_server(), which is static; NULL: the default */
+/* ngx_http_find_virtual_server() does it, and is static; NULL: the default */
 static ngx_http_core_srv_conf_t *
 ngx_dm_sec_hello_find(ngx_http_virtual_names_t *names, ngx_str_t *host)
 {
@@ -391,7 +391,7 @@ ngx_dm_sec_hello_find(ngx_http_virtual_names_t *names, ngx_str_t *host)
 }
 
 
-/* what SSL_set_SSL_CTX() leaves as it was copied at SSL_new() */
+/* changes also what SSL_set_SSL_CTX() leaves as SSL_new() copied it */
 static ngx_int_t
 ngx_dm_sec_hello_context(SSL *ssl, SSL_CTX *ctx)
 {
@@ -443,7 +443,7 @@ ngx_dm_sec_hello_servername(SSL *ssl, int *alert, void *arg)
 #endif
 
 
-/* what nginx leaves as the default server has it */
+/* applies what nginx leaves as the default server has it */
 static ngx_int_t
 ngx_dm_sec_hello_apply(SSL *ssl, ngx_http_conf_ctx_t *conf)
 {
@@ -556,7 +556,7 @@ ngx_dm_sec_hello_hash_server(EVP_MD_CTX *md, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* how clients are verified: in text, which is the same on every machine */
+/* hashes how clients are verified, in text that every machine has alike */
 static ngx_int_t
 ngx_dm_sec_hello_hash_verify(EVP_MD_CTX *md, ngx_http_ssl_srv_conf_t *sscf)
 {
@@ -607,7 +607,7 @@ ngx_dm_sec_hello_hash_verify(EVP_MD_CTX *md, ngx_http_ssl_srv_conf_t *sscf)
 }
 
 
-/* with its end, so that no two of them are one */
+/* hashes the string and its end, so that no two of them are one */
 static ngx_int_t
 ngx_dm_sec_hello_hash_str(EVP_MD_CTX *md, ngx_str_t *str)
 {
@@ -743,7 +743,7 @@ ngx_dm_sec_hello_misdirected(ngx_http_request_t *r)
 }
 
 
-/* what a handshake proves counts there, to the module or to nginx itself */
+/* 1 if a handshake proves something there, to the module or nginx, else 0 */
 static ngx_uint_t
 ngx_dm_sec_hello_guarded(ngx_http_core_srv_conf_t *cscf)
 {

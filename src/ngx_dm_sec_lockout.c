@@ -173,7 +173,7 @@ ngx_dm_sec_lockout_may(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
 }
 
 
-/* under the lock; the seconds for which one of them is still locked */
+/* needs the lock; tells the seconds for which one of the keys is locked */
 static ngx_uint_t
 ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key,
     ngx_uint_t n)

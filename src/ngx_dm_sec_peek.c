@@ -172,7 +172,7 @@ ngx_dm_sec_peek_wait(int fd, ngx_dm_sec_peek_t *peek)
 }
 
 
-/* the child is not needed any longer; says what became of it, if not NGX_OK */
+/* ends the child and, where rc is not NGX_OK, says what became of it */
 static void
 ngx_dm_sec_peek_end(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_pid_t pid, ngx_int_t rc)
@@ -214,7 +214,7 @@ ngx_dm_sec_peek_end(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-/* what the child says, looked at */
+/* believes the child after a look at what it says */
 static ngx_int_t
 ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_peek_t *peek)
@@ -259,7 +259,7 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-/* leaves without what nginx and the libraries do at the end of a process */
+/* ends without what nginx and the libraries do at the end of a process */
 static void
 ngx_dm_sec_peek_child(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf, int fd)
 {
@@ -277,7 +277,7 @@ ngx_dm_sec_peek_child(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf, int fd)
 }
 
 
-/* the signals are nobody's, it has an end, and its memory stays its own */
+/* leaves signals to nobody, sets an end, and keeps its memory to itself */
 static void
 ngx_dm_sec_peek_alone(void)
 {
@@ -309,7 +309,7 @@ ngx_dm_sec_peek_alone(void)
 }
 
 
-/* the workers' user, as nginx's own module chooses it when all is read */
+/* becomes the workers' user, as nginx will choose it when all is read */
 static int
 ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err)
 {
@@ -323,7 +323,7 @@ ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err)
     ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                            ngx_core_module);
 
-    /* a process for all keeps its user */
+    /* a process without workers keeps its user */
 
     if (geteuid() != 0 || ccf->master == 0) {
         return DM_OK;

@@ -10,7 +10,7 @@
 #include "dm_psk.h"
 
 
-/* what OpenSSL takes for a failure of ours: the alert internal_error */
+/* OpenSSL takes this for a failure of ours: the alert internal_error */
 #define NGX_DM_SEC_PSK_FAILED  (PSK_MAX_PSK_LEN + 1)
 
 
@@ -28,7 +28,7 @@ typedef struct {
 } ngx_dm_sec_psk_answer_t;
 
 
-/* a session's mark that an account is to have the key of */
+/* an account is to have the key that a session's mark names */
 typedef struct {
     dm_psk_mark_t            *mark;
     ngx_pool_t               *pool;     /* to verify */
@@ -323,7 +323,7 @@ ngx_dm_sec_psk_choose(ngx_dm_sec_psk_answer_t *answer, dm_account_t *account,
 }
 
 
-/* a session of the key with its mark; NULL: a failure of ours */
+/* makes a session of the key, with its mark; NULL: we failed */
 static SSL_SESSION *
 ngx_dm_sec_psk_session(SSL *ssl, const dm_psk_t *psk)
 {
@@ -636,7 +636,7 @@ ngx_dm_sec_psk_match(ngx_dm_sec_search_t *search, dm_account_t *account,
 }
 
 
-/* the mark points into the session; NGX_OK, NGX_DECLINED: there is none */
+/* reads the mark, which points into the session; NGX_DECLINED: none */
 static ngx_int_t
 ngx_dm_sec_psk_request_mark(ngx_http_request_t *r, dm_psk_mark_t *mark)
 {

@@ -18,10 +18,10 @@ ngx_int_t ngx_dm_sec_psk_settle(ngx_conf_t *cf,
 /* makes a server's SSL_CTX answer identities, where it accepts psk */
 void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
 
-/* the same for one handshake, which may have begun at another server */
+/* does the same to one handshake, which may have begun at another server */
 void ngx_dm_sec_psk_apply(SSL *ssl, ngx_dm_sec_srv_conf_t *dscf);
 
-/* a session of TLS 1.3 that proves the key, without a mark; NULL: no memory */
+/* makes a session of TLS 1.3 that proves the key, unmarked; NULL: no memory */
 SSL_SESSION *ngx_dm_sec_psk_new_session(SSL *ssl, dm_str_t key);
 
 /*

@@ -6,7 +6,7 @@
 #include "ngx_dm_sec_x509.h"
 
 
-/* the mark of a session whose certificate was not verified: no key's mark */
+/* marks a session whose certificate was not verified; it is no key's mark */
 #define NGX_DM_SEC_RESUME_BAD  "bad"
 
 
@@ -36,7 +36,7 @@ static ngx_uint_t ngx_dm_sec_resume_bad(SSL_SESSION *session);
 static void ngx_dm_sec_resume_keep_end(SSL_SESSION *session);
 
 
-/* of an SSL_CTX: its ngx_dm_sec_srv_conf_t */
+/* an SSL_CTX keeps its ngx_dm_sec_srv_conf_t under this index */
 static int  ngx_dm_sec_resume_index = -1;
 
 /* nginx's own, which is the same for all servers */
@@ -69,7 +69,7 @@ ngx_dm_sec_resume_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
         return NGX_ERROR;
     }
 
-    /* those of the default server of an address serve all that are there */
+    /* the default server's callbacks serve all servers of an address */
 
     (void) SSL_CTX_set_session_ticket_cb(ctx, NULL, ngx_dm_sec_resume_ticket,
                                          NULL);
@@ -89,7 +89,7 @@ ngx_dm_sec_resume_init_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 }
 
 
-/* what the places of the server want of a certificate */
+/* finds out what the levels of the server want of a certificate */
 static ngx_int_t
 ngx_dm_sec_resume_wants(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
@@ -152,7 +152,7 @@ ngx_dm_sec_resume_want(ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* what OpenSSL has in its own cache it resumes without asking anybody */
+/* OpenSSL resumes sessions of its own cache without asking anybody */
 static void
 ngx_dm_sec_resume_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_uint_t auth, SSL_CTX *ctx)
@@ -179,7 +179,7 @@ ngx_dm_sec_resume_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* the server that the handshake is with; NULL: it is not known */
+/* finds the server that the handshake is with; NULL: it is not known */
 static ngx_dm_sec_srv_conf_t *
 ngx_dm_sec_resume_server(SSL *ssl)
 {
@@ -306,7 +306,7 @@ ngx_dm_sec_resume_fits(SSL *ssl, SSL_SESSION *session,
         return 0;
     }
 
-    /* a second early: the clock goes on until OpenSSL looks at it */
+    /* the session ends a second early: OpenSSL looks at the clock later */
 
     end = SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session);
 
@@ -409,7 +409,7 @@ ngx_dm_sec_resume_keep_end(SSL_SESSION *session)
 }
 
 
-/* a session does not tell otherwise what became of its certificate */
+/* nothing else in a session says that its certificate was not verified */
 void
 ngx_dm_sec_resume_note(SSL *ssl)
 {

@@ -33,12 +33,12 @@ static uint64_t ngx_dm_sec_store_number(uint64_t version);
 /* a worker has one environment: LMDB allows no second in a process */
 static struct {
     dm_store_t        *store;       /* NULL: not to be opened just now */
-    uint64_t           opened;      /* how often it was */
-    dm_err_t           complaint;   /* that was said; "": it was open since */
+    uint64_t           opened;      /* how often one was opened */
+    dm_err_t           complaint;   /* the last one; "": it was open since */
     ngx_msec_t         complained;
-    ngx_msec_t         checked;     /* whether it is still in its place */
-    ngx_uint_t         gone;        /* it was not, until one is opened */
-    ngx_uint_t         copied;      /* over the one that was open */
+    ngx_msec_t         checked;     /* when its place was looked at */
+    ngx_uint_t         gone;        /* it was not; until one is opened */
+    ngx_uint_t         copied;      /* a file over the one that was open */
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
     uint64_t           version;     /* of the copy; 0: not yet seen */
@@ -123,7 +123,7 @@ ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
 {
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    /* not the cache manager and its like */
+    /* the cache manager and its like read no store */
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -297,7 +297,7 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 }
 
 
-/* as soon as it is something else, and once a minute */
+/* says why the store is not open: a new reason at once, else each minute */
 static void
 ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err)
 {
@@ -317,7 +317,7 @@ ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err)
 }
 
 
-/* and no process died in it */
+/* 1 if a store is open and no process died in it, else 0 */
 static ngx_uint_t
 ngx_dm_sec_store_is_open(void)
 {
@@ -336,7 +336,7 @@ ngx_dm_sec_store_lookup(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
 
     rc = ngx_dm_sec_store_try(index, key, found, &err);
 
-    /* what a store says that is no longer in its place is worth nothing */
+    /* a store that is no longer in its place says nothing of those in force */
 
     if (ngx_dm_sec_store_is_gone(rc)) {
         ngx_dm_sec_store_wipe(found);
@@ -429,7 +429,7 @@ ngx_dm_sec_store_version(void)
 {
     uint64_t  version;
 
-    /* what is remembered of another store is not to be recalled */
+    /* nothing is recalled of a store that is not in its place any more */
 
     if (!ngx_dm_sec_store_is_open() || ngx_dm_sec_store_is_gone(DM_OK)) {
         return 0;

@@ -13,7 +13,7 @@
  */
 ngx_int_t ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
 
-/* what a look-up finds */
+/* a look-up fills this */
 typedef struct {
     uint64_t       version;         /* the store's number that it has read */
     dm_account_t   account;         /* points into the record */

@@ -7,7 +7,7 @@
 #include "ngx_dm_sec_watch.h"
 
 
-/* what a cipher string takes per suite: a name and a colon */
+/* a cipher string takes so much for a suite: a name and a colon */
 #define NGX_DM_SEC_CIPHER_LEN    64
 
 #define NGX_DM_SEC_NO_VERSIONS                                                \
@@ -15,7 +15,7 @@
      |SSL_OP_NO_TLSv1_2|SSL_OP_NO_TLSv1_3)
 
 
-/* an RSA_PSK suite needs both a certificate and psk, others one thing */
+/* RSA_PSK needs both a certificate and psk, other suites need one thing */
 #define ngx_dm_sec_tls_usable(suite, has)                                     \
     (((suite)->auth & ~(has)) == 0)
 
@@ -221,7 +221,7 @@ ngx_dm_sec_tls_check_quic(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* the versions that the handshake offers */
+/* finds the versions that the handshake offers */
 static ngx_uint_t
 ngx_dm_sec_tls_offered(ngx_dm_sec_policy_t *policy,
     ngx_http_ssl_srv_conf_t *sscf)
@@ -278,7 +278,7 @@ ngx_dm_sec_tls_check_suites(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* a suite that was asked for by name must be possible */
+/* refuses a suite that was asked for by name and is not possible */
 static ngx_int_t
 ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_array_t *suites, ngx_uint_t versions,
@@ -327,7 +327,7 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* a suite that came with a DM list may lack its certificate: one warning */
+/* warns once of the suites of a DM list that lack a certificate */
 static void
 ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_array_t *suites, ngx_uint_t auth)
@@ -359,7 +359,7 @@ ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 }
 
 
-/* a version that is offered must have a suite, and a TLS 1.3 suite TLS 1.3 */
+/* refuses a version without a suite, and a TLS 1.3 suite without TLS 1.3 */
 static ngx_int_t
 ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_policy_t *policy,
@@ -765,7 +765,7 @@ ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    /* what is inherited may be narrowed to less than it names */
+    /* inherited suites may be narrowed to less than they name */
 
     if (policy->suites != policy->own_suites) {
         return NGX_OK;

@@ -29,10 +29,10 @@ ngx_int_t ngx_dm_sec_tls_check_location(ngx_conf_t *cf,
 ngx_uint_t ngx_dm_sec_tls_psk(ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_loc_conf_t *dlcf);
 
-/* the versions that the server offers in a handshake, DM_TLSV1 | ... */
+/* tells the versions that the server offers in a handshake: DM_TLSV1 | ... */
 ngx_uint_t ngx_dm_sec_tls_server_versions(ngx_dm_sec_srv_conf_t *dscf);
 
-/* what it can authenticate with: DM_AUTH_RSA | ... */
+/* tells what the server can authenticate with: DM_AUTH_RSA | ... */
 ngx_uint_t ngx_dm_sec_tls_auth(ngx_dm_sec_srv_conf_t *dscf);
 
 /* 1 if the suite's hash is SHA-256, which keys go with in TLS 1.3; else 0 */

@@ -17,9 +17,9 @@
 #include "dm_upgrade.h"
 
 
-/* in the request's pool while it lasts */
+/* an upgrade; it lies in the request's pool while it lasts */
 typedef struct ngx_dm_sec_upgrade_s {
-    dm_str_t              token;        /* that is echoed */
+    dm_str_t              token;        /* it is echoed */
     ngx_event_handler_pt  read;         /* nginx's own handlers */
     ngx_event_handler_pt  write;
 } ngx_dm_sec_upgrade_t;
@@ -273,7 +273,7 @@ ngx_dm_sec_upgrade_read(ngx_http_request_t *r)
 }
 
 
-/* as ngx_http_update_location_config() */
+/* does what ngx_http_update_location_config() does for a location */
 static void
 ngx_dm_sec_upgrade_keep_body(ngx_http_request_t *r,
     ngx_http_core_loc_conf_t *clcf)
@@ -303,7 +303,7 @@ ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
 
     c = r->connection;
 
-    /* what came behind the request would be taken for what came inside TLS */
+    /* octets behind the request would be taken for some inside TLS */
 
     if (r->header_in->pos != r->header_in->last) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
@@ -327,7 +327,7 @@ ngx_dm_sec_upgrade_switch(ngx_http_request_t *r,
         return NGX_HTTP_CLOSE;
     }
 
-    /* what this request is was said before: nothing of it can come early */
+    /* the request came before the handshake: nothing of it is early data */
 
     c->ssl->try_early_data = 0;
     c->ssl->handler = ngx_dm_sec_upgrade_done;
@@ -365,7 +365,7 @@ ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
                      "Connection: Upgrade" CRLF CRLF,
                      upgrade->token.len, upgrade->token.data);
 
-    /* so little fits, unless the client does not read what came before */
+    /* so little fits where the client reads what was sent before */
 
     n = c->send(c, answer, p - answer);
 
@@ -374,7 +374,7 @@ ngx_dm_sec_upgrade_accept(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* for the log, if it gets no other */
+    /* the log has this status, if it gets no other */
 
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     r->header_size = n;
@@ -464,7 +464,7 @@ ngx_dm_sec_upgrade_event(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, r);
 
-    /* where the worker must end, nginx says so by c->close */
+    /* nginx sets c->close where the worker must end */
 
     if (!ev->timedout
         && !c->close
@@ -477,7 +477,7 @@ ngx_dm_sec_upgrade_event(ngx_event_t *ev)
 }
 
 
-/* also where nginx has waited for an OCSP responder */
+/* is called also after nginx has waited for an OCSP responder */
 static void
 ngx_dm_sec_upgrade_done(ngx_connection_t *c)
 {
@@ -520,7 +520,7 @@ ngx_dm_sec_upgrade_finish(ngx_http_request_t *r)
         ngx_del_timer(c->read);
     }
 
-    /* what is logged came in the clear, and the client gets no more */
+    /* the log tells of the request in the clear; nothing more is sent */
 
     if (!c->ssl->handshaked) {
         c->timedout = 1;
@@ -547,7 +547,7 @@ ngx_dm_sec_upgrade_finish(ngx_http_request_t *r)
 }
 
 
-/* what nginx judges before the phases where a connection begins with TLS */
+/* nginx judges this before the phases where a connection begins with TLS */
 static ngx_int_t
 ngx_dm_sec_upgrade_inside(ngx_http_request_t *r)
 {
@@ -587,7 +587,7 @@ ngx_dm_sec_upgrade_inside(ngx_http_request_t *r)
 }
 
 
-/* as ngx_http_process_request(): NGX_OK, or the status */
+/* ngx_http_process_request() does so: NGX_OK, or the status */
 static ngx_int_t
 ngx_dm_sec_upgrade_certificate(ngx_http_request_t *r)
 {
@@ -666,7 +666,7 @@ ngx_dm_sec_upgrade_missing(ngx_http_request_t *r)
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    /* a certificate that nginx insists on says nothing of it either */
+    /* where nginx insists on a certificate, a request in the clear had none */
 
     if (ctx && ctx->in_clear) {
         sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);

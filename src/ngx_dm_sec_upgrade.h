@@ -8,15 +8,15 @@
 
 
 /*
- * What dm_sec_upgrade means for the servers of an address without "ssl":
- * each that has it must be able to do TLS.  NGX_OK or NGX_ERROR, logged.
+ * Settles dm_sec_upgrade for the servers of an address without "ssl": each
+ * that has it must be able to do TLS.  NGX_OK or NGX_ERROR, logged.
  */
 ngx_int_t ngx_dm_sec_upgrade_settle_address(ngx_conf_t *cf,
     ngx_http_conf_addr_t *addr);
 
 /*
- * The same for a server by itself, once its versions are known; makes the
- * Upgrade header of its 426.  NGX_OK or NGX_ERROR, logged.
+ * Settles it for a server by itself, once its versions are known, and makes
+ * the Upgrade header of its 426.  NGX_OK or NGX_ERROR, logged.
  */
 ngx_int_t ngx_dm_sec_upgrade_settle_server(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf);

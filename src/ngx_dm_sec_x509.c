@@ -184,7 +184,7 @@ ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
     rc.err.len = NGX_MAX_CONF_ERRSTR;
     rc.err.data = errstr;
 
-    /* by itself first: a parenthesis too many must not meet the anchors' */
+    /* it is compiled alone first: a parenthesis must not meet the anchors' */
 
     if (ngx_regex_compile(&rc) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
@@ -341,7 +341,7 @@ ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
 }
 
 
-/* of a certificate that was verified no decoy is needed */
+/* a certificate that was verified needs no decoy */
 static ngx_int_t
 ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search, dm_account_t *account,
     ngx_uint_t known)
@@ -580,7 +580,7 @@ ngx_dm_sec_x509_next(ngx_dm_sec_search_t *search, dm_store_index_t *index,
 }
 
 
-/* a SAN has as many keys as it has names, some of which may be no key */
+/* a SAN has as many keys as it has names, and some of these are no key */
 static ngx_int_t
 ngx_dm_sec_x509_by_key(ngx_dm_sec_x509_owner_t *owner, ngx_uint_t kind,
     dm_str_t *key)
@@ -781,7 +781,7 @@ ngx_dm_sec_x509_chain(ngx_http_request_t *r, STACK_OF(X509) *chain,
 }
 
 
-/* a byte sequence of RFC 8941: the DER in Base64, between colons */
+/* writes a byte sequence of RFC 8941: the DER in Base64, between colons */
 static ngx_int_t
 ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert, ngx_str_t *value)
 {

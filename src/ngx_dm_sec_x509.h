@@ -11,7 +11,7 @@
 char *ngx_dm_sec_x509_set_identity(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* what holds where the directive is not written; NULL: no memory */
+/* makes the list that holds where none is written; NULL: no memory */
 ngx_array_t *ngx_dm_sec_x509_default_identity(ngx_conf_t *cf);
 
 /*
