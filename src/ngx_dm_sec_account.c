@@ -1,7 +1,7 @@
 /* Accounts: the one way from a credential to the account that it names */
 
 #include "ngx_dm_sec_account.h"
-#include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_store_internal.h"
 
 
 #define NGX_DM_SEC_RECALL_KEY  64       /* octets; a longer one is looked up */

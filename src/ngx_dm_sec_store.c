@@ -1,6 +1,6 @@
 /* The account store in nginx: the master's check, each worker's environment */
 
-#include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_store_internal.h"
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_peek.h"

@@ -13,35 +13,14 @@
  */
 ngx_int_t ngx_dm_sec_store_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf);
 
-/* a look-up fills this */
-typedef struct {
-    uint64_t       version;         /* the store's number that it has read */
-    dm_account_t   account;         /* points into the record */
-    size_t         len;
-    u_char         record[DM_RECORD_MAX];       /* with secrets */
-} ngx_dm_sec_found_t;
-
-
 /* a worker's start and end; a store that cannot be opened is tried again */
 ngx_int_t ngx_dm_sec_store_init_process(ngx_cycle_t *cycle);
 void ngx_dm_sec_store_exit_process(ngx_cycle_t *cycle);
 
 /*
- * Looks an account up: for ngx_dm_sec_account_find() alone, which is the way
- * for all others.  NGX_OK; NGX_DECLINED: unknown, and found has a decoy that
- * matches nothing, to go on with as if it were known; NGX_ERROR: the store
- * failed, logged.  After each of them found is to be wiped, before anything
- * else is looked up into it.
- */
-ngx_int_t ngx_dm_sec_store_lookup(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_log_t *log, dm_store_index_t index, dm_str_t key,
-    ngx_dm_sec_found_t *found);
-void ngx_dm_sec_store_wipe(ngx_dm_sec_found_t *found);
-
-/*
  * The store's number now, which is another one after each change, and where
  * the store was opened anew; 0: it cannot be told.  What was looked up is true
- * as long as this is the number that came with it.
+ * as long as this is the number that came with it, as search->version.
  */
 uint64_t ngx_dm_sec_store_version(void);
 
