@@ -335,6 +335,14 @@ ngx_dm_sec_ctx_t *ngx_dm_sec_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
 
+/*
+ * Says what a method made of a credential; unless that is verified or pending
+ * its account is forgotten.  Returns the outcome.
+ */
+ngx_dm_sec_outcome_e ngx_dm_sec_conclude(ngx_dm_sec_credential_t *cred,
+    ngx_dm_sec_outcome_e outcome, ngx_dm_sec_reason_e reason);
+
+
 #define ngx_dm_sec_set_dm_str(s)                                              \
     (dm_str_t) { (s).data, (s).len }
 

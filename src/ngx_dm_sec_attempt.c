@@ -15,6 +15,8 @@ typedef struct {
 } ngx_dm_sec_trial_t;
 
 
+static ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, dm_str_t name);
 static ngx_int_t ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 static ngx_int_t ngx_dm_sec_attempt_secret(ngx_http_request_t *r,
@@ -25,28 +27,19 @@ static ngx_int_t ngx_dm_sec_attempt_compare(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 
 
-ngx_int_t
+void
 ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_store_index_t index, dm_str_t key,
     dm_str_t name, ngx_dm_sec_attempt_pt try, void *data)
 {
-    ngx_dm_sec_trial_t    trial;
-    ngx_dm_sec_search_t   search;
-    ngx_dm_sec_attempt_t  *attempt;
+    ngx_dm_sec_trial_t   trial;
+    ngx_dm_sec_search_t  search;
 
-    attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
-    if (attempt == NULL) {
-        return NGX_ERROR;
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED, NGX_DM_SEC_R_STORE);
+
+    if (ngx_dm_sec_attempt_begin(r, ctx, name) != NGX_OK) {
+        return;
     }
-
-    if (ngx_dm_sec_account_dup(r->pool, name, &attempt->who.claimed)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    attempt->who.name = attempt->who.claimed;
-    ctx->attempt = attempt;
 
     trial.r = r;
     trial.ctx = ctx;
@@ -63,18 +56,51 @@ ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     search.kind = NGX_DM_SEC_ACCOUNT_HTTP;
     search.recall = key;
 
-    return ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
+    if (ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),
-                                   r->connection, &search);
+                                r->connection, &search)
+        == NGX_ERROR)
+    {
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+        return;
+    }
+
+    ngx_dm_sec_attempt_count(r, ctx, cred);
 }
 
 
 static ngx_int_t
+ngx_dm_sec_attempt_begin(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    dm_str_t name)
+{
+    ngx_dm_sec_attempt_t  *attempt;
+
+    attempt = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_attempt_t));
+    if (attempt == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_dm_sec_account_dup(r->pool, name, &attempt->who.claimed)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    attempt->who.name = attempt->who.claimed;
+    ctx->attempt = attempt;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: verified; NGX_DECLINED: the credential says what else; NGX_ERROR */
+static ngx_int_t
 ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search, dm_account_t *account,
     ngx_uint_t known)
 {
-    ngx_int_t              rc;
     ngx_dm_sec_trial_t    *trial;
+    ngx_dm_sec_outcome_e   outcome;
     ngx_dm_sec_attempt_t  *attempt;
 
     trial = search->data;
@@ -96,16 +122,17 @@ ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search, dm_account_t *account,
         return NGX_ERROR;
     }
 
-    rc = trial->try(trial->r, trial->ctx, trial->cred, account, trial->data);
+    outcome = trial->try(trial->r, trial->ctx, trial->cred, account,
+                         trial->data);
 
-    if ((rc == NGX_OK || rc == NGX_AGAIN)
+    if ((outcome == NGX_DM_SEC_VERIFIED || outcome == NGX_DM_SEC_PENDING)
         && ngx_dm_sec_attempt_secret(trial->r, account, &attempt->secret)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return rc;
+    return outcome == NGX_DM_SEC_VERIFIED ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -151,18 +178,26 @@ void
 ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred)
 {
-    ngx_int_t  rc;
-
     if (cred->outcome != NGX_DM_SEC_VERIFIED
         || (ctx->version && ctx->version == ctx->attempt->seen))
     {
         return;
     }
 
-    rc = ngx_dm_sec_attempt_again(r, ctx, cred);
+    switch (ngx_dm_sec_attempt_again(r, ctx, cred)) {
 
-    if (rc != NGX_OK) {
-        ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
+    case NGX_OK:
+        return;
+
+    case NGX_DECLINED:
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_BAD_CREDENTIALS);
+        ngx_dm_sec_attempt_count(r, ctx, cred);
+        return;
+
+    default:
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 }
 
@@ -227,60 +262,57 @@ ngx_dm_sec_attempt_compare(ngx_dm_sec_search_t *search, dm_account_t *account,
 }
 
 
-void
-ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_credential_t *cred, ngx_int_t rc)
+ngx_int_t
+ngx_dm_sec_attempt_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred)
 {
-    if (rc == NGX_DECLINED) {
+    ngx_int_t  rc;
 
-        switch (ngx_dm_sec_lockout_fail(r, &ctx->attempt->who,
-                                        &ctx->retry_after))
-        {
-
-        case NGX_DECLINED:
-            rc = NGX_BUSY;
-            break;
-
-        case NGX_ERROR:
-            rc = NGX_ERROR;
-            break;
-        }
-    }
+    rc = ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
 
     switch (rc) {
 
     case NGX_OK:
-        cred->outcome = NGX_DM_SEC_VERIFIED;
-        return;
-
-    case NGX_AGAIN:
-        cred->outcome = NGX_DM_SEC_PENDING;
-        cred->reason = NGX_DM_SEC_R_THREAD;
-        return;
+        break;
 
     case NGX_DECLINED:
-        cred->outcome = NGX_DM_SEC_WRONG;
-        cred->reason = NGX_DM_SEC_R_BAD_CREDENTIALS;
-        break;
-
-    case NGX_ABORT:
-        cred->outcome = NGX_DM_SEC_WRONG;
-        cred->reason = NGX_DM_SEC_R_MISMATCH;
-        break;
-
-    case NGX_BUSY:
-        cred->outcome = ctx->retry_after ? NGX_DM_SEC_LOCKED
-                                         : NGX_DM_SEC_FAILED;
-        cred->reason = ctx->retry_after ? NGX_DM_SEC_R_LOCKED
-                                        : NGX_DM_SEC_R_OVERLOADED;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_LOCKED,
+                                   NGX_DM_SEC_R_LOCKED);
         break;
 
     default:
-        cred->outcome = NGX_DM_SEC_FAILED;
-        cred->reason = NGX_DM_SEC_R_STORE;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 
-    cred->account = NULL;
+    return rc;
+}
+
+
+void
+ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred)
+{
+    if (cred->reason != NGX_DM_SEC_R_BAD_CREDENTIALS) {
+        return;
+    }
+
+    switch (ngx_dm_sec_lockout_fail(r, &ctx->attempt->who,
+                                    &ctx->retry_after))
+    {
+
+    case NGX_OK:
+        return;
+
+    case NGX_DECLINED:
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_LOCKED,
+                                   NGX_DM_SEC_R_LOCKED);
+        return;
+
+    default:
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
 }
 
 

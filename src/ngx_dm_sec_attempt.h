@@ -19,20 +19,20 @@ typedef struct ngx_dm_sec_attempt_s {
 
 /*
  * Tries the credentials on the account, or on a decoy that matches nothing
- * where ctx->attempt->who.known is 0, and says what became of it, as
- * ngx_dm_sec_attempt_conclude() takes it.
+ * where ctx->attempt->who.known is 0; says in cred what came of it, and
+ * returns its outcome.
  */
-typedef ngx_int_t (*ngx_dm_sec_attempt_pt)(ngx_http_request_t *r,
+typedef ngx_dm_sec_outcome_e (*ngx_dm_sec_attempt_pt)(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, void *data);
 
 /*
  * Begins the request's attempt, ctx->attempt, of one who claims a name, at the
- * account that has the key, which need not be the name; cred and data go to
- * try.  Returns what try says; NGX_ERROR: the store failed, or what was
- * verified cannot be kept in mind.
+ * account that has the key, which need not be the name; data goes to try.
+ * What came of it is in cred: what try says, with its wrong credentials
+ * counted, or a failure of the store.
  */
-ngx_int_t ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+void ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_store_index_t index, dm_str_t key,
     dm_str_t name, ngx_dm_sec_attempt_pt try, void *data);
 
@@ -44,13 +44,19 @@ ngx_uint_t ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx,
     dm_account_t *account);
 
 /*
- * What became of it, into the credential: NGX_OK verified, NGX_AGAIN pending,
- * NGX_DECLINED wrong, and then it is counted, or locked where it may not count
- * any more; NGX_BUSY locked where ctx->retry_after is set, else overloaded;
- * NGX_ABORT another's account, not looked at; NGX_ERROR internal.
+ * NGX_OK: the attempt may go on; else cred says why not.  NGX_DECLINED: it is
+ * locked, for ctx->retry_after seconds; NGX_ERROR.
  */
-void ngx_dm_sec_attempt_conclude(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
+ngx_int_t ngx_dm_sec_attempt_may(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
+
+/*
+ * Counts a credential with NGX_DM_SEC_R_BAD_CREDENTIALS, and no other.  Where
+ * a lock came meanwhile the credential is LOCKED then: whether it was wrong is
+ * not to be learnt.
+ */
+void ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
 
 /*
  * Looks the account of a verified credential up again where the store has

@@ -5,7 +5,6 @@
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_header.h"
-#include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_store.h"
 
 #include "dm_basic.h"
@@ -14,14 +13,13 @@
 
 static void ngx_dm_sec_basic_read(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
-static void ngx_dm_sec_basic_judge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred, dm_basic_t *basic);
-static ngx_int_t ngx_dm_sec_basic_try(ngx_http_request_t *r,
+static ngx_dm_sec_outcome_e ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, void *data);
-static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r);
-static ngx_int_t ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
-    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
+static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
+static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_basic_match(dm_account_t *account,
     dm_basic_t *basic, dm_algorithm_t alg);
 static dm_algorithm_t ngx_dm_sec_basic_strongest(dm_account_t *account);
@@ -65,7 +63,12 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     switch (rc) {
 
     case DM_OK:
-        ngx_dm_sec_basic_judge(r, ctx, cred, &basic);
+
+        /* a name that is unknown goes the same way, with a decoy */
+
+        ngx_dm_sec_attempt(r, ctx, cred, DM_BY_NAME, basic.name, basic.name,
+                           ngx_dm_sec_basic_try, &basic);
+
         ngx_explicit_memzero(&basic, sizeof(dm_basic_t));
         return;
 
@@ -80,22 +83,7 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-/* a name that is unknown goes the same way, with a decoy */
-static void
-ngx_dm_sec_basic_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_credential_t *cred, dm_basic_t *basic)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_dm_sec_attempt(r, ctx, cred, DM_BY_NAME, basic->name,
-                            basic->name, ngx_dm_sec_basic_try, basic);
-
-    ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
-}
-
-
-/* what ngx_dm_sec_attempt_conclude() takes */
-static ngx_int_t
+static ngx_dm_sec_outcome_e
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_account_t *account, void *data)
 {
@@ -105,14 +93,13 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_algorithm_t  alg;
 
     if (!ngx_dm_sec_attempt_fits(ctx, account)) {
-        cred->seen = 0;    /* another location may take it */
-        return NGX_ABORT;
+        cred->seen = 0;     /* another location may take it */
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_MISMATCH);
     }
 
-    rc = ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
-
-    if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? NGX_BUSY : NGX_ERROR;
+    if (ngx_dm_sec_attempt_may(r, ctx, cred) != NGX_OK) {
+        return cred->outcome;
     }
 
     /* of a decoy too: it takes the same time */
@@ -120,7 +107,8 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
     if (cred->account == NULL) {
-        return NGX_ERROR;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 
     alg = ngx_dm_sec_basic_strongest(account);
@@ -133,48 +121,42 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     rc = ngx_dm_sec_basic_match(account, basic, alg);
 
-    return ctx->attempt->who.known || rc == NGX_ERROR ? rc : NGX_DECLINED;
+    if (rc == NGX_ERROR) {
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
+
+    if (rc == NGX_OK && ctx->attempt->who.known) {
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
+    }
+
+    return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                               NGX_DM_SEC_R_BAD_CREDENTIALS);
 }
 
 
-/* sets retry_after where the account has been locked since */
+/* the account may have been locked since the password began to wait */
 static ngx_int_t
-ngx_dm_sec_basic_may(ngx_http_request_t *r)
+ngx_dm_sec_basic_may(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
-    ngx_dm_sec_ctx_t  *ctx;
-
-    ctx = ngx_dm_sec_get_ctx(r, 0);
-
-    return ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
+    return ngx_dm_sec_attempt_may(r, ngx_dm_sec_get_ctx(r, 0), cred);
 }
 
 
 /* what was underway when the lock came is answered as if it came after it */
-static ngx_int_t
-ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
-    ngx_int_t rc)
+static void
+ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
     ngx_dm_sec_ctx_t  *ctx;
 
-    if (rc != NGX_ERROR) {
-
-        switch (ngx_dm_sec_basic_may(r)) {
-
-        case NGX_DECLINED:
-            rc = NGX_BUSY;
-            break;
-
-        case NGX_ERROR:
-            rc = NGX_ERROR;
-            break;
-        }
-    }
-
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
-    ngx_dm_sec_attempt_conclude(r, ctx, cred, rc);
+    if (cred->reason != NGX_DM_SEC_R_STORE) {
+        (void) ngx_dm_sec_attempt_may(r, ctx, cred);
+    }
 
-    return rc;
+    ngx_dm_sec_attempt_count(r, ctx, cred);
 }
 
 

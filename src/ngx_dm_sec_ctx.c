@@ -50,3 +50,18 @@ ngx_dm_sec_ctx_cleanup(void *data)
 {
     /* the context lies in the pool; this function's address finds it there */
 }
+
+
+ngx_dm_sec_outcome_e
+ngx_dm_sec_conclude(ngx_dm_sec_credential_t *cred,
+    ngx_dm_sec_outcome_e outcome, ngx_dm_sec_reason_e reason)
+{
+    cred->outcome = outcome;
+    cred->reason = reason;
+
+    if (outcome != NGX_DM_SEC_VERIFIED && outcome != NGX_DM_SEC_PENDING) {
+        cred->account = NULL;
+    }
+
+    return outcome;
+}

@@ -5,7 +5,6 @@
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_header.h"
-#include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_nonce.h"
 #include "ngx_dm_sec_store.h"
@@ -25,7 +24,6 @@ typedef struct {
 typedef struct {
     dm_digest_answer_t        answer;
     ngx_dm_sec_nonce_t        nonce;
-    ngx_dm_sec_reason_e       reason;   /* where only the nonce is wrong */
     ngx_uint_t                tried;
     ngx_dm_sec_credential_t   judged;   /* for all locations that accept it */
     ngx_dm_sec_account_t     *lacking;  /* that has no such hash; or NULL */
@@ -47,11 +45,15 @@ static ngx_uint_t ngx_dm_sec_digest_accepts(ngx_dm_sec_loc_conf_t *dlcf,
     dm_digest_answer_t *answer);
 static void ngx_dm_sec_digest_judge(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest);
-static ngx_int_t ngx_dm_sec_digest_try(ngx_http_request_t *r,
+static ngx_dm_sec_outcome_e ngx_dm_sec_digest_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, void *data);
+static ngx_dm_sec_outcome_e ngx_dm_sec_digest_compare(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
+    ngx_dm_sec_digest_t *digest, dm_account_t *account, const u_char *body);
 static ngx_int_t ngx_dm_sec_digest_may(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
+    ngx_dm_sec_digest_t *digest);
 static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest, u_char *hash);
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
@@ -416,7 +418,6 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_digest_t *digest)
 {
     dm_str_t          key;
-    ngx_int_t         rc;
     dm_store_index_t  index;
 
     index = DM_BY_NAME;
@@ -428,46 +429,28 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         key.len = dm_digest_size(digest->answer.alg);
     }
 
-    digest->reason = NGX_DM_SEC_R_NONE;
-
-    rc = ngx_dm_sec_attempt(r, ctx, &digest->judged, index, key,
-                            digest->answer.name, ngx_dm_sec_digest_try,
-                            digest);
-
-    if (digest->reason == NGX_DM_SEC_R_NONE) {
-        ngx_dm_sec_attempt_conclude(r, ctx, &digest->judged, rc);
-
-        if (digest->judged.outcome == NGX_DM_SEC_PENDING) {
-            digest->judged.reason = NGX_DM_SEC_R_BODY;
-        }
-
-        return;
-    }
-
-    /* nothing was wrong with the secret: nobody is to be locked out for it */
-
-    digest->judged.outcome = NGX_DM_SEC_WRONG;
-    digest->judged.reason = digest->reason;
+    ngx_dm_sec_attempt(r, ctx, &digest->judged, index, key,
+                       digest->answer.name, ngx_dm_sec_digest_try, digest);
 }
 
 
 /*
- * What ngx_dm_sec_attempt_conclude() takes.  Where the secret is right and the
- * nonce is not, or it was not looked at, digest->reason is set.
+ * Where the secret is right and the nonce is not, or was not looked at, there
+ * is nothing that counts for a lock.
  */
-static ngx_int_t
+static ngx_dm_sec_outcome_e
 ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_account_t *account, void *data)
 {
     ngx_dm_sec_digest_t *digest = data;
 
     u_char                   body[DM_HASH_MAX];
-    ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
 
     if (!ngx_dm_sec_attempt_fits(ctx, account)) {
         digest->tried = 0;      /* another location may take it */
-        return NGX_ABORT;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_MISMATCH);
     }
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
@@ -476,12 +459,12 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                               &digest->nonce)
         != NGX_OK)
     {
-        return NGX_ERROR;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 
-    rc = ngx_dm_sec_digest_may(r, ctx, digest);
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_dm_sec_digest_may(r, ctx, cred, digest) != NGX_OK) {
+        return cred->outcome;
     }
 
     /* it answers a challenge from before another store took its place */
@@ -490,63 +473,84 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         && dm_str_eq(digest->answer.realm,
                      ngx_dm_sec_set_dm_str(dmcf->realm)))
     {
-        digest->reason = NGX_DM_SEC_R_STALE_NONCE;
-        return NGX_DECLINED;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_STALE_NONCE);
     }
 
-    if (digest->answer.auth_int) {
-        rc = ngx_dm_sec_digest_body(r, ctx, digest, body);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (!digest->answer.auth_int) {
+        return ngx_dm_sec_digest_compare(r, ctx, cred, digest, account, NULL);
     }
+
+    switch (ngx_dm_sec_digest_body(r, ctx, digest, body)) {
+
+    case NGX_OK:
+        return ngx_dm_sec_digest_compare(r, ctx, cred, digest, account, body);
+
+    case NGX_AGAIN:
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_PENDING,
+                                   NGX_DM_SEC_R_BODY);
+
+    default:
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
+}
+
+
+static ngx_dm_sec_outcome_e
+ngx_dm_sec_digest_compare(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, ngx_dm_sec_digest_t *digest,
+    dm_account_t *account, const u_char *body)
+{
+    ngx_int_t            rc;
+    ngx_dm_sec_reason_e  reason;
 
     /* of a decoy too: it takes the same time */
 
     cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
     if (cred->account == NULL) {
-        return NGX_ERROR;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 
-    rc = ngx_dm_sec_digest_match(r, digest, account,
-                                 digest->answer.auth_int ? body : NULL);
+    rc = ngx_dm_sec_digest_match(r, digest, account, body);
 
     digest->lacking = (rc == NGX_DECLINED && ctx->attempt->who.known
                        && !account->has_ha1[digest->answer.alg])
                       ? cred->account : NULL;
 
+    if (rc == NGX_ERROR) {
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
+
     if (rc != NGX_OK || !ctx->attempt->who.known) {
-        return rc == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_BAD_CREDENTIALS);
     }
 
-    switch (ngx_dm_sec_nonce_use(r, &digest->nonce, digest->answer.nc)) {
+    reason = ngx_dm_sec_nonce_use(r, &digest->nonce, digest->answer.nc);
 
-    case NGX_DECLINED:
-        digest->reason = NGX_DM_SEC_R_STALE_NONCE;
-        break;
-
-    case NGX_BUSY:
-        digest->reason = NGX_DM_SEC_R_REPLAY;
-        break;
-    }
-
-    return NGX_OK;
+    return ngx_dm_sec_conclude(cred, reason == NGX_DM_SEC_R_NONE
+                                     ? NGX_DM_SEC_VERIFIED : NGX_DM_SEC_WRONG,
+                               reason);
 }
 
 
 /*
- * NGX_OK, NGX_BUSY locked, NGX_ERROR.  Who has a nonce that is the account's
- * has logged in before, and is not locked out by somebody else's guesses.
+ * Whether it may be tried, as ngx_dm_sec_attempt_may() says.  But who has a
+ * nonce that is the account's has logged in before, and is not locked out by
+ * somebody else's guesses.
  */
 static ngx_int_t
 ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_dm_sec_digest_t *digest)
+    ngx_dm_sec_credential_t *cred, ngx_dm_sec_digest_t *digest)
 {
     ngx_int_t                rc;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    rc = ngx_dm_sec_lockout_may(r, &ctx->attempt->who, &ctx->retry_after);
+    rc = ngx_dm_sec_attempt_may(r, ctx, cred);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -556,15 +560,8 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     /* in this order: a name that is unknown takes as long */
 
-    if (!ngx_dm_sec_nonce_bound(dmcf, &digest->nonce)
-        || !ctx->attempt->who.known)
-    {
-        return NGX_BUSY;
-    }
-
-    ctx->retry_after = 0;
-
-    return NGX_OK;
+    return ngx_dm_sec_nonce_bound(dmcf, &digest->nonce)
+           && ctx->attempt->who.known ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -26,10 +26,13 @@ typedef struct {
     dm_slot_t                slot;      /* of what is remembered */
     dm_str_t                 password;
     dm_str_t                 hash;
-    ngx_int_t                rc;
+    ngx_uint_t               computed;
+    int                      rc;        /* then: of dm_password_verify() */
 } ngx_dm_sec_hash_t;
 
 
+static ngx_dm_sec_hash_t *ngx_dm_sec_hash_job(ngx_http_request_t *r,
+    dm_str_t password, dm_str_t hash);
 static ngx_uint_t ngx_dm_sec_hash_costs(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, dm_account_t *account);
 static void ngx_dm_sec_hash_wipe(ngx_dm_sec_hash_t *job);
@@ -46,6 +49,7 @@ static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
 static void ngx_dm_sec_hash_event(ngx_event_t *ev);
 static void ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job);
 static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
 static void ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job);
 
@@ -134,15 +138,13 @@ ngx_dm_sec_hash_pool(ngx_conf_t *cf)
 }
 
 
-ngx_int_t
+ngx_dm_sec_outcome_e
 ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
     ngx_dm_sec_hash_pt done)
 {
-    ngx_int_t                rc;
     dm_str_t                 part[4];
     dm_slot_t                slot;
-    ngx_thread_task_t       *task;
     ngx_dm_sec_hash_t       *job;
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -158,16 +160,49 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     if (ngx_dm_sec_hash_costs(r, dmcf, account)
         || ngx_dm_sec_zone_slot(dmcf, part, 4, &slot) != NGX_OK)
     {
-        return NGX_ERROR;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 
     if (ngx_dm_sec_hash_remembered(dmcf, &slot) == NGX_OK) {
-        return NGX_OK;
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
     }
+
+    job = ngx_dm_sec_hash_job(r, password, account->crypt);
+
+    if (job == NULL) {
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
+
+    job->dmcf = dmcf;
+    job->cred = cred;
+    job->may = may;
+    job->done = done;
+    job->slot = slot;
+
+    if (ngx_dm_sec_hash_start(r, dmcf, job) != NGX_OK) {
+        ngx_dm_sec_hash_wipe(job);
+
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_OVERLOADED);
+    }
+
+    return ngx_dm_sec_conclude(cred, NGX_DM_SEC_PENDING, NGX_DM_SEC_R_THREAD);
+}
+
+
+/* a job with copies of the password and the hash; NULL: no memory */
+static ngx_dm_sec_hash_t *
+ngx_dm_sec_hash_job(ngx_http_request_t *r, dm_str_t password, dm_str_t hash)
+{
+    ngx_thread_task_t  *task;
+    ngx_dm_sec_hash_t  *job;
 
     task = ngx_thread_task_alloc(r->pool, sizeof(ngx_dm_sec_hash_t));
     if (task == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     task->handler = ngx_dm_sec_hash_thread;
@@ -178,26 +213,15 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
 
     job->task = task;
     job->r = r;
-    job->dmcf = dmcf;
-    job->cred = cred;
-    job->may = may;
-    job->done = done;
-    job->slot = slot;
-    job->rc = NGX_ERROR;
 
-    rc = NGX_ERROR;
-
-    if (ngx_dm_sec_hash_dup(r->pool, &job->password, password) == NGX_OK
-        && ngx_dm_sec_hash_dup(r->pool, &job->hash, account->crypt) == NGX_OK)
+    if (ngx_dm_sec_hash_dup(r->pool, &job->password, password) != NGX_OK
+        || ngx_dm_sec_hash_dup(r->pool, &job->hash, hash) != NGX_OK)
     {
-        rc = ngx_dm_sec_hash_start(r, dmcf, job);
-    }
-
-    if (rc != NGX_AGAIN) {
         ngx_dm_sec_hash_wipe(job);
+        return NULL;
     }
 
-    return rc;
+    return job;
 }
 
 
@@ -305,6 +329,7 @@ ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job)
 }
 
 
+/* NGX_OK: it is computed, or waits to be; NGX_ERROR: too many do */
 static ngx_int_t
 ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_hash_t *job)
@@ -316,7 +341,7 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     if (ngx_dm_sec_hashes.running < dmcf->hash_threads) {
 
         if (ngx_dm_sec_hash_post(job) != NGX_OK) {
-            return NGX_BUSY;
+            return NGX_ERROR;
         }
 
     } else if (ngx_dm_sec_hashes.waiting < dmcf->hash_queue) {
@@ -324,13 +349,13 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
         ngx_dm_sec_hashes.waiting++;
 
     } else {
-        return NGX_BUSY;
+        return NGX_ERROR;
     }
 
     r->main->blocked++;
     r->aio = 1;
 
-    return NGX_AGAIN;
+    return NGX_OK;
 }
 
 
@@ -389,13 +414,12 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
         ngx_queue_remove(q);
         ngx_dm_sec_hashes.waiting--;
 
-        if (!job->r->connection->error && job->may(job->r) == NGX_OK
+        if (!job->r->connection->error
+            && job->may(job->r, job->cred) == NGX_OK
             && ngx_dm_sec_hash_post(job) == NGX_OK)
         {
             continue;
         }
-
-        job->rc = NGX_BUSY;
 
         ngx_dm_sec_hash_conclude(job);
         ngx_dm_sec_hash_resume(job);
@@ -411,19 +435,7 @@ ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
 
     dm_err_t  err;
 
-    switch (dm_password_verify(job->hash, job->password, &err)) {
-
-    case DM_OK:
-        job->rc = NGX_OK;
-        break;
-
-    case DM_DECLINED:
-        job->rc = NGX_DECLINED;
-        break;
-
-    default:
-        job->rc = NGX_ERROR;
-    }
+    job->rc = dm_password_verify(job->hash, job->password, &err);
 }
 
 
@@ -435,6 +447,7 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
     ngx_dm_sec_main_conf_t  *dmcf;
 
     dmcf = job->dmcf;
+    job->computed = 1;
 
     if (--ngx_dm_sec_hashes.running == 0) {
         ngx_del_timer(&ngx_dm_sec_hashes.hold);
@@ -457,26 +470,55 @@ ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
 {
     ngx_connection_t  *c;
 
-    static ngx_str_t  reason = ngx_string("hash");
-
     c = job->r->connection;
 
     ngx_dm_sec_hash_wipe(job);
 
     ngx_http_set_log_request(c->log, job->r);
 
-    if (job->rc == NGX_ERROR
-        && ngx_dm_sec_log_may(job->dmcf->log_limit, NGX_LOG_ERR, &reason))
-    {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "dm_sec: a password hash cannot be computed: if it is "
-                      "always the same account, set its password anew");
-    }
+    ngx_dm_sec_hash_outcome(job);
 
-    if (job->done(job->r, job->cred, job->rc) == NGX_OK
+    job->done(job->r, job->cred);
+
+    if (job->cred->outcome == NGX_DM_SEC_VERIFIED
         && !ngx_dm_sec_hash_is_gone(c))
     {
         ngx_dm_sec_hash_remember(job);
+    }
+}
+
+
+static void
+ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job)
+{
+    static ngx_str_t  reason = ngx_string("hash");
+
+    if (!job->computed) {
+        (void) ngx_dm_sec_conclude(job->cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_OVERLOADED);
+        return;
+    }
+
+    switch (job->rc) {
+
+    case DM_OK:
+        (void) ngx_dm_sec_conclude(job->cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
+        return;
+
+    case DM_DECLINED:
+        (void) ngx_dm_sec_conclude(job->cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_BAD_CREDENTIALS);
+        return;
+    }
+
+    (void) ngx_dm_sec_conclude(job->cred, NGX_DM_SEC_FAILED,
+                               NGX_DM_SEC_R_STORE);
+
+    if (ngx_dm_sec_log_may(job->dmcf->log_limit, NGX_LOG_ERR, &reason)) {
+        ngx_log_error(NGX_LOG_ERR, job->r->connection->log, 0,
+                      "dm_sec: a password hash cannot be computed: if it is "
+                      "always the same account, set its password anew");
     }
 }
 
@@ -514,7 +556,7 @@ ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job)
 
     /* of what was not computed there is nothing to say */
 
-    if (job->rc != NGX_BUSY) {
+    if (job->computed) {
         ngx_dm_sec_get_ctx(r, 0)->gone(r);
     }
 

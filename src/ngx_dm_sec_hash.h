@@ -8,16 +8,18 @@
 
 
 /*
- * Is called with the credential when a verification has ended, before the
- * request goes on or, where its client has gone, ends: NGX_OK the password is
- * right, NGX_DECLINED it is not, NGX_BUSY it was not computed any more,
- * NGX_ERROR internal.  Returns NGX_OK where the password may be remembered.
+ * Is called when a verification has ended, before the request goes on or,
+ * where its client has gone, ends; the credential says what came of it:
+ * VERIFIED, WRONG, or FAILED, which is NGX_DM_SEC_R_OVERLOADED where nothing
+ * was computed any more.  If it is VERIFIED after the call, the password is
+ * remembered.
  */
-typedef ngx_int_t (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r,
-    ngx_dm_sec_credential_t *cred, ngx_int_t rc);
+typedef void (*ngx_dm_sec_hash_pt)(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
 
-/* Asked before a hash that had to wait is computed: NGX_OK if it still may. */
-typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r);
+/* Is asked before a hash that had to wait: NGX_OK if it may be computed. */
+typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred);
 
 
 /* setter of dm_sec_hash_threads */
@@ -34,12 +36,13 @@ void ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf);
 ngx_int_t ngx_dm_sec_hash_pool(ngx_conf_t *cf);
 
 /*
- * Verifies a password against the account's crypt(3) hash.  NGX_OK: it was
- * right a while ago, with this hash; NGX_AGAIN: it has begun, done is called
- * when it has ended; NGX_BUSY: too many wait; NGX_ERROR, logged where the hash
- * is one that takes too long.
+ * Verifies a password against the account's crypt(3) hash, and says in cred
+ * what came of it.  VERIFIED: it was right a while ago, with this hash;
+ * PENDING: it has begun, and done is called when it has ended; FAILED: too
+ * many wait, or a failure that is logged, as of a hash that takes too long.
+ * Returns the outcome.
  */
-ngx_int_t ngx_dm_sec_hash_verify(ngx_http_request_t *r,
+ngx_dm_sec_outcome_e ngx_dm_sec_hash_verify(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred, dm_account_t *account, dm_str_t password,
     ngx_dm_sec_hash_may_pt may, ngx_dm_sec_hash_pt done);
 

@@ -17,7 +17,7 @@ static ngx_int_t ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh,
     dm_str_t id, u_char *account);
 static ngx_uint_t ngx_dm_sec_nonce_alive(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_nonce_t *nonce, uint64_t now);
-static ngx_int_t ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
+static ngx_dm_sec_reason_e ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now);
 static void ngx_dm_sec_nonce_warn(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, uint64_t evicted);
@@ -155,12 +155,12 @@ ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-ngx_int_t
+ngx_dm_sec_reason_e
 ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
     uint32_t nc)
 {
     uint64_t                 now, evicted;
-    ngx_int_t                rc;
+    ngx_dm_sec_reason_e      reason;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -169,13 +169,13 @@ ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
     now = ngx_dm_sec_zone_clock(sh);
 
     if (!ngx_dm_sec_nonce_alive(dmcf, nonce, now)) {
-        return NGX_DECLINED;
+        return NGX_DM_SEC_R_STALE_NONCE;
     }
 
     ngx_dm_sec_zone_lock(dmcf);
 
     evicted = dm_table_evicted(sh->nonces);
-    rc = ngx_dm_sec_nonce_count(dmcf, nonce, nc, now);
+    reason = ngx_dm_sec_nonce_count(dmcf, nonce, nc, now);
     evicted = dm_table_evicted(sh->nonces) - evicted;
 
     ngx_dm_sec_zone_unlock(dmcf);
@@ -184,7 +184,7 @@ ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
         ngx_dm_sec_nonce_warn(r, dmcf, dm_table_evicted(sh->nonces));
     }
 
-    return rc;
+    return reason;
 }
 
 
@@ -192,7 +192,7 @@ ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
  * Under the lock.  A nonce without a cell that is not newer than all that were
  * ever removed from its set may have been one of them.
  */
-static ngx_int_t
+static ngx_dm_sec_reason_e
 ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now)
 {
@@ -208,15 +208,15 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
     if (cell) {
 
         if (ngx_memcmp(cell->data, nonce->account, DM_NONCE_ACCOUNT) != 0) {
-            return NGX_DECLINED;
+            return NGX_DM_SEC_R_STALE_NONCE;
         }
 
         return dm_nonce_use(ngx_dm_sec_nonce_counts(cell), nc) == DM_OK
-               ? NGX_OK : NGX_BUSY;
+               ? NGX_DM_SEC_R_NONE : NGX_DM_SEC_R_REPLAY;
     }
 
     if (nonce->nonce.issued <= dm_table_horizon(sh->nonces, slot)) {
-        return NGX_DECLINED;
+        return NGX_DM_SEC_R_STALE_NONCE;
     }
 
     cell = dm_table_take(sh->nonces, slot, now, NULL, NULL);
@@ -232,7 +232,7 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
 
     dm_table_put(cell, slot);
 
-    return NGX_OK;
+    return NGX_DM_SEC_R_NONE;
 }
 
 

@@ -34,11 +34,12 @@ ngx_uint_t ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_nonce_t *nonce);
 
 /*
- * Uses a count of the nonce up, after the answer was found right: NGX_OK once;
- * NGX_DECLINED: expired, forgotten, another account's, another node's;
- * NGX_BUSY: the count was used before, or is too old to tell.
+ * Uses a count of the nonce up, after the answer was found right.  Returns
+ * NGX_DM_SEC_R_NONE once; NGX_DM_SEC_R_STALE_NONCE: it has expired, is
+ * forgotten, is another account's or another node's; NGX_DM_SEC_R_REPLAY: the
+ * count was used before, or is too old to tell.
  */
-ngx_int_t ngx_dm_sec_nonce_use(ngx_http_request_t *r,
+ngx_dm_sec_reason_e ngx_dm_sec_nonce_use(ngx_http_request_t *r,
     ngx_dm_sec_nonce_t *nonce, uint32_t nc);
 
 /* 1 if a nonce that was used just now should be followed by another */
