@@ -1,4 +1,4 @@
-/* The decision: what all methods that a location asks make of a request */
+/* The decision about a request, by all methods that its location asks */
 
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_answer.h"
@@ -87,7 +87,7 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
 }
 
 
-/* what no location can change */
+/* judges by the connection alone, which no location can change */
 static ngx_dm_sec_reason_e
 ngx_dm_sec_judge_connection(ngx_http_request_t *r)
 {
@@ -226,7 +226,7 @@ ngx_dm_sec_access_again(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    /* whatever waits has verified before: nothing does */
+    /* all that could wait has verified before: this cannot be */
 
     if (ngx_dm_sec_is_pending(reason)) {
         reason = NGX_DM_SEC_R_STORE;
@@ -263,8 +263,8 @@ ngx_dm_sec_access_gone(ngx_http_request_t *r)
 
 
 /*
- * Also of a subrequest: one of auth_request is made before its request comes
- * here, and its list of headers is its own from here on.
+ * Is for subrequests, too: one of auth_request is made before its request
+ * comes here, and its list of headers is its own from here on.
  */
 ngx_int_t
 ngx_dm_sec_precontent_handler(ngx_http_request_t *r)
@@ -299,7 +299,7 @@ ngx_dm_sec_decide(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 }
 
 
-/* in the order of ngx_dm_sec_reason_e: what is refused first is said first */
+/* judges in the order of ngx_dm_sec_reason_e: the first reason is said */
 static ngx_dm_sec_reason_e
 ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx)
@@ -310,7 +310,7 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_reason_e     reason;
     ngx_dm_sec_presented_t  presented[NGX_DM_SEC_METHODS];
 
-    /* before anything is looked up in it */
+    /* this is read before anything is looked up in the store */
 
     ctx->version = ngx_dm_sec_store_version();
 
@@ -353,8 +353,8 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 /*
  * Asks the methods that the location accepts, the strongest first.  Where all
  * are needed, the next one is asked only when all before it verified, and only
- * for their account: else who lacks the certificate could try passwords, or
- * lock a device out.
+ * for their account: else a client without the certificate could try passwords,
+ * or lock a device out.
  */
 static ngx_uint_t
 ngx_dm_sec_present(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
@@ -469,7 +469,7 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
         }
     }
 
-    /* where all are needed, who lacks one must not learn about the next */
+    /* where all are needed, a client without one learns nothing of the next */
 
     for (i = 0; i < n; i++) {
         outcome = presented[i].cred->outcome;
@@ -535,7 +535,7 @@ ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf,
 {
     time_t  now;
 
-    /* no reason to refuse, and nobody: it is a bug, and nobody passes by it */
+    /* nobody, and no reason to refuse: this is a bug that lets nobody in */
 
     if (account == NULL) {
         return NGX_DM_SEC_R_STORE;

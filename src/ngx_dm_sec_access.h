@@ -1,4 +1,4 @@
-/* The decision: what all methods that a location asks make of a request */
+/* The decision about a request, by all methods that its location asks */
 
 #ifndef NGX_DM_SEC_ACCESS_H
 #define NGX_DM_SEC_ACCESS_H

@@ -1,4 +1,4 @@
-/* How a request is refused: status, log line, challenge */
+/* Refusals: the status, the log line, the challenge */
 
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
@@ -153,7 +153,7 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-/* a name that was tried, be it elsewhere, is what the request was about */
+/* names what the request was about: a name that was tried, be it elsewhere */
 static void
 ngx_dm_sec_answer_claimed(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_str_t *claimed)

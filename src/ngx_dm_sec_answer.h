@@ -1,4 +1,4 @@
-/* How a request is refused: status, log line, challenge */
+/* Refusals: the status, the log line, the challenge */
 
 #ifndef NGX_DM_SEC_ANSWER_H
 #define NGX_DM_SEC_ANSWER_H

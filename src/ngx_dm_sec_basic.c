@@ -102,7 +102,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return cred->outcome;
     }
 
-    /* of a decoy too: it takes the same time */
+    /* a decoy is copied, too, so that it takes the same time */
 
     cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
@@ -144,7 +144,7 @@ ngx_dm_sec_basic_may(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 }
 
 
-/* what was underway when the lock came is answered as if it came after it */
+/* answers a password that was underway when a lock came as if it came then */
 static void
 ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 {
@@ -161,8 +161,9 @@ ngx_dm_sec_basic_hashed(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 
 
 /*
- * NGX_OK the password is the account's, NGX_DECLINED it is not, NGX_ERROR
- * internal.  An account that has no password runs the same comparison.
+ * Returns NGX_OK: the password is the account's; NGX_DECLINED: it is not;
+ * NGX_ERROR: a failure of ours.  An account that has no password runs the same
+ * comparison.
  */
 static ngx_int_t
 ngx_dm_sec_basic_match(dm_account_t *account, dm_basic_t *basic,

@@ -57,7 +57,7 @@ ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
-/* what an upgrade to TLS has read before */
+/* hashes a body that an upgrade to TLS has read before */
 static ngx_int_t
 ngx_dm_sec_body_hash_kept(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
@@ -114,7 +114,7 @@ ngx_dm_sec_body_cleanup(void *data)
 }
 
 
-/* a body that is there already is read, and answered, before this returns */
+/* may run the phases before it returns: where the body is there already */
 ngx_int_t
 ngx_dm_sec_body_read(ngx_http_request_t *r)
 {
@@ -142,7 +142,7 @@ ngx_dm_sec_body_done(ngx_http_request_t *r)
 }
 
 
-/* what goes to the server behind as it comes has gone there already */
+/* asks anew at the body's end, unless it goes to the server as it comes */
 static ngx_int_t
 ngx_dm_sec_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
@@ -209,7 +209,7 @@ ngx_dm_sec_body_finish(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    /* what did not come by the filter is not taken for an empty body */
+    /* a body that did not come by the filter is not taken for an empty one */
 
     if (!ctx->body_hashed && r->request_body->bufs) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,

@@ -11,7 +11,7 @@
 void ngx_dm_sec_body_init(void);
 
 /*
- * What is read of the request's body from here on is hashed, or what
+ * Begins to hash the request's body as it is read from here on, or hashes what
  * ngx_dm_sec_body_read() has read already.  NGX_OK; NGX_DECLINED: it was read
  * or thrown away by others; NGX_ERROR.
  */
@@ -25,8 +25,8 @@ ngx_int_t ngx_dm_sec_body_start(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 ngx_int_t ngx_dm_sec_body_read(ngx_http_request_t *r);
 
 /*
- * The hash of the body that was read, into hash.  NGX_OK; NGX_DECLINED: it did
- * not come whole, and an error_page led here; NGX_ERROR.
+ * Writes the hash of the body that was read.  NGX_OK; NGX_DECLINED: it did not
+ * come whole, and an error_page led here; NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_body_finish(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     u_char *hash);

@@ -63,7 +63,7 @@ static ngx_int_t ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
     ngx_dm_sec_algorithm_t *algorithm, u_char *nonce, ngx_uint_t stale);
 
 
-/* by algorithm, then without and with -sess */
+/* indexed by algorithm, then 0 without and 1 with -sess */
 static ngx_str_t  ngx_dm_sec_algorithm_names[DM_NALGORITHMS][2] = {
     [DM_MD5] = { ngx_string("MD5"), ngx_string("MD5-sess") },
     [DM_SHA512_256] = { ngx_string("SHA-512-256"),
@@ -131,7 +131,7 @@ ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* NGX_OK or NGX_ERROR */
+/* makes the defaults, and says so, once; NGX_OK or NGX_ERROR */
 static ngx_int_t
 ngx_dm_sec_digest_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
@@ -155,8 +155,9 @@ ngx_dm_sec_digest_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
 
 /*
- * Strongest first.  But many clients answer the first challenge or none, and
- * an account with MD5 alone would not get in by another one.
+ * Lists the algorithms, the strongest first.  But many clients answer the
+ * first challenge or none, and an account with MD5 alone would not get in by
+ * another one.
  */
 static ngx_array_t *
 ngx_dm_sec_digest_default(ngx_conf_t *cf, ngx_uint_t md5_first)
@@ -351,7 +352,7 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 }
 
 
-/* the target as it was sent, also in absolute form: RFC 7230, section 5.3 */
+/* compares with the target as it was sent: RFC 7230, section 5.3 */
 static ngx_uint_t
 ngx_dm_sec_digest_is_target(ngx_http_request_t *r, dm_str_t uri)
 {
@@ -385,7 +386,7 @@ ngx_dm_sec_digest_is_target(ngx_http_request_t *r, dm_str_t uri)
 }
 
 
-/* as it was sent: an error_page and X-Accel-Redirect make a GET of a POST */
+/* the method as it was sent: an error_page makes a GET of a POST */
 static dm_str_t
 ngx_dm_sec_digest_method(ngx_http_request_t *r)
 {
@@ -435,8 +436,8 @@ ngx_dm_sec_digest_judge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 
 /*
- * Where the secret is right and the nonce is not, or was not looked at, there
- * is nothing that counts for a lock.
+ * Says nothing that counts for a lock where the secret is right and the nonce
+ * is not, or where neither was looked at.
  */
 static ngx_dm_sec_outcome_e
 ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
@@ -505,7 +506,7 @@ ngx_dm_sec_digest_compare(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_int_t            rc;
     ngx_dm_sec_reason_e  reason;
 
-    /* of a decoy too: it takes the same time */
+    /* a decoy is copied, too, so that it takes the same time */
 
     cred->account = ngx_dm_sec_account_copy(r->pool, account);
 
@@ -539,9 +540,9 @@ ngx_dm_sec_digest_compare(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 
 /*
- * Whether it may be tried, as ngx_dm_sec_attempt_may() says.  But who has a
- * nonce that is the account's has logged in before, and is not locked out by
- * somebody else's guesses.
+ * Says what ngx_dm_sec_attempt_may() says.  But a client that has a nonce of
+ * the account has logged in before, and is not locked out by somebody else's
+ * guesses.
  */
 static ngx_int_t
 ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
@@ -558,14 +559,14 @@ ngx_dm_sec_digest_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
-    /* in this order: a name that is unknown takes as long */
+    /* the order matters: a name that is unknown takes as long */
 
     return ngx_dm_sec_nonce_bound(dmcf, &digest->nonce)
            && ctx->attempt->who.known ? NGX_OK : NGX_DECLINED;
 }
 
 
-/* NGX_OK, and hash is the body's; NGX_AGAIN it is to be read; NGX_ERROR */
+/* writes the body's hash: NGX_OK; NGX_AGAIN: it is to be read; NGX_ERROR */
 static ngx_int_t
 ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_digest_t *digest, u_char *hash)
@@ -602,8 +603,9 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 
 /*
- * NGX_OK the response is the account's, NGX_DECLINED it is not, NGX_ERROR
- * internal.  An account that lacks the algorithm runs the same comparison.
+ * Returns NGX_OK: the response is the account's; NGX_DECLINED: it is not;
+ * NGX_ERROR: a failure of ours.  An account that lacks the algorithm runs the
+ * same comparison.
  */
 static ngx_int_t
 ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
@@ -638,7 +640,7 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
         return NGX_DECLINED;
     }
 
-    /* of a response's body nothing is known here */
+    /* nothing is known here of the body of the answer */
 
     if (body) {
         return NGX_OK;
@@ -757,7 +759,7 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
                     "opaque=\"", meta->realm.len, meta->realm.data,
                     (size_t) DM_NONCE_LEN, nonce);
 
-    /* what comes back of it is not looked at: the nonce says as much */
+    /* the opaque that comes back is not looked at: the nonce says as much */
 
     p = ngx_hex_dump(p, ngx_dm_sec_zone_shared(dmcf)->node, DM_NONCE_NODE);
 
@@ -775,8 +777,8 @@ ngx_dm_sec_digest_add_challenge(ngx_http_request_t *r,
 
 
 /*
- * A nonce that ages is followed by one for the same account: who goes on with
- * it cannot be locked out between the two.
+ * Lets a nonce that ages be followed by one for the same account, so that the
+ * client cannot be locked out between the two.
  */
 ngx_int_t
 ngx_dm_sec_digest_inform(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)

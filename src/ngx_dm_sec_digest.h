@@ -48,10 +48,9 @@ ngx_int_t ngx_dm_sec_digest_inform(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred);
 
 /*
- * In the log phase: names the account whose password was never set for the
- * algorithm, since an operator could look long for what is wrong with it.  Not
- * before the answer, which would take longer then than of a name that nobody
- * has.
+ * Names, in the log phase, the account whose password was never set for the
+ * algorithm, since an operator could look long for what is wrong with it.
+ * Before the answer this would tell it from a name that nobody has, by time.
  */
 void ngx_dm_sec_digest_log(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred);

@@ -54,7 +54,7 @@ static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
 static void ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job);
 
 
-/* of this worker */
+/* the hashes of this worker */
 static struct {
     ngx_uint_t        running;
     ngx_uint_t        waiting;
@@ -226,8 +226,8 @@ ngx_dm_sec_hash_job(ngx_http_request_t *r, dm_str_t password, dm_str_t hash)
 
 
 /*
- * 1 if the hash takes so long that one request would keep all others waiting,
- * logged, else 0.  dm-account takes none, but may have done so before.
+ * Returns 1, logged, if the hash takes so long that one request would keep all
+ * others waiting, else 0.  dm-account takes none of these, but did so once.
  */
 static ngx_uint_t
 ngx_dm_sec_hash_costs(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
@@ -427,7 +427,7 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
-/* in a thread: nothing of the request is touched but the job itself */
+/* runs in a thread, and touches nothing of the request but the job itself */
 static void
 ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
 {
@@ -453,7 +453,7 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
         ngx_del_timer(&ngx_dm_sec_hashes.hold);
     }
 
-    /* it is counted before the next one asks whether it may begin */
+    /* this one is counted before the next one asks whether it may begin */
 
     ngx_dm_sec_hash_conclude(job);
     ngx_dm_sec_hash_next(dmcf);
@@ -462,8 +462,8 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
 
 
 /*
- * Of every verification that was begun, whoever has gone meanwhile: else a
- * client that does not wait for its answer could guess without end.
+ * Concludes every verification that was begun, also where the client has gone
+ * meanwhile: else one that does not wait could guess without end.
  */
 static void
 ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
@@ -523,7 +523,7 @@ ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job)
 }
 
 
-/* also where nginx would still send it an answer, as to one half closed */
+/* is true also where nginx would send an answer, as to one half closed */
 static ngx_uint_t
 ngx_dm_sec_hash_is_gone(ngx_connection_t *c)
 {
@@ -554,7 +554,7 @@ ngx_dm_sec_hash_resume(ngx_dm_sec_hash_t *job)
         return;
     }
 
-    /* of what was not computed there is nothing to say */
+    /* where nothing was computed there is nothing to say */
 
     if (job->computed) {
         ngx_dm_sec_get_ctx(r, 0)->gone(r);

@@ -26,7 +26,7 @@ typedef ngx_int_t (*ngx_dm_sec_hash_may_pt)(ngx_http_request_t *r,
 char *ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* what dm_sec_hash_threads is where it is not given */
+/* gives dm_sec_hash_threads its default where it is not said */
 void ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf);
 
 /*

@@ -17,7 +17,7 @@ typedef enum {
 /* a function that a method has no use for is NULL */
 typedef struct ngx_dm_sec_method_s {
     ngx_str_t                  name;        /* in "dm_sec_auth" and in logs */
-    ngx_uint_t                 bit;         /* of dlcf->auth */
+    ngx_uint_t                 bit;         /* < 1 << NGX_DM_SEC_METHODS */
     ngx_dm_sec_proven_by_e     by;
 
     /* is called while the configuration is read, by each "dm_sec_auth" */
