@@ -501,7 +501,10 @@ dm_digest_read_name(dm_digest_answer_t *answer,
         return rc;
     }
 
-    /* each has one form, or each form would have failures of its own */
+    /*
+     * Give the hash its one form, or failures would be counted for each form
+     * apart.
+     */
 
     (void) dm_digest_hex(answer->alg, answer->hash,
                          (unsigned char *) answer->name.data);

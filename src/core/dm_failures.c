@@ -154,7 +154,10 @@ dm_failures_add(dm_failures_t *failures, const dm_failures_key_t *key,
 }
 
 
-/* with what its network left; NULL: that is locked */
+/*
+ * Makes a cell that begins with the counts that its network left; NULL: the
+ * network is locked.
+ */
 static dm_cell_t *
 dm_failures_new(dm_failures_choice_t *choice)
 {
@@ -264,8 +267,9 @@ dm_failures_share(const dm_cell_t *set, uint64_t holder, uint64_t network)
 
 
 /*
- * All counts are forgotten at the same moments, once in a window: if each row
- * had its own, a network would be forgotten as often as it has rows.
+ * Leaves the count of a cell to its network's residue.  All counts are
+ * forgotten at the same moments, once in a window: if each row had its own, a
+ * network would be forgotten as often as it has rows.
  */
 static void
 dm_failures_leave(dm_failures_choice_t *choice, const dm_cell_t *cell)

@@ -338,7 +338,9 @@ dm_password_verify(dm_str_t hash, dm_str_t password, dm_err_t *err)
 
     kind = dm_password_find(hash);
 
-    /* no hash is made of more, and none but it takes as long to refuse */
+    /*
+     * No hash is made of a longer one; verify it cut, to refuse it as slowly.
+     */
 
     used = password;
 

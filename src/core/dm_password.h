@@ -21,10 +21,7 @@ const char *dm_password_scheme(dm_str_t hash);
  */
 int dm_password_check(dm_str_t hash, dm_err_t *err);
 
-/*
- * 1 if the hash is so quickly tried that whoever has it has the password, else
- * 0
- */
+/* 1 if the hash is so quickly tried that it gives its password away, else 0 */
 int dm_password_is_weak(dm_str_t hash);
 
 /*

@@ -494,7 +494,9 @@ dm_sealer_find(const dm_sealer_t *sealer, dm_str_t id)
 }
 
 
-/* each part with its length, so that no octet can move to its neighbour */
+/*
+ * Binds the parts, each with its length, so that no octet can move to the next.
+ */
 static int
 dm_seal_bind(EVP_CIPHER_CTX *ctx, const dm_str_t *ad, size_t n)
 {

@@ -24,7 +24,10 @@ typedef struct {
     unsigned char  key[DM_KEY_SIZE];
 } dm_key_t;
 
-/* each opens; the first seals, or in a store is what rekey brings it to */
+/*
+ * Keys: each opens; the first seals, but a store, which has a key that seals,
+ * is brought to it by rekey.
+ */
 typedef struct {
     unsigned  n;
     dm_key_t  key[DM_KEYS];

@@ -221,7 +221,9 @@ dm_suite_ctx(void)
         return NULL;
     }
 
-    /* without a callback PSK suites are not listed, as SRP suites are not */
+    /*
+     * OpenSSL lists PSK suites only if there is a callback, and no SRP suites
+     */
 
     SSL_CTX_set_psk_client_callback(ctx, dm_suite_psk);
 

@@ -77,7 +77,7 @@ dm_table_slot(const unsigned char *hash, dm_slot_t *slot)
     memcpy(slot->tag, hash, sizeof(slot->tag));
     memcpy(&slot->set, hash + sizeof(slot->tag), sizeof(slot->set));
 
-    /* 0 is free */
+    /* a tag of 0 would be a free cell's */
     slot->tag[0] |= (slot->tag[0] == 0 && slot->tag[1] == 0);
 }
 
@@ -153,7 +153,7 @@ dm_table_take(dm_table_t *table, const dm_slot_t *slot, uint64_t now,
 }
 
 
-/* NULL: all are alive */
+/* finds a cell that is free or dead; NULL: all are alive */
 static dm_cell_t *
 dm_table_spare(dm_cell_t *set, uint64_t now)
 {

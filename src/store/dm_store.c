@@ -360,7 +360,7 @@ dm_store_identify(dm_store_t *store, dm_err_t *err)
         return dm_store_fail(store, errno, "cannot be examined", err);
     }
 
-    /* to read a page that is not there is to be killed */
+    /* a process that reads a page behind the end of the file is killed */
 
     if ((uint64_t) sb.st_size / env.ms_psize <= info.me_last_pgno) {
         dm_err_set(err, "store \"%s\" is damaged: its file was cut short",
@@ -386,7 +386,7 @@ dm_store_identify(dm_store_t *store, dm_err_t *err)
 }
 
 
-/* 1 if fd is what stands at that name of the store, else 0 */
+/* 1 if fd is the file of that name in the store, else 0 */
 static int
 dm_store_is(const dm_store_t *store, int fd, const char *file)
 {

@@ -158,7 +158,10 @@ int dm_store_open_env(const dm_store_t *store, MDB_env *env, unsigned flags);
 /* begins a reading transaction, or renews *txn.  DM_OK or DM_ERROR */
 int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
 
-/* around each, dm_store_acquire() and dm_store_release() do it themselves */
+/*
+ * To be called before and after each.  dm_store_acquire() and
+ * dm_store_release() do it themselves.
+ */
 void dm_store_enter(dm_store_t *store);
 void dm_store_leave(dm_store_t *store);
 

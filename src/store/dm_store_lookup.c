@@ -199,9 +199,9 @@ dm_store_key(dm_store_key_t *out, dm_store_index_t index, dm_str_t key)
 
 
 /*
- * From the key of an index to the key of its account.  DM_OK; DM_DECLINED:
- * there is none, and *key is that of another account, of length 0 if there is
- * none either; DM_ERROR.
+ * Exchanges the key of an index for the key of its account.  DM_OK;
+ * DM_DECLINED: there is none, and *key is that of another account, of length 0
+ * if there is none either; DM_ERROR.
  */
 static int
 dm_store_resolve(dm_store_t *store, MDB_txn *txn, dm_store_key_t *key,

@@ -92,7 +92,7 @@ dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
             return dm_store_fail(store, rc, "cannot be read", err);
         }
 
-        /* each turn means that a writer has made the store grow again */
+        /* a writer has made the store grow: map it anew, and try again */
 
         if (dm_store_lock(store, err) != DM_OK) {
             return DM_ERROR;

@@ -71,7 +71,7 @@ dm_store_version(const dm_store_t *store)
 {
     MDB_envinfo  info;
 
-    /* with nothing mapped LMDB would crash: see dm_store_remap() */
+    /* if nothing is mapped LMDB would crash: see dm_store_remap() */
 
     if (store->read == NULL || mdb_env_info(store->env, &info) != 0) {
         return 0;

@@ -120,7 +120,7 @@ dm_store_abort(dm_store_t *store)
 void
 dm_store_reserve(dm_store_t *store, uint64_t octets)
 {
-    /* no more than what can be added to and doubled */
+    /* keep it so small that it can be added to and doubled */
 
     store->reserve = octets < SIZE_MAX / 8 ? octets : SIZE_MAX / 8;
 }

@@ -651,7 +651,7 @@ dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
         return DM_ERROR;
     }
 
-    /* each turn means that somebody else has exchanged it meanwhile */
+    /* try again as long as somebody else exchanges the file meanwhile */
 
     do {
         if (*fd != -1) {

@@ -1,4 +1,4 @@
-/* From one store key to the next: who knows it, and what it has sealed */
+/* The change from one store key to the next: its records and its processes */
 
 #define _GNU_SOURCE     /* getline() */
 

@@ -179,7 +179,7 @@ dm_audit_reach(const dm_cli_t *cli)
 }
 
 
-/* 0, or an errno */
+/* tries whether syslog takes lines: 0, or an errno */
 static int
 dm_audit_connect(void)
 {

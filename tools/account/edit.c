@@ -199,7 +199,7 @@ dm_edit_steps(dm_cli_t *cli, dm_edit_t *edit, int argc, char **argv)
         return rc;
     }
 
-    /* before the store is locked: stdin may take its time */
+    /* read this before the store is locked: stdin may take its time */
     rc = dm_edit_load(cli, edit);
 
     if (rc != DM_CLI_DONE) {

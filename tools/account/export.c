@@ -75,7 +75,7 @@ dm_export_run(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    /* before the first of them leaves: this may be the last that is heard */
+    /* say it before the first of them leaves: nothing may be heard later */
 
     if (export.secrets) {
         (void) snprintf(cli->note, sizeof(cli->note), "secrets=begin");

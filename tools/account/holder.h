@@ -18,11 +18,14 @@ typedef struct {
 } dm_holder_t;
 
 
-/* with apart 0 no process is made: all is done by this one.  DM_OK, DM_ERROR */
+/*
+ * Starts the process; with apart 0 there is none, and this one does all
+ * itself.  DM_OK or DM_ERROR.
+ */
 int dm_holder_start(dm_holder_t *holder, const char *path, int apart,
     dm_err_t *err);
 
-/* the process ends; so it does when this one does */
+/* ends the process, which also ends when this one does */
 void dm_holder_stop(dm_holder_t *holder);
 
 /* dm_keys_read() and dm_keyfile_replace() */

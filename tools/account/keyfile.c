@@ -133,7 +133,7 @@ dm_keyfile_replace(const char *path, const dm_keys_t *keys, dm_err_t *err)
 }
 
 
-/* 0, or -1 with errno */
+/* puts a new file with keys in the place of the old: 0, or -1 with errno */
 static int
 dm_keyfile_exchange(const char *path, const struct stat *old,
     const dm_keys_t *keys)
@@ -222,7 +222,10 @@ dm_keyfile_keep(const char *path, const dm_key_t *key, char *kept,
 }
 
 
-/* 0, or -1 with errno, and the file is not there unless it was before */
+/*
+ * Makes a file with keys: 0, or -1 with errno, and then it is not there unless
+ * it was before.
+ */
 static int
 dm_keyfile_keep_at(const char *path, const struct stat *owner,
     const dm_keys_t *keys)
@@ -255,7 +258,7 @@ dm_keyfile_keep_at(const char *path, const struct stat *owner,
 }
 
 
-/* closes fd.  0, or -1 with errno */
+/* writes keys to fd, syncs it and closes it: 0, or -1 with errno */
 static int
 dm_keyfile_write(int fd, const dm_keys_t *keys)
 {

@@ -127,7 +127,7 @@ dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
 }
 
 
-/* to twice the size, which is more than a line needs; NULL: no memory */
+/* grows to twice the size, more than a line needs; NULL: no memory */
 static void *
 dm_map_grow(void *p, size_t *size, size_t need, size_t item)
 {

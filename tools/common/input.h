@@ -40,13 +40,19 @@ int dm_input_cert(const char *path, unsigned char *out, size_t *len,
 int dm_input_cert_key(const char *value, unsigned char *out, size_t *len,
     dm_err_t *err);
 
-/* RFC 3339 in UTC, without fractions; "" is 0.  DM_OK or DM_INVALID */
+/*
+ * Reads a time, RFC 3339 in UTC without fractions; "" is 0.  DM_OK or
+ * DM_INVALID.
+ */
 int dm_input_time(const char *text, int64_t *t, dm_err_t *err);
 
-/* octets, with k, m, g or t for powers of 1024.  DM_OK or DM_INVALID */
+/*
+ * Reads a number of octets, with k, m, g or t for powers of 1024.  DM_OK or
+ * DM_INVALID.
+ */
 int dm_input_size(const char *text, uint64_t *size, dm_err_t *err);
 
-/* 0 to max, decimal.  DM_OK or DM_INVALID */
+/* reads a number, decimal, 0 to max.  DM_OK or DM_INVALID */
 int dm_input_number(const char *text, uint64_t max, uint64_t *n,
     dm_err_t *err);
 

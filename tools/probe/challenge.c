@@ -187,7 +187,7 @@ dm_challenge_quoted(const char *p, dm_room_t room)
 }
 
 
-/* 0: there is no room, and there will be none */
+/* puts a character; 0: there is no room, and there will be none */
 static int
 dm_challenge_put(dm_room_t *room, char ch)
 {

@@ -127,7 +127,7 @@ dm_methods_basic_wrong(dm_run_t *run)
 }
 
 
-/* each algorithm and each qop that the server asks for */
+/* tries each algorithm with each qop that the server asks for */
 static void
 dm_methods_digest(dm_run_t *run)
 {

@@ -11,7 +11,7 @@
 #define DM_PROBE_FAILED   1
 #define DM_PROBE_USAGE    2
 
-/* no exit status: it was asked for, and is printed */
+/* no exit status: help was asked for, and is printed */
 #define DM_PROBE_HELP     3
 
 

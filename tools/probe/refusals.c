@@ -48,7 +48,7 @@ dm_refusals_run(dm_run_t *run)
 }
 
 
-/* each version by itself: a server may have suites for one only */
+/* tries each version by itself: a server may have the suites in one only */
 static void
 dm_refusals_suites(dm_run_t *run, dm_row_e row, const uint16_t *suites,
     unsigned last)
@@ -172,7 +172,7 @@ dm_refusals_plain(dm_run_t *run)
 }
 
 
-/* 1: there is more to be tried */
+/* judges the answer to a request in clear; 1: there is more to be tried */
 static int
 dm_refusals_plain_asked(dm_test_t *test, const dm_reply_t *reply)
 {

@@ -16,7 +16,7 @@ int dm_report_json(const dm_probe_t *probe, const dm_score_t *score);
 /* prints a JUnit file on stdout; a failure that does not count is "skipped" */
 void dm_report_junit(const dm_probe_t *probe, const dm_score_t *score);
 
-/* 0: nothing counts against the server; 1 */
+/* the exit status: 0 if nothing counts against the server, else 1 */
 int dm_report_status(const dm_score_t *score);
 
 

@@ -143,7 +143,7 @@ dm_socket_receive(CURL *curl, dm_raw_answer_t *answer, int64_t deadline)
 }
 
 
-/* 1: it can go on; 0: the time is over */
+/* waits for the socket; 1: it can go on; 0: the time is over */
 static int
 dm_socket_wait(CURL *curl, int write, int64_t deadline)
 {

@@ -6,7 +6,7 @@
 #include "probe/run.h"
 
 
-/* after dm_methods_run(), for run->carrier says who asks */
+/* to be called after dm_methods_run(), which sets run->carrier */
 void dm_versions_run(dm_run_t *run);
 
 
