@@ -146,12 +146,17 @@ undef $t;
 
 ###############################################################################
 
-# nginx -t, while the child that reads stands still and the command runs
+# nginx -t, while the child that reads stands still and the command runs; for
+# nginx little time passes then, or it would give the child up after 10 seconds
 sub held {
     my ($command) = @_;
-    my ($exit, $out, $err);
+    my ($exit, $out, $err, $library);
+
+    ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 
     ($exit, $out, $err) = run_command([ 'gdb', '-batch', '-nx',
+        '-ex', "set environment LD_PRELOAD $library",
+        '-ex', 'set environment FAKETIME +0 x0.001',
         '-ex', 'set breakpoint pending on',
         '-ex', 'set follow-fork-mode child',
         '-ex', 'set detach-on-fork off', '-ex', 'set schedule-multiple on',
