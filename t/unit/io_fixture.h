@@ -8,8 +8,10 @@
 #define IO_FIXTURE_H
 
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,6 +37,8 @@ static char         path[64];
 static dm_err_t     err;
 
 static int          saved_stdin = -1;
+static int          late_ticks;             /* of stdin_late() */
+static int          late_end;
 static int          saved = -1;             /* what was captured is of it */
 static char         captured_text[CAPTURED_MAX];
 static size_t       captured_len;
@@ -137,6 +142,75 @@ stdin_of(const char *const *piece)
 
     close(pair[1]);
     stdin_is(pair[0]);
+}
+
+
+static inline void
+on_alarm(int sig)
+{
+    (void) sig;
+
+    if (++late_ticks == 5) {
+        (void) !write(late_end, "late", 4);
+        close(late_end);
+    }
+}
+
+
+/*
+ * Begins to interrupt what waits for stdin; "late" comes after some times, and
+ * then its end.
+ */
+static inline void
+stdin_late(void)
+{
+    int               ends[2];
+    struct sigaction  action;
+    struct itimerval  every;
+
+    assert_int_equal(pipe(ends), 0);
+    stdin_is(ends[0]);
+    late_ticks = 0;
+    late_end = ends[1];
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_alarm;
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+
+    every.it_interval = (struct timeval) { 0, 2000 };
+    every.it_value = every.it_interval;
+    assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
+}
+
+
+/* ends what stdin_late() began */
+static inline void
+no_alarm(void)
+{
+    struct itimerval  never;
+
+    memset(&never, 0, sizeof(never));
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+
+
+/* how many files are open */
+static inline unsigned
+open_files(void)
+{
+    DIR       *fds;
+    unsigned   n;
+
+    fds = opendir("/proc/self/fd");
+    assert_non_null(fds);
+
+    for (n = 0; readdir(fds) != NULL; n++) {
+        /* void */
+    }
+
+    closedir(fds);
+
+    return n;
 }
 
 

@@ -2,10 +2,6 @@
 
 #define _GNU_SOURCE
 
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -15,8 +11,6 @@
 #include "common/input.h"
 
 
-static int       ticks;
-static int       pipe_end;
 static EVP_PKEY  *key;
 static X509      *cert;
 
@@ -114,46 +108,18 @@ test_read_stdin(void **state)
 }
 
 
-static void
-on_alarm(int sig)
-{
-    (void) sig;
-
-    if (++ticks == 5) {
-        (void) !write(pipe_end, "late", 4);
-        close(pipe_end);
-    }
-}
-
-
 /* a signal is no end of the file */
 static void
 test_read_interrupted(void **state)
 {
-    int                ends[2];
-    size_t             len;
-    unsigned char      buf[8];
-    struct sigaction   action;
-    struct itimerval   every, never;
+    size_t         len;
+    unsigned char  buf[8];
 
     (void) state;
 
-    assert_int_equal(pipe(ends), 0);
-    stdin_is(ends[0]);
-    pipe_end = ends[1];
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = on_alarm;
-    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-
-    memset(&never, 0, sizeof(never));
-    every.it_interval = (struct timeval) { 0, 2000 };
-    every.it_value = every.it_interval;
-    assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
-
+    stdin_late();
     assert_int_equal(read_file("-", buf, 8, &len), DM_OK);
-
-    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    no_alarm();
     assert_int_equal(len, 4);
     assert_memory_equal(buf, "late", 4);
     stdin_back();
@@ -164,14 +130,13 @@ test_read_interrupted(void **state)
 static void
 test_read_closes(void **state)
 {
-    int            before, after;
     size_t         len;
+    unsigned       before;
     unsigned char  buf[5];
 
     (void) state;
 
-    before = dup(STDIN_FILENO);
-    close(before);
+    before = open_files();
 
     file("1");
     (void) read_file(path, buf, 5, &len);
@@ -179,9 +144,7 @@ test_read_closes(void **state)
     (void) read_file(path, buf, 5, &len);
     (void) read_file(dir, buf, 5, &len);
 
-    after = dup(STDIN_FILENO);
-    close(after);
-    assert_int_equal(after, before);
+    assert_int_equal(open_files(), before);
 }
 
 

@@ -325,6 +325,49 @@ test_stdin(void **state)
 }
 
 
+/* a signal is no end */
+static void
+test_stdin_interrupted(void **state)
+{
+    (void) state;
+
+    stdin_late();
+    open_lines("-");
+    no_alarm();
+    stdin_back();
+
+    line_is("late", 4, 1, 4);
+    no_more(1);
+    dm_lines_close(lines);
+}
+
+
+/* a failure of ours is none of the file's */
+static void
+test_fails(void **state)
+{
+    int       rc, saved_fd;
+    dm_str_t  line;
+
+    (void) state;
+
+    /* its first page cannot be read */
+    open_lines("/proc/self/mem");
+    assert_int_equal(dm_lines_next(lines, &line, &err), DM_ERROR);
+    err_has("cannot read \"/proc/self/mem\": Input/output error");
+    dm_lines_close(lines);
+
+    saved_fd = dup(STDIN_FILENO);
+    close(STDIN_FILENO);
+    rc = dm_lines_open(lines, "-", &err);
+    dm_lines_close(lines);
+    dup2(saved_fd, STDIN_FILENO);
+    close(saved_fd);
+    assert_int_equal(rc, DM_ERROR);
+    err_has("cannot examine \"-\": Bad file descriptor");
+}
+
+
 static void
 test_stdin_file(void **state)
 {
@@ -409,14 +452,13 @@ test_fifo(void **state)
 static void
 test_close(void **state)
 {
-    int       before, after;
     size_t    i;
     dm_str_t  line;
+    unsigned  before;
 
     (void) state;
 
-    before = dup(STDIN_FILENO);
-    close(before);
+    before = open_files();
 
     file("a secret\nand another\n");
     open_lines(path);
@@ -435,9 +477,7 @@ test_close(void **state)
     (void) dm_lines_open(lines, dir, &err);
     dm_lines_close(lines);
 
-    after = dup(STDIN_FILENO);
-    close(after);
-    assert_int_equal(after, before);
+    assert_int_equal(open_files(), before);
 }
 
 
@@ -470,6 +510,8 @@ main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_open_not),
         cmocka_unit_test(test_stdin),
+        cmocka_unit_test(test_stdin_interrupted),
+        cmocka_unit_test(test_fails),
         cmocka_unit_test(test_stdin_file),
         cmocka_unit_test(test_fifo),
         cmocka_unit_test(test_close)

@@ -197,35 +197,68 @@ test_long(void **state)
 
 /* more text and more lines than there was room for at first, in no order */
 static void
-test_many(void **state)
+many(unsigned count)
 {
     FILE      *out;
     char       user[32], id[64];
     unsigned   i, n;
 
-    (void) state;
-
     out = fopen(path, "w");
     assert_non_null(out);
 
-    for (i = 0; i < 10007; i++) {
-        n = i * 5003 % 10007;
+    for (i = 0; i < count; i++) {
+        n = i * 5003 % count;
         (void) fprintf(out, "%u\tid %u, of somebody\n", n, n + 1);
     }
 
     assert_int_equal(fclose(out), 0);
     memset(&map, 0xaa, sizeof(map));
     assert_int_equal(dm_map_read(&map, path, no_x, &err), DM_OK);
-    assert_int_equal(map.nlines, 10007);
+    assert_int_equal(map.nlines, count);
 
-    for (i = 0; i < 10007; i++) {
+    for (i = 0; i < count; i++) {
         sprintf(user, "%u", i);
         sprintf(id, "id %u, of somebody", i + 1);
         user_is(user, id);
     }
 
-    user_is("10007", NULL);
+    sprintf(user, "%u", count);
+    user_is(user, NULL);
     dm_map_free(&map);
+}
+
+
+/* 4096 lines are what there is room for at first */
+static void
+test_many(void **state)
+{
+    (void) state;
+
+    many(4095);
+    many(4096);
+    many(4097);
+    many(10007);
+}
+
+
+/* nothing of the file is left open, or in memory that is free again */
+static void
+test_closes(void **state)
+{
+    unsigned  before;
+
+    (void) state;
+
+    before = open_files();
+    watch("b\tan id of somebody");
+    map_of("a\t1\nb\tan id of somebody\n");
+    assert_int_equal(wiped, 1);
+    dm_map_free(&map);
+
+    watch("b\tan id of somebody");
+    not_map("b\tan id of somebody\nc\n", "a TAB");
+    assert_int_equal(wiped, 1);
+    assert_int_equal(open_files(), before);
 }
 
 
@@ -238,7 +271,8 @@ main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long),
-        cmocka_unit_test(test_many)
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_closes)
     };
 
     return cmocka_run_group_tests_name("import_map", tests, setup, teardown);
