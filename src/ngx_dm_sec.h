@@ -274,13 +274,13 @@ typedef struct {
 } ngx_dm_sec_account_t;
 
 
-/* what a method made of what it was shown */
+/* a credential, and what its method made of it */
 typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
     ngx_dm_sec_account_t         *account;          /* if it is right */
     void                         *state;            /* the method's own */
-    ngx_uint_t                    seen;             /* nothing more to look */
+    ngx_uint_t                    seen;             /* the request was */
 } ngx_dm_sec_credential_t;
 
 

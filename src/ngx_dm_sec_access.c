@@ -417,8 +417,8 @@ ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_credential_t *cred)
 {
     if (method->by == NGX_DM_SEC_BY_CONNECTION && ctx->in_clear) {
-        cred->outcome = NGX_DM_SEC_ABSENT;
-        cred->reason = NGX_DM_SEC_R_PLAINTEXT;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                                   NGX_DM_SEC_R_PLAINTEXT);
 
     } else {
         method->verify(r, dlcf, ctx, cred);

@@ -49,8 +49,8 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dm_basic_t        basic;
     ngx_table_elt_t  *h;
 
-    cred->outcome = NGX_DM_SEC_ABSENT;
-    cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                               NGX_DM_SEC_R_NO_CREDENTIALS);
 
     h = r->headers_in.authorization;
 
@@ -78,8 +78,8 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
 
-    cred->outcome = NGX_DM_SEC_MALFORMED;
-    cred->reason = NGX_DM_SEC_R_MALFORMED;
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_MALFORMED,
+                               NGX_DM_SEC_R_MALFORMED);
 }
 
 

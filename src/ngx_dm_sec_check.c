@@ -223,7 +223,7 @@ ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
 {
     u_char                      *last;
-    u_char                       buf[NGX_DM_SEC_METHOD_LIST];
+    u_char                       buf[NGX_MAX_CONF_ERRSTR];
     const ngx_dm_sec_method_t   *method;
 
     if (dlcf->auth == 0) {
@@ -257,7 +257,7 @@ ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (dlcf->http_auth & (dlcf->http_auth - 1)) {
-        last = ngx_dm_sec_method_list(buf, dlcf->http_auth);
+        last = ngx_dm_sec_method_list(buf, buf + sizeof(buf), dlcf->http_auth);
 
         ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
                             "\"dm_sec_auth_all on\" cannot be satisfied with "

@@ -279,8 +279,8 @@ ngx_dm_sec_digest_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
                        dm_digest_name(digest->answer.alg),
                        digest->answer.auth_int ? "auth-int" : "auth");
 
-        cred->outcome = NGX_DM_SEC_ABSENT;
-        cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                                   NGX_DM_SEC_R_NO_CREDENTIALS);
         return;
     }
 
@@ -309,8 +309,8 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
     ngx_table_elt_t      *h;
     ngx_dm_sec_digest_t  *digest;
 
-    cred->outcome = NGX_DM_SEC_ABSENT;
-    cred->reason = NGX_DM_SEC_R_NO_CREDENTIALS;
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                               NGX_DM_SEC_R_NO_CREDENTIALS);
 
     h = r->headers_in.authorization;
 
@@ -322,8 +322,8 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
     buf = ngx_pnalloc(r->pool, h->value.len);
 
     if (digest == NULL || buf == NULL) {
-        cred->outcome = NGX_DM_SEC_FAILED;
-        cred->reason = NGX_DM_SEC_R_STORE;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
         return;
     }
 
@@ -347,8 +347,8 @@ ngx_dm_sec_digest_read(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
 
-    cred->outcome = NGX_DM_SEC_MALFORMED;
-    cred->reason = NGX_DM_SEC_R_MALFORMED;
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_MALFORMED,
+                               NGX_DM_SEC_R_MALFORMED);
 }
 
 

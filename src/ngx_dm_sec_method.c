@@ -73,7 +73,7 @@ ngx_dm_sec_method_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_dm_sec_loc_conf_t  *dlcf = conf;
 
     u_char                      *last;
-    u_char                       buf[NGX_DM_SEC_METHOD_LIST];
+    u_char                       buf[NGX_MAX_CONF_ERRSTR];
     ngx_str_t                   *value;
     ngx_uint_t                   i;
     const ngx_dm_sec_method_t   *method;
@@ -98,7 +98,8 @@ ngx_dm_sec_method_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (method->name.len == 0) {
-            last = ngx_dm_sec_method_list(buf, ~(ngx_uint_t) 0);
+            last = ngx_dm_sec_method_list(buf, buf + sizeof(buf),
+                                          ~(ngx_uint_t) 0);
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\": the methods are "
@@ -193,7 +194,7 @@ ngx_dm_sec_method_bits(ngx_uint_t auth, ngx_dm_sec_proven_by_e by)
 
 
 u_char *
-ngx_dm_sec_method_list(u_char *p, ngx_uint_t auth)
+ngx_dm_sec_method_list(u_char *p, u_char *last, ngx_uint_t auth)
 {
     u_char                      *start;
     ngx_uint_t                   i, left;
@@ -215,8 +216,9 @@ ngx_dm_sec_method_list(u_char *p, ngx_uint_t auth)
 
         left--;
 
-        p = ngx_sprintf(p, "%s%V", p == start ? "" : left ? ", " : " and ",
-                        &method->name);
+        p = ngx_slprintf(p, last, "%s%V",
+                         p == start ? "" : left ? ", " : " and ",
+                         &method->name);
     }
 
     return p;

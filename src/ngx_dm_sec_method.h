@@ -7,7 +7,7 @@
 #include "ngx_dm_sec.h"
 
 
-/* what it is that proves an account */
+/* by what an account is proven */
 typedef enum {
     NGX_DM_SEC_BY_CONNECTION = 0,   /* its handshake */
     NGX_DM_SEC_BY_REQUEST           /* its "Authorization" */
@@ -52,7 +52,7 @@ typedef struct ngx_dm_sec_method_s {
     void                     (*claim)(ngx_http_request_t *r,
                                       ngx_str_t *claim);
 
-    /* adds the challenges of ctx->denied_by, whose store has this realm now */
+    /* adds the challenges of ctx->denied_by; meta is of the store of now */
     ngx_int_t                (*challenge)(ngx_http_request_t *r,
                                           ngx_dm_sec_ctx_t *ctx,
                                           const dm_store_meta_t *meta);
@@ -74,32 +74,28 @@ extern const ngx_dm_sec_method_t  ngx_dm_sec_methods[];
 /* setter of dm_sec_auth */
 char *ngx_dm_sec_method_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* the row of a bit; NULL: no method has it */
+/* finds the row of a bit; NULL: no method has it */
 const ngx_dm_sec_method_t *ngx_dm_sec_method_find(ngx_uint_t bit);
 
-/* the credential of the method that has the bit */
+/* finds the credential of the method that has the bit */
 ngx_dm_sec_credential_t *ngx_dm_sec_method_credential(ngx_dm_sec_ctx_t *ctx,
     ngx_uint_t bit);
 
 /* handler of the log phase: lets each method log what it has to */
 ngx_int_t ngx_dm_sec_method_log(ngx_http_request_t *r);
 
-/* those of the bits whose methods are proven by that */
+/* returns those of the bits whose methods are proven by that */
 ngx_uint_t ngx_dm_sec_method_bits(ngx_uint_t auth, ngx_dm_sec_proven_by_e by);
 
 /*
- * Writes the names of the bits, "basic, digest and psk", and returns where
- * they end.  NGX_DM_SEC_METHOD_LIST octets are enough.
+ * Writes the names of the bits, "basic, digest and psk", as far as they go
+ * before last, and returns where they end.
  */
-u_char *ngx_dm_sec_method_list(u_char *p, ngx_uint_t auth);
+u_char *ngx_dm_sec_method_list(u_char *p, u_char *last, ngx_uint_t auth);
 
 #define ngx_dm_sec_method_row(method)  ((method) - ngx_dm_sec_methods)
 
-#define NGX_DM_SEC_METHOD_NAME  16      /* octets that no name exceeds */
-#define NGX_DM_SEC_METHOD_LIST                                                \
-    (NGX_DM_SEC_METHODS * (NGX_DM_SEC_METHOD_NAME + sizeof(" and ") - 1))
-
-/* "x509", or "-" for NULL */
+/* sets name to "x509", or to "-" for NULL */
 void ngx_dm_sec_method_name(const ngx_dm_sec_method_t *method,
     ngx_str_t *name);
 

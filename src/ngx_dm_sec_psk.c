@@ -505,33 +505,29 @@ void
 ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
-    ngx_int_t      rc;
     dm_psk_mark_t  mark;
 
-    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
-
-    cred->outcome = NGX_DM_SEC_ABSENT;
-    cred->reason = NGX_DM_SEC_R_PSK_REQUIRED;
-
     if (ngx_dm_sec_psk_request_mark(r, &mark) != NGX_OK) {
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                                   NGX_DM_SEC_R_PSK_REQUIRED);
         return;
     }
 
-    rc = ngx_dm_sec_psk_find(r, cred, &mark);
-
-    switch (rc) {
+    switch (ngx_dm_sec_psk_find(r, cred, &mark)) {
 
     case NGX_OK:
-        cred->outcome = NGX_DM_SEC_VERIFIED;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
         return;
 
     case NGX_DECLINED:
-        cred->outcome = NGX_DM_SEC_WRONG;
-        break;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+                                   NGX_DM_SEC_R_PSK_REQUIRED);
+        return;
 
     default:
-        cred->outcome = NGX_DM_SEC_FAILED;
-        cred->reason = NGX_DM_SEC_R_STORE;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
     }
 }
 

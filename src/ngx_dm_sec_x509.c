@@ -267,48 +267,45 @@ void
 ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
-    SSL   *ssl;
-    X509  *cert;
+    SSL                  *ssl;
+    X509                 *cert;
+    ngx_dm_sec_reason_e   reason;
 
-    ngx_memzero(cred, sizeof(ngx_dm_sec_credential_t));
-
-    cred->outcome = NGX_DM_SEC_ABSENT;
-    cred->reason = NGX_DM_SEC_R_CERT_REQUIRED;
-
-    if (r->connection->ssl == NULL) {
-        return;
-    }
-
-    ssl = r->connection->ssl->connection;
-    cert = SSL_get0_peer_certificate(ssl);
+    ssl = r->connection->ssl ? r->connection->ssl->connection : NULL;
+    cert = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
 
     if (cert == NULL) {
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                                   NGX_DM_SEC_R_CERT_REQUIRED);
         return;
     }
 
-    cred->reason = ngx_dm_sec_x509_judge(r, ssl, cert);
+    reason = ngx_dm_sec_x509_judge(r, ssl, cert);
 
-    if (cred->reason != NGX_DM_SEC_R_NONE) {
-        cred->outcome = NGX_DM_SEC_WRONG;
+    if (reason != NGX_DM_SEC_R_NONE) {
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG, reason);
         return;
     }
 
     switch (ngx_dm_sec_x509_account(r, dlcf->x509_identity, cert, cred)) {
 
     case NGX_OK:
-        cred->outcome = NGX_DM_SEC_VERIFIED;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
         return;
 
     case NGX_DECLINED:
 
-        /* verified, but nobody's: as if it had not been presented */
+        /* a certificate of nobody is as if it had not been presented */
 
-        cred->reason = NGX_DM_SEC_R_CERT_UNBOUND;
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
+                                   NGX_DM_SEC_R_CERT_UNBOUND);
         return;
-    }
 
-    cred->outcome = NGX_DM_SEC_FAILED;
-    cred->reason = NGX_DM_SEC_R_STORE;
+    default:
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+    }
 }
 
 
