@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 
+#include <errno.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,6 +11,22 @@
 #include "io_fixture.h"
 
 #include "common/process.h"
+
+
+static int  no_limit;
+
+
+/* stands before libc's */
+int
+setrlimit(__rlimit_resource_t what, const struct rlimit *limit)
+{
+    if (no_limit) {
+        errno = EPERM;
+        return -1;
+    }
+
+    return prlimit(0, what, limit, NULL);
+}
 
 
 /* what a child finds out in itself: its exit status */
@@ -135,6 +152,15 @@ fails(void)
 }
 
 
+static int
+has_no_limit(void)
+{
+    no_limit = 1;
+
+    return dm_process_prepare("the-program") == DM_ERROR ? 0 : 1;
+}
+
+
 static void
 test_prepare(void **state)
 {
@@ -165,6 +191,13 @@ test_fails(void **state)
     status = in_child(fails);
     assert_string_equal(captured(stderr),
                         "the-program: /dev/null: Too many open files\n");
+    assert_int_equal(status, 0);
+
+    capture(stderr);
+    status = in_child(has_no_limit);
+    assert_string_equal(captured(stderr), "the-program: cannot switch core "
+                                          "dumps off: Operation not "
+                                          "permitted\n");
     assert_int_equal(status, 0);
 }
 

@@ -2,6 +2,9 @@
 
 #define _GNU_SOURCE
 
+#include <crypt.h>
+#include <dlfcn.h>
+
 #include <openssl/rand.h>
 
 #include "io_fixture.h"
@@ -20,10 +23,25 @@
 static dm_secret_t    secret;
 static dm_account_t   account;
 static int            no_random;
+static int            no_salt;
 static unsigned       random_asked;
 
 
-/* stands before the library's */
+/* these stand before those of the libraries */
+
+char *
+crypt_gensalt_rn(const char *prefix, unsigned long count, const char *octets,
+    int n, char *out, int size)
+{
+    static char  *(*next)(const char *, unsigned long, const char *, int,
+                          char *, int);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "crypt_gensalt_rn");
+
+    return no_salt ? NULL : next(prefix, count, octets, n, out, size);
+}
+
+
 int
 RAND_priv_bytes(unsigned char *buf, int n)
 {
@@ -345,6 +363,12 @@ test_crypt(void **state)
 
     assert_int_equal(dm_secret_crypt(&secret, two, &err), DM_OK);
     assert_string_not_equal(one, two);
+
+    no_salt = 1;
+    err.text[0] = '\0';
+    assert_int_equal(dm_secret_crypt(&secret, two, &err), DM_ERROR);
+    err_has("libcrypt cannot make a yescrypt salt");
+    no_salt = 0;
 
     memset(&account, 0, sizeof(account));
     account.crypt = str(one);

@@ -316,6 +316,13 @@ test_lists(void **state)
     assert_int_equal(got.account.npsks, 0);
     assert_int_equal(got.account.ncert_keys, 1);
     assert_true(same(got.account.cert_key[0], "san:URI:x"));
+
+    entry.account.npsks = 1;
+    entry.account.psk[0] = (dm_psk_t) { str("psk z"), str("a third key") };
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(got.account.npsks, 1);
+    assert_true(same(got.account.psk[0].identity, "psk z"));
+    assert_true(same(got.account.psk[0].key, "a third key"));
 }
 
 
