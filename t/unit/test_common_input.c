@@ -316,6 +316,56 @@ test_cert(void **state)
 }
 
 
+/* the key in its one form; NULL: it is none */
+static void
+cert_key_is(const char *value, const char *want)
+{
+    size_t          len;
+    unsigned char  *got;
+
+    got = malloc(DM_CERT_KEY_MAX);
+    assert_non_null(got);
+    err.text[0] = '\0';
+
+    if (want == NULL) {
+        assert_int_equal(dm_input_cert_key(value, got, &len, &err),
+                         DM_INVALID);
+
+    } else {
+        assert_int_equal(dm_input_cert_key(value, got, &len, &err), DM_OK);
+        assert_int_equal(len, strlen(want));
+        assert_memory_equal(got, want, len);
+    }
+
+    free(got);
+}
+
+
+static void
+test_cert_key(void **state)
+{
+    char  text[DM_CERT_KEY_MAX + 2];
+
+    (void) state;
+
+    cert_key_is("sha256:0123456789ABCDEF0123456789abcdef"
+                "0123456789abcdef0123456789abcdef",
+                "sha256:0123456789abcdef0123456789abcdef"
+                "0123456789abcdef0123456789abcdef");
+    cert_key_is("san:URI:urn:x", "san:URI:urn:x");
+    cert_key_is("", NULL);
+    cert_key_is("sha256:0123", NULL);
+    cert_key_is("nothing of ours", NULL);
+
+    sprintf(text, "san:URI:%0*d", DM_CERT_KEY_MAX - 8, 0);
+    cert_key_is(text, text);
+    strcat(text, "0");
+    cert_key_is(text, NULL);
+    err_has("a certificate key is longer than 1024 octets: bind the "
+            "certificate by its fingerprint");
+}
+
+
 static void
 key_is(const EVP_PKEY *want)
 {
@@ -586,6 +636,7 @@ main(void)
         cmocka_unit_test(test_x509),
         cmocka_unit_test(test_x509_none),
         cmocka_unit_test(test_cert),
+        cmocka_unit_test(test_cert_key),
         cmocka_unit_test(test_private_key),
         cmocka_unit_test(test_private_key_none),
         cmocka_unit_test(test_time),
