@@ -1,5 +1,5 @@
 /*
- * What the parts of the module share: the configuration, the state of a
+ * Shared by all parts of the module: the configuration, the state of a
  * request, and the reasons for which one is refused.
  */
 
@@ -98,7 +98,7 @@ typedef enum {
 #define ngx_dm_sec_is_pending(reason)  ((reason) < NGX_DM_SEC_R_NONE)
 
 
-/* what a method makes of a request */
+/* the outcome: what a method makes of a request */
 typedef enum {
     NGX_DM_SEC_ABSENT = 0,          /* nothing that counts was presented */
     NGX_DM_SEC_VERIFIED,
@@ -158,7 +158,7 @@ typedef struct {
 } ngx_dm_sec_lockout_t;
 
 
-/* what nginx's chains of filters begin with */
+/* the heads of nginx's chains of filters */
 typedef struct {
     ngx_http_output_header_filter_pt  header;
     ngx_http_output_body_filter_pt    body;
@@ -297,7 +297,7 @@ typedef struct {
     ngx_uint_t                    retry_after;      /* s, where locked */
     ngx_dm_sec_account_t         *whose;            /* it must be; or NULL */
 
-    /* what access has to be told of: see there; NULL: it was not asked yet */
+    /* set by access, which decides again by them; NULL: it was not asked yet */
 
     ngx_int_t                   (*again)(ngx_http_request_t *r);
     void                        (*gone)(ngx_http_request_t *r);

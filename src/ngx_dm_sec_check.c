@@ -1,4 +1,4 @@
-/* What "nginx -t" finds: conflicts between directives and between levels */
+/* Findings of "nginx -t": conflicts between directives and between levels */
 
 #include "ngx_dm_sec_check.h"
 #include "ngx_dm_sec_log.h"

@@ -1,4 +1,4 @@
-/* What "nginx -t" finds: conflicts between directives and between levels */
+/* Findings of "nginx -t": conflicts between directives and between levels */
 
 #ifndef NGX_DM_SEC_CHECK_H
 #define NGX_DM_SEC_CHECK_H

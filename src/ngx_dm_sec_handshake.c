@@ -14,7 +14,7 @@
 #define NGX_DM_SEC_FALLBACK     0x5600  /* RFC 7507 */
 
 
-/* what a client offers; it lies in the connection's pool */
+/* the offer of a client, in the connection's pool */
 typedef struct {
     uint16_t    version;                /* the highest; 0: not known */
     uint16_t    suite[NGX_DM_SEC_OFFERED];

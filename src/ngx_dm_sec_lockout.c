@@ -193,8 +193,8 @@ ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key,
 
 
 /*
- * What was on its way when the lock came is answered as if it came after it,
- * so that no more is told to be wrong than the lock allows.
+ * Answers an attempt that was on its way when the lock came as if it came
+ * after it, so that no more is told to be wrong than the lock allows.
  */
 ngx_int_t
 ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,

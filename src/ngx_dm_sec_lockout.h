@@ -8,8 +8,8 @@
 
 
 /*
- * Who tries a secret.  Failures are counted by what was claimed, a name or a
- * userhash: that two of them are one account's must not show.
+ * The one that tries a secret.  Failures are counted by what was claimed, a
+ * name or a userhash: that two of them are one account's must not show.
  */
 typedef struct {
     ngx_str_t    claimed;
@@ -41,7 +41,7 @@ ngx_int_t ngx_dm_sec_lockout_fail(ngx_http_request_t *r,
     ngx_dm_sec_claimant_t *who, ngx_uint_t *retry);
 
 
-/* who failed, as a cell keeps it for the status page */
+/* a claimant that failed, as a cell keeps it for the status page */
 typedef struct {
     u_char       known;
     u_char       family;            /* 4, 6; 0: no address */

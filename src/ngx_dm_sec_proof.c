@@ -1,4 +1,4 @@
-/* What a server says that it offers, tried: which handshakes there are */
+/* The proof of what a server offers: which handshakes are tried */
 
 #include "ngx_dm_sec_proof.h"
 #include "ngx_dm_sec_log.h"
@@ -408,10 +408,10 @@ ngx_dm_sec_proof_add_cert_group(ngx_dm_sec_proof_t *proof, X509 *cert)
 
 
 /*
- * What differs between versions, signatures and the use of a key, is tried in
- * each; what does not, such as RSA decryption and the parameters of DHE, once
- * for the server.  A version that would come off with nothing has its first
- * suite tried.
+ * Tries in each version what differs between versions: signatures and the use
+ * of a key.  The rest, such as RSA decryption and the parameters of DHE, is
+ * tried once for the server.  A version that would come off with nothing has
+ * its first suite tried.
  */
 static ngx_int_t
 ngx_dm_sec_proof_version(ngx_dm_sec_proof_t *proof)

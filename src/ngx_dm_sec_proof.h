@@ -1,4 +1,4 @@
-/* Handshakes in memory: what a server says that it offers, tried */
+/* The proof of what a server offers: handshakes in memory */
 
 #ifndef NGX_DM_SEC_PROOF_H
 #define NGX_DM_SEC_PROOF_H

@@ -1,4 +1,4 @@
-/* What a server says that it offers, tried: one handshake in memory */
+/* The proof of what a server offers: one handshake in memory */
 
 #include "ngx_dm_sec_proof_internal.h"
 #include "ngx_dm_sec_psk.h"

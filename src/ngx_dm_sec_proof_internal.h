@@ -1,4 +1,4 @@
-/* What the parts of ngx_dm_sec_proof share */
+/* Shared by the two files of the proof */
 
 #ifndef NGX_DM_SEC_PROOF_INTERNAL_H
 #define NGX_DM_SEC_PROOF_INTERNAL_H
@@ -23,7 +23,7 @@ typedef struct {
 } ngx_dm_sec_proof_kind_t;
 
 
-/* what nginx and the module do beside a handshake, taken away for a while */
+/* the callbacks beside a handshake, which are taken away for a while */
 typedef struct {
     long                    mode;
     int                   (*new_session)(SSL *, SSL_SESSION *);
@@ -54,7 +54,7 @@ typedef struct {
     const ngx_dm_sec_proof_kind_t  *kind;
     ngx_uint_t                      by;
 
-    /* what nginx's callbacks take for a client's connection */
+    /* a connection for nginx's callbacks, as if a client had made it */
     ngx_log_t                 log;
     ngx_connection_t          c;
     ngx_ssl_connection_t      ssl;

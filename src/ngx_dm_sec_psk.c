@@ -498,8 +498,8 @@ ngx_dm_sec_psk_handshaked(SSL *ssl)
 
 
 /*
- * That the handshake succeeded says that the client had the key then; the
- * session may be older than the last change of the account.
+ * The handshake succeeded, so the client had the key then; but the session may
+ * be older than the last change of the account.
  */
 void
 ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,

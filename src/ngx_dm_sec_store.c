@@ -222,8 +222,8 @@ ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
     }
 
     /*
-     * What is half copied may look whole, and lack accounts.  Where the number
-     * grows, that is dm-account, at work on a copy that is complete.
+     * A store that is half copied may look whole, and lack accounts.  Where the
+     * number grows, that is dm-account, at work on a copy that is complete.
      */
 
     ngx_dm_sec_damage_enter();

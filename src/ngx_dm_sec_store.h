@@ -28,8 +28,8 @@ uint64_t ngx_dm_sec_store_version(void);
 dm_str_t ngx_dm_sec_store_realm(void);
 
 /*
- * What the store says of itself now, for a challenge; NULL: none is open, or
- * it cannot be read.
+ * Returns what the store says of itself now, for a challenge; NULL: none is
+ * open, or it cannot be read.
  */
 const dm_store_meta_t *ngx_dm_sec_store_meta(ngx_http_request_t *r);
 

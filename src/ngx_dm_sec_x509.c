@@ -734,8 +734,8 @@ ngx_dm_sec_x509_client_cert(ngx_http_request_t *r, ngx_str_t *cert,
 
 
 /*
- * What was between the leaf and the trust anchor when the chain was verified.
- * A resumed session keeps the leaf only, and has no chain.
+ * Writes the certificates between the leaf and the trust anchor, as the chain
+ * was verified.  A resumed session keeps the leaf only, and has no chain.
  */
 static ngx_int_t
 ngx_dm_sec_x509_chain(ngx_http_request_t *r, STACK_OF(X509) *chain,

@@ -37,8 +37,9 @@ typedef struct {
 
 
 /*
- * What all workers share.  It survives a reload, unless the zone's size
- * changes.  The tables are touched under the lock only; counters are atomic.
+ * The memory that all workers share.  It survives a reload, unless the zone's
+ * size changes.  The tables are touched under the lock only; counters are
+ * atomic.
  */
 typedef struct {
     u_char          secret[DM_MAC_SIZE];
