@@ -334,6 +334,14 @@ extern ngx_module_t  ngx_dm_sec_watch_module;
 ngx_dm_sec_ctx_t *ngx_dm_sec_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
+/*
+ * Finds what a pool keeps under a cleanup handler, which is called with it in
+ * the end; where there is none it is made, of so many octets, zeroed; with a
+ * size of 0 it is not.  NULL: none, or no memory.
+ */
+void *ngx_dm_sec_kept(ngx_pool_t *pool, ngx_pool_cleanup_pt handler,
+    size_t size);
+
 
 /*
  * Says what a method made of a credential; unless that is verified or pending

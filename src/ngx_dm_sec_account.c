@@ -33,8 +33,6 @@ static ngx_dm_sec_recalled_t *ngx_dm_sec_account_recall(ngx_connection_t *c,
     ngx_dm_sec_search_t *search);
 static void ngx_dm_sec_account_remember(ngx_connection_t *c,
     ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found);
-static ngx_dm_sec_memory_t *ngx_dm_sec_account_memory(ngx_connection_t *c,
-    ngx_uint_t create);
 static void ngx_dm_sec_account_forget(void *data);
 static void ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled);
 static ngx_int_t ngx_dm_sec_account_join_groups(ngx_pool_t *pool,
@@ -172,7 +170,7 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
         return NULL;
     }
 
-    memory = ngx_dm_sec_account_memory(c, 0);
+    memory = ngx_dm_sec_kept(c->pool, ngx_dm_sec_account_forget, 0);
 
     if (memory == NULL || memory->recalled[search->kind] == NULL) {
         return NULL;
@@ -208,7 +206,8 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
         return;
     }
 
-    memory = ngx_dm_sec_account_memory(c, 1);
+    memory = ngx_dm_sec_kept(c->pool, ngx_dm_sec_account_forget,
+                             sizeof(ngx_dm_sec_memory_t));
     if (memory == NULL) {
         return;
     }
@@ -232,35 +231,6 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     dm_account_move(&recalled->account, found->record, recalled->record);
 
     memory->recalled[search->kind] = recalled;
-}
-
-
-/* NULL: there is none yet, or no memory */
-static ngx_dm_sec_memory_t *
-ngx_dm_sec_account_memory(ngx_connection_t *c, ngx_uint_t create)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = c->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_account_forget) {
-            return cln->data;
-        }
-    }
-
-    if (!create) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_dm_sec_memory_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(cln->data, sizeof(ngx_dm_sec_memory_t));
-
-    cln->handler = ngx_dm_sec_account_forget;
-
-    return cln->data;
 }
 
 

@@ -9,8 +9,7 @@ static void ngx_dm_sec_ctx_cleanup(void *data);
 ngx_dm_sec_ctx_t *
 ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 {
-    ngx_dm_sec_ctx_t    *ctx;
-    ngx_pool_cleanup_t  *cln;
+    ngx_dm_sec_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_dm_sec_module);
 
@@ -20,28 +19,14 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 
     /* an internal redirect clears r->ctx, and a subrequest has its own */
 
-    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_ctx_cleanup) {
-            ngx_http_set_ctx(r, cln->data, ngx_dm_sec_module);
-            return cln->data;
-        }
+    ctx = ngx_dm_sec_kept(r->main->pool, ngx_dm_sec_ctx_cleanup,
+                          create ? sizeof(ngx_dm_sec_ctx_t) : 0);
+
+    if (ctx) {
+        ngx_http_set_ctx(r, ctx, ngx_dm_sec_module);
     }
 
-    if (!create) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(r->main->pool, sizeof(ngx_dm_sec_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(cln->data, sizeof(ngx_dm_sec_ctx_t));
-
-    cln->handler = ngx_dm_sec_ctx_cleanup;
-    ngx_http_set_ctx(r, cln->data, ngx_dm_sec_module);
-
-    return cln->data;
+    return ctx;
 }
 
 
@@ -49,6 +34,34 @@ static void
 ngx_dm_sec_ctx_cleanup(void *data)
 {
     /* the context lies in the pool; this function's address finds it there */
+}
+
+
+void *
+ngx_dm_sec_kept(ngx_pool_t *pool, ngx_pool_cleanup_pt handler, size_t size)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == handler) {
+            return cln->data;
+        }
+    }
+
+    if (size == 0) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, size);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, size);
+
+    cln->handler = handler;
+
+    return cln->data;
 }
 
 

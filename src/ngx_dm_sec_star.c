@@ -92,9 +92,8 @@ ngx_dm_sec_star_init_connection(ngx_connection_t *c)
 static ssize_t
 ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
 {
-    int                  star;
-    ssize_t              n;
-    ngx_pool_cleanup_t  *cln;
+    int      star;
+    ssize_t  n;
 
     star = ngx_dm_sec_star_peek(c);
 
@@ -112,12 +111,10 @@ ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
     c->recv = ngx_recv;
 
     if (star && n > DM_UPGRADE_STAR) {
-        cln = ngx_pool_cleanup_add(c->pool, 0);
-        if (cln == NULL) {
+        if (ngx_dm_sec_kept(c->pool, ngx_dm_sec_star_cleanup, 1) == NULL) {
             return NGX_ERROR;
         }
 
-        cln->handler = ngx_dm_sec_star_cleanup;
         buf[DM_UPGRADE_STAR] = '/';
     }
 
@@ -180,20 +177,19 @@ ngx_dm_sec_star_cleanup(void *data)
 ngx_uint_t
 ngx_dm_sec_star_is(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
     if (r->method != NGX_HTTP_OPTIONS || r->connection->requests != 1) {
         return 0;
     }
 
-    for (cln = r->connection->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_star_cleanup) {
-            r->request_line.data[DM_UPGRADE_STAR] = '*';
-            return 1;
-        }
+    if (ngx_dm_sec_kept(r->connection->pool, ngx_dm_sec_star_cleanup, 0)
+        == NULL)
+    {
+        return 0;
     }
 
-    return 0;
+    r->request_line.data[DM_UPGRADE_STAR] = '*';
+
+    return 1;
 }
 
 

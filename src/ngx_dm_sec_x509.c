@@ -46,7 +46,6 @@ static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
 static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
     ngx_dm_sec_validity_t *validity);
 static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
-static ngx_dm_sec_validity_t *ngx_dm_sec_x509_validity(ngx_connection_t *c);
 static void ngx_dm_sec_x509_forget(void *data);
 static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
     ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
@@ -401,7 +400,8 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 {
     ngx_dm_sec_validity_t  *validity;
 
-    validity = ngx_dm_sec_x509_validity(r->connection);
+    validity = ngx_dm_sec_kept(r->connection->pool, ngx_dm_sec_x509_forget,
+                               sizeof(ngx_dm_sec_validity_t));
 
     if (validity == NULL) {
         return 0;
@@ -415,34 +415,6 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 
     return ngx_time() >= validity->not_before
            && ngx_time() < validity->not_after;
-}
-
-
-/*
- * Where a connection keeps when its certificate is valid, zeroed before its
- * first use; NULL: no memory.
- */
-static ngx_dm_sec_validity_t *
-ngx_dm_sec_x509_validity(ngx_connection_t *c)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = c->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_dm_sec_x509_forget) {
-            return cln->data;
-        }
-    }
-
-    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_dm_sec_validity_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(cln->data, sizeof(ngx_dm_sec_validity_t));
-
-    cln->handler = ngx_dm_sec_x509_forget;
-
-    return cln->data;
 }
 
 
