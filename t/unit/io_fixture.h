@@ -100,12 +100,12 @@ watch(const char *secret)
 static inline void
 file_of(const void *octets, size_t len)
 {
-    FILE  *file;
+    FILE  *out;
 
-    file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(octets, 1, len, file), len);
-    assert_int_equal(fclose(file), 0);
+    out = fopen(path, "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(octets, 1, len, out), len);
+    assert_int_equal(fclose(out), 0);
 }
 
 

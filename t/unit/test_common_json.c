@@ -210,8 +210,8 @@ test_print(void **state)
         { "a\x7f" "b", "[\"a\\u007fb\"]\n" },
         { "\xc2\x80\xc2\x9b\xc2\x9f", "[\"\\u0080\\u009b\\u009f\"]\n" },
         { "\xd8\x9c", "[\"\\u061c\"]\n" },
-        { "\xe2\x80\x8e\xe2\x80\xae\xe2\x81\xa6z",
-          "[\"\\u200e\\u202e\\u2066z\"]\n" }
+        { "\xe2\x80\x8e\xe2\x80\xa8\xe2\x81\xa9z",
+          "[\"\\u200e\\u2028\\u2069z\"]\n" }
     };
 
     (void) state;
@@ -274,9 +274,9 @@ test_tell(void **state)
     (void) state;
 
     capture(stderr);
-    dm_json_error("a \"b\"\n\xe2\x80\xae");
+    dm_json_error("a \"b\"\n\xe2\x80\x8e");
     assert_string_equal(captured(stderr),
-                        "{\"error\":\"a \\\"b\\\"\\n\\u202e\"}\n");
+                        "{\"error\":\"a \\\"b\\\"\\n\\u200e\"}\n");
 
     capture(stderr);
     dm_json_warning("d\xc3\xa9v\x1b\x7f\xff");

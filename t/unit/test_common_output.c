@@ -24,7 +24,7 @@ static const struct {
       "\\xC2\\x80\\xC2\\x9B\\xC2\\x9F\xc2\xa0" },
 
     /* what turns the line around */
-    { "a\xe2\x80\xae" "b", "a\\xE2\\x80\\xAE" "b" },
+    { "a\xe2\x80\x8e" "b", "a\\xE2\\x80\\x8E" "b" },
     { "\xd8\x9c", "\\xD8\\x9C" },
 
     /* no UTF-8: cut short, overlong, a surrogate, no beginning */
@@ -173,8 +173,8 @@ test_escape_room(void **state)
 
     escape(str("a\nz"), 5, "", "a");
     escape(str("a\nz"), 6, "", "a\\x0A");
-    escape(str("\xe2\x80\xaez"), 12, "", "");
-    escape(str("\xe2\x80\xaez"), 13, "", "\\xE2\\x80\\xAE");
+    escape(str("\xe2\x80\x8ez"), 12, "", "");
+    escape(str("\xe2\x80\x8ez"), 13, "", "\\xE2\\x80\\x8E");
 }
 
 

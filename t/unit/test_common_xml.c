@@ -41,7 +41,7 @@ test_strange(void **state)
     put("d\xc3\xa9v\xff&", "d??v?&amp;");
     put("\xe2\x82", "??");
     put("\xc3\xa9\xc2\x85 ~", "???? ~");
-    put("d\xc3\xa9v\xe2\x80\xae" "x", "d??v???x");
+    put("d\xc3\xa9v\xe2\x80\x8e" "x", "d??v???x");
     put("\xd8\x9c", "??");
 }
 

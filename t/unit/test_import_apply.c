@@ -8,19 +8,19 @@
 #define OTHER  "$apr1$salt$zhL9MYqZGdxa3Y56Tc6CY0"
 
 
-static dm_store_t  *store;
-static dm_entry_t   entry;
+static dm_store_t  *opened;
+static dm_entry_t   line;
 static dm_found_t   got;
 static int          added;
-static dm_err_t     err;
+static dm_err_t     why;
 
 
 /* an entry of an id alone */
 static void
 entry_of(const char *id)
 {
-    dm_entry_wipe(&entry);
-    assert_int_equal(dm_entry_set_id(&entry, str(id), &err), DM_OK);
+    dm_entry_wipe(&line);
+    assert_int_equal(dm_entry_set_id(&line, str(id), &why), DM_OK);
 }
 
 
@@ -29,17 +29,17 @@ apply(int update)
 {
     memset(&got, 0xaa, sizeof(got));
     added = 99;
-    err.text[0] = '\0';
+    why.text[0] = '\0';
 
-    return dm_entry_apply(&entry, store, update, &got, &added, &err);
+    return dm_entry_apply(&line, opened, update, &got, &added, &why);
 }
 
 
 static void
 err_has(const char *part)
 {
-    if (strstr(err.text, part) == NULL) {
-        fail_msg("\"%s\" has no \"%s\"", err.text, part);
+    if (strstr(why.text, part) == NULL) {
+        fail_msg("\"%s\" has no \"%s\"", why.text, part);
     }
 }
 
@@ -69,16 +69,16 @@ test_new(void **state)
     assert_int_equal(has_ha1(), 0);
 
     /* nothing but what the entry says, and the same with --update */
-    entry.has |= DM_ENTRY_NAME | DM_ENTRY_STATE | DM_ENTRY_GROUPS
+    line.has |= DM_ENTRY_NAME | DM_ENTRY_STATE | DM_ENTRY_GROUPS
                  | DM_ENTRY_NOT_BEFORE | DM_ENTRY_NOT_AFTER;
-    entry.account.name = str("carol");
-    entry.account.state = DM_DISABLED;
-    entry.account.ngroups = 1;
-    entry.account.group[0] = str("g");
-    entry.account.not_before = 1;
-    entry.account.not_after = 2;
-    entry.account.npsks = 1;
-    entry.account.ncert_keys = 1;
+    line.account.name = str("carol");
+    line.account.state = DM_DISABLED;
+    line.account.ngroups = 1;
+    line.account.group[0] = str("g");
+    line.account.not_before = 1;
+    line.account.not_after = 2;
+    line.account.npsks = 1;
+    line.account.ncert_keys = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(added, 1);
     assert_true(same(got.account.name, "carol"));
@@ -135,8 +135,8 @@ test_found_by(void **state)
     (void) state;
 
     memset(&map, 0, sizeof(map));
-    dm_entry_wipe(&entry);
-    assert_int_equal(dm_entry_set_user(&entry, str("alice"), &map, &err),
+    dm_entry_wipe(&line);
+    assert_int_equal(dm_entry_set_user(&line, str("alice"), &map, &why),
                      DM_OK);
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(added, 0);
@@ -146,22 +146,22 @@ test_found_by(void **state)
     assert_int_equal(added, 1);
     assert_true(same(got.account.id, "alice"));
 
-    dm_entry_wipe(&entry);
-    assert_int_equal(dm_entry_set_user(&entry, str("dave"), &map, &err),
+    dm_entry_wipe(&line);
+    assert_int_equal(dm_entry_set_user(&line, str("dave"), &map, &why),
                      DM_OK);
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(added, 1);
 
     entry_of("elsewhere");
-    entry.by = DM_BY_PSK;
-    entry.account.psk[0].identity = str("psk b");
-    entry.account.name = str("bob");
+    line.by = DM_BY_PSK;
+    line.account.psk[0].identity = str("psk b");
+    line.account.name = str("bob");
     assert_int_equal(apply(1), DM_OK);
     assert_true(same(got.account.id, "A"));
 
     entry_of("B");
-    entry.by = DM_BY_PSK;
-    entry.account.psk[0].identity = str("psk none");
+    line.by = DM_BY_PSK;
+    line.account.psk[0].identity = str("psk none");
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(added, 0);
     assert_true(same(got.account.id, "B"));
@@ -175,40 +175,40 @@ test_rename(void **state)
     (void) state;
 
     entry_of("A");
-    entry.has |= DM_ENTRY_NAME;
-    entry.account.name = str("alice");
+    line.has |= DM_ENTRY_NAME;
+    line.account.name = str("alice");
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 5);
 
-    entry.account.name = str("anna");
+    line.account.name = str("anna");
     assert_int_equal(apply(1), DM_INVALID);
     err_has("the password of \"A\" is kept as hashes that hold its name "
             "\"alice\"");
 
-    entry.account.crypt = str(OTHER);
-    entry.has |= DM_ENTRY_CRYPT;
+    line.account.crypt = str(OTHER);
+    line.has |= DM_ENTRY_CRYPT;
     assert_int_equal(apply(1), DM_OK);
     assert_true(same(got.account.name, "anna"));
     assert_true(same(got.account.crypt, OTHER));
     assert_int_equal(has_ha1(), 0);
 
     /* a null is no password */
-    entry.account.crypt.len = 0;
+    line.account.crypt.len = 0;
     assert_int_equal(apply(1), DM_INVALID);
 
-    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME;
-    assert_int_equal(dm_entry_set_password(&entry, str("secret"), &err),
+    line.has = DM_ENTRY_ID | DM_ENTRY_NAME;
+    assert_int_equal(dm_entry_set_password(&line, str("secret"), &why),
                      DM_OK);
     assert_int_equal(apply(1), DM_OK);
     assert_true(same(got.account.name, "anna"));
     assert_int_equal(has_ha1(), 7);
 
-    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5;
+    line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 1);
 
-    entry.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_DIGEST;
-    entry.account.has_ha1[DM_SHA256] = 1;
+    line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_DIGEST;
+    line.account.has_ha1[DM_SHA256] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 4);
 }
@@ -223,15 +223,15 @@ test_replaces(void **state)
     (void) state;
 
     entry_of("A");
-    entry.has |= DM_ENTRY_DIGEST;
-    entry.account.has_ha1[DM_SHA512_256] = 1;
-    memset(entry.account.ha1[DM_SHA512_256], 9, DM_HASH_MAX);
+    line.has |= DM_ENTRY_DIGEST;
+    line.account.has_ha1[DM_SHA512_256] = 1;
+    memset(line.account.ha1[DM_SHA512_256], 9, DM_HASH_MAX);
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 2);
     assert_int_equal(got.account.ha1[DM_SHA512_256][31], 9);
 
     /* no HA1 at all */
-    entry.account.has_ha1[DM_SHA512_256] = 0;
+    line.account.has_ha1[DM_SHA512_256] = 0;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 0);
 
@@ -239,27 +239,27 @@ test_replaces(void **state)
     make_account(&account, "C", "carol");
     memset(account.has_ha1, 0, sizeof(account.has_ha1));
     account.crypt = str(OTHER);
-    put(store, &account, DM_OK);
+    put(opened, &account, DM_OK);
 
     entry_of("C");
     assert_int_equal(apply(1), DM_OK);
     assert_true(same(got.account.crypt, OTHER));
 
-    entry.has |= DM_ENTRY_CRYPT;
+    line.has |= DM_ENTRY_CRYPT;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.crypt.len, 0);
 
-    entry.has = DM_ENTRY_ID | DM_ENTRY_DIGEST;
+    line.has = DM_ENTRY_ID | DM_ENTRY_DIGEST;
     assert_int_equal(apply(1), DM_OK);
     assert_true(same(got.account.crypt, OTHER));
-    entry.account.has_ha1[DM_SHA256] = 1;
+    line.account.has_ha1[DM_SHA256] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.crypt.len, 0);
     assert_int_equal(has_ha1(), 4);
 
-    entry.has = DM_ENTRY_ID;
-    entry.account.has_ha1[DM_SHA256] = 0;
-    assert_int_equal(dm_entry_set_password(&entry, str("secret"), &err),
+    line.has = DM_ENTRY_ID;
+    line.account.has_ha1[DM_SHA256] = 0;
+    assert_int_equal(dm_entry_set_password(&line, str("secret"), &why),
                      DM_OK);
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.crypt.len, 0);
@@ -274,17 +274,17 @@ test_md5(void **state)
     (void) state;
 
     entry_of("A");
-    entry.has |= DM_ENTRY_MD5;
-    entry.account.has_ha1[DM_MD5] = 1;
+    line.has |= DM_ENTRY_MD5;
+    line.account.has_ha1[DM_MD5] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 5);
 
     /* only 16 octets are its own */
-    entry.account.ha1[DM_MD5][16] = 1;
+    line.account.ha1[DM_MD5][16] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 5);
 
-    entry.account.ha1[DM_MD5][15] = 1;
+    line.account.ha1[DM_MD5][15] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 1);
     assert_int_equal(got.account.ha1[DM_MD5][15], 1);
@@ -297,28 +297,28 @@ test_lists(void **state)
     (void) state;
 
     entry_of("A");
-    entry.has |= DM_ENTRY_ONE_PSK;
-    entry.account.psk[0] = (dm_psk_t) { str("psk b"), str("another key") };
+    line.has |= DM_ENTRY_ONE_PSK;
+    line.account.psk[0] = (dm_psk_t) { str("psk b"), str("another key") };
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.npsks, 2);
     assert_true(same(got.account.psk[1].key, "another key"));
     assert_true(same(got.account.psk[0].identity, "psk a"));
 
-    entry.account.psk[0].identity = str("psk c");
+    line.account.psk[0].identity = str("psk c");
     assert_int_equal(apply(1), DM_INVALID);
     err_has("\"A\" holds 2 PSKs already");
 
     entry_of("A");
-    entry.has |= DM_ENTRY_PSK | DM_ENTRY_CERT_KEYS;
-    entry.account.ncert_keys = 1;
-    entry.account.cert_key[0] = str("san:URI:x");
+    line.has |= DM_ENTRY_PSK | DM_ENTRY_CERT_KEYS;
+    line.account.ncert_keys = 1;
+    line.account.cert_key[0] = str("san:URI:x");
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.npsks, 0);
     assert_int_equal(got.account.ncert_keys, 1);
     assert_true(same(got.account.cert_key[0], "san:URI:x"));
 
-    entry.account.npsks = 1;
-    entry.account.psk[0] = (dm_psk_t) { str("psk z"), str("a third key") };
+    line.account.npsks = 1;
+    line.account.psk[0] = (dm_psk_t) { str("psk z"), str("a third key") };
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(got.account.npsks, 1);
     assert_true(same(got.account.psk[0].identity, "psk z"));
@@ -332,17 +332,17 @@ test_store_fails(void **state)
 {
     (void) state;
 
-    dm_store_close(store);
+    dm_store_close(opened);
     forge("account", str("A"), str("no record"));
-    store = open_store(DM_STORE_WRITE);
-    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    opened = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(opened, NULL), DM_OK);
 
     entry_of("A");
     assert_int_equal(apply(1), DM_ERROR);
 
     entry_of("other");
-    entry.by = DM_BY_NAME;
-    entry.account.name = str("alice");
+    line.by = DM_BY_NAME;
+    line.account.name = str("alice");
     assert_int_equal(apply(1), DM_ERROR);
 }
 
@@ -354,10 +354,10 @@ each(void **state)
         return -1;
     }
 
-    store = open_store(DM_STORE_WRITE);
-    put_two(store);
+    opened = open_store(DM_STORE_WRITE);
+    put_two(opened);
 
-    return dm_store_begin(store, NULL);
+    return dm_store_begin(opened, NULL);
 }
 
 
@@ -366,8 +366,8 @@ after(void **state)
 {
     (void) state;
 
-    dm_entry_wipe(&entry);
-    dm_store_close(store);
+    dm_entry_wipe(&line);
+    dm_store_close(opened);
 
     return 0;
 }

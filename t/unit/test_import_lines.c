@@ -261,7 +261,7 @@ test_many(void **state)
     assert_non_null(out);
 
     for (i = 1; i <= 30000; i++) {
-        (void) fprintf(out, "%u %0*u\n", i, 1 + (int) (i % 40), 7);
+        (void) fprintf(out, "%u %0*u\n", i, 1 + (int) (i % 40), 7u);
     }
 
     assert_int_equal(fclose(out), 0);
@@ -269,7 +269,7 @@ test_many(void **state)
     assert_true(lines->size > 2 * DM_LINES_BUF);
 
     for (i = 1; i <= 30000; i++) {
-        sprintf(want, "%u %0*u", i, 1 + (int) (i % 40), 7);
+        sprintf(want, "%u %0*u", i, 1 + (int) (i % 40), 7u);
         assert_int_equal(dm_lines_next(lines, &line, &err), DM_OK);
         assert_int_equal(line.len, strlen(want));
         assert_memory_equal(line.data, want, line.len);
