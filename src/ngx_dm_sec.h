@@ -334,13 +334,19 @@ extern ngx_module_t  ngx_dm_sec_watch_module;
 ngx_dm_sec_ctx_t *ngx_dm_sec_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 
+/* a thing that a pool can keep once, and that is found by its name */
+typedef struct {
+    char                 *name;
+    size_t                size;
+    ngx_pool_cleanup_pt   cleanup;      /* is called with it; or NULL */
+} ngx_dm_sec_keep_t;
+
 /*
- * Finds what a pool keeps under a cleanup handler, which is called with it in
- * the end; where there is none it is made, of so many octets, zeroed; with a
- * size of 0 it is not.  NULL: none, or no memory.
+ * Finds the thing that the pool keeps; with create it is made, zeroed, where
+ * there is none.  NULL: none, or no memory.
  */
-void *ngx_dm_sec_kept(ngx_pool_t *pool, ngx_pool_cleanup_pt handler,
-    size_t size);
+void *ngx_dm_sec_kept(ngx_pool_t *pool, const ngx_dm_sec_keep_t *keep,
+    ngx_uint_t create);
 
 
 /*

@@ -39,6 +39,11 @@ static ngx_int_t ngx_dm_sec_account_join_groups(ngx_pool_t *pool,
     dm_account_t *account, ngx_str_t *groups);
 
 
+static const ngx_dm_sec_keep_t  ngx_dm_sec_account_keep = {
+    "accounts", sizeof(ngx_dm_sec_memory_t), ngx_dm_sec_account_forget
+};
+
+
 /* a worker makes one search at a time */
 static struct {
     ngx_dm_sec_found_t  found;
@@ -170,7 +175,7 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
         return NULL;
     }
 
-    memory = ngx_dm_sec_kept(c->pool, ngx_dm_sec_account_forget, 0);
+    memory = ngx_dm_sec_kept(c->pool, &ngx_dm_sec_account_keep, 0);
 
     if (memory == NULL || memory->recalled[search->kind] == NULL) {
         return NULL;
@@ -206,8 +211,7 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
         return;
     }
 
-    memory = ngx_dm_sec_kept(c->pool, ngx_dm_sec_account_forget,
-                             sizeof(ngx_dm_sec_memory_t));
+    memory = ngx_dm_sec_kept(c->pool, &ngx_dm_sec_account_keep, 1);
     if (memory == NULL) {
         return;
     }

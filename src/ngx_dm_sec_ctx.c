@@ -3,7 +3,19 @@
 #include "ngx_dm_sec.h"
 
 
-static void ngx_dm_sec_ctx_cleanup(void *data);
+/* stands before the thing in the pool */
+typedef struct {
+    const ngx_dm_sec_keep_t  *keep;
+    void                     *data;
+} ngx_dm_sec_keeper_t;
+
+
+static void ngx_dm_sec_keeper_cleanup(void *data);
+
+
+static const ngx_dm_sec_keep_t  ngx_dm_sec_ctx_keep = {
+    "ctx", sizeof(ngx_dm_sec_ctx_t), NULL
+};
 
 
 ngx_dm_sec_ctx_t *
@@ -19,8 +31,7 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 
     /* an internal redirect clears r->ctx, and a subrequest has its own */
 
-    ctx = ngx_dm_sec_kept(r->main->pool, ngx_dm_sec_ctx_cleanup,
-                          create ? sizeof(ngx_dm_sec_ctx_t) : 0);
+    ctx = ngx_dm_sec_kept(r->main->pool, &ngx_dm_sec_ctx_keep, create);
 
     if (ctx) {
         ngx_http_set_ctx(r, ctx, ngx_dm_sec_module);
@@ -30,38 +41,59 @@ ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
 }
 
 
-static void
-ngx_dm_sec_ctx_cleanup(void *data)
-{
-    /* the context lies in the pool; this function's address finds it there */
-}
-
-
+/*
+ * A thing is told by the keep that it was made with, and not by its handler: a
+ * linker may give functions that do the same one address.
+ */
 void *
-ngx_dm_sec_kept(ngx_pool_t *pool, ngx_pool_cleanup_pt handler, size_t size)
+ngx_dm_sec_kept(ngx_pool_t *pool, const ngx_dm_sec_keep_t *keep,
+    ngx_uint_t create)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_cleanup_t   *cln;
+    ngx_dm_sec_keeper_t  *keeper;
 
     for (cln = pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == handler) {
-            return cln->data;
+
+        if (cln->handler != ngx_dm_sec_keeper_cleanup) {
+            continue;
+        }
+
+        keeper = cln->data;
+
+        if (ngx_strcmp(keeper->keep->name, keep->name) == 0) {
+            return keeper->data;
         }
     }
 
-    if (size == 0) {
+    if (!create) {
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(pool, size);
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_dm_sec_keeper_t));
     if (cln == NULL) {
         return NULL;
     }
 
-    ngx_memzero(cln->data, size);
+    keeper = cln->data;
+    keeper->keep = keep;
+    keeper->data = ngx_pcalloc(pool, keep->size);
 
-    cln->handler = handler;
+    if (keeper->data) {
+        cln->handler = ngx_dm_sec_keeper_cleanup;
+    }
 
-    return cln->data;
+    return keeper->data;
+}
+
+
+static void
+ngx_dm_sec_keeper_cleanup(void *data)
+{
+    ngx_dm_sec_keeper_t *keeper = data;
+
+    if (keeper->keep->cleanup) {
+        keeper->keep->cleanup(keeper->data);
+    }
 }
 
 

@@ -14,7 +14,10 @@ static ssize_t ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf,
     size_t size);
 static ngx_uint_t ngx_dm_sec_star_watched(ngx_http_connection_t *hc);
 static int ngx_dm_sec_star_peek(ngx_connection_t *c);
-static void ngx_dm_sec_star_cleanup(void *data);
+
+
+/* is kept by a connection that began with "*" */
+static const ngx_dm_sec_keep_t  ngx_dm_sec_star_keep = { "star", 1, NULL };
 
 
 ngx_int_t
@@ -111,7 +114,7 @@ ngx_dm_sec_star_recv(ngx_connection_t *c, u_char *buf, size_t size)
     c->recv = ngx_recv;
 
     if (star && n > DM_UPGRADE_STAR) {
-        if (ngx_dm_sec_kept(c->pool, ngx_dm_sec_star_cleanup, 1) == NULL) {
+        if (ngx_dm_sec_kept(c->pool, &ngx_dm_sec_star_keep, 1) == NULL) {
             return NGX_ERROR;
         }
 
@@ -167,13 +170,6 @@ ngx_dm_sec_star_peek(ngx_connection_t *c)
 }
 
 
-static void
-ngx_dm_sec_star_cleanup(void *data)
-{
-    /* there is nothing to free; this function's address says what was seen */
-}
-
-
 ngx_uint_t
 ngx_dm_sec_star_is(ngx_http_request_t *r)
 {
@@ -181,7 +177,7 @@ ngx_dm_sec_star_is(ngx_http_request_t *r)
         return 0;
     }
 
-    if (ngx_dm_sec_kept(r->connection->pool, ngx_dm_sec_star_cleanup, 0)
+    if (ngx_dm_sec_kept(r->connection->pool, &ngx_dm_sec_star_keep, 0)
         == NULL)
     {
         return 0;

@@ -46,7 +46,6 @@ static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
 static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
     ngx_dm_sec_validity_t *validity);
 static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
-static void ngx_dm_sec_x509_forget(void *data);
 static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
     ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search,
@@ -67,6 +66,11 @@ static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
     ngx_str_t *value);
+
+
+static const ngx_dm_sec_keep_t  ngx_dm_sec_validity_keep = {
+    "validity", sizeof(ngx_dm_sec_validity_t), NULL
+};
 
 
 static ngx_conf_enum_t  ngx_dm_sec_x509_kinds[] = {
@@ -400,8 +404,8 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 {
     ngx_dm_sec_validity_t  *validity;
 
-    validity = ngx_dm_sec_kept(r->connection->pool, ngx_dm_sec_x509_forget,
-                               sizeof(ngx_dm_sec_validity_t));
+    validity = ngx_dm_sec_kept(r->connection->pool,
+                               &ngx_dm_sec_validity_keep, 1);
 
     if (validity == NULL) {
         return 0;
@@ -415,13 +419,6 @@ ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert)
 
     return ngx_time() >= validity->not_before
            && ngx_time() < validity->not_after;
-}
-
-
-static void
-ngx_dm_sec_x509_forget(void *data)
-{
-    /* the times lie in the pool; this function's address finds them there */
 }
 
 
