@@ -63,6 +63,14 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
 };
 
 
+/* the bits of all rows, added up or together */
+#define NGX_DM_SEC_METHOD_BITS(op)                                            \
+    (NGX_DM_SEC_X509 op NGX_DM_SEC_PSK op NGX_DM_SEC_DIGEST op NGX_DM_SEC_BASIC)
+
+_Static_assert(NGX_DM_SEC_METHOD_BITS(+) == NGX_DM_SEC_METHOD_BITS(|)
+               && NGX_DM_SEC_METHOD_BITS(|) < 1 << NGX_DM_SEC_METHODS,
+               "each method has a bit of its own, which there is room for");
+
 _Static_assert(sizeof(ngx_dm_sec_methods) / sizeof(ngx_dm_sec_methods[0]) - 1
                <= NGX_DM_SEC_METHODS, "a request has room for all methods");
 
