@@ -102,8 +102,9 @@ ngx_dm_sec_judge_connection(ngx_http_request_t *r)
 
 /*
  * An error_page for what nginx refuses before any phase (a bad certificate,
- * a malformed header) comes here without POST_READ, so what is done there is
- * done here too: it is the last place that every way to an upstream passes.
+ * a malformed header) comes here without POST_READ, so headers are taken out
+ * and connections are judged here too: it is the last place that every way to
+ * an upstream passes.
  */
 ngx_int_t
 ngx_dm_sec_preaccess_handler(ngx_http_request_t *r)

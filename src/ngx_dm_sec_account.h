@@ -60,8 +60,9 @@ struct ngx_dm_sec_search_s {
 /*
  * Finds an account and has it judged: recalls what this connection found at
  * the same state of the store, or looks the account up.  Returns what the
- * judge says; NGX_DECLINED: next had no key at all; NGX_ERROR: the store
- * failed, logged.  In both of these the judge was not called.
+ * judge says; or NGX_DECLINED, where next had no key at all, and NGX_ERROR,
+ * where next failed or the store did, which is logged: then the judge was not
+ * called.
  *
  * An account is remembered, if the search has a kind, only when the judge said
  * NGX_OK: who knows no secret must not learn, from the time that it takes,
