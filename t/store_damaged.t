@@ -127,7 +127,8 @@ ok(wait_for(30, sub { damaged() == 0 }), 'and shown');
 $deaths = deaths();
 damage();
 try(1);
-ok(wait_for(60, sub { try(1) eq '503 store_unavailable' }), 'damaged again');
+ok(wait_for(60, sub { try(1) eq '503 store_unavailable' && said() == 2 }),
+    'damaged again');
 
 put('store/data.mdb', $whole);
 is(try(1), '503 store_unavailable', 'nobody knows that it is mended');
