@@ -27,6 +27,7 @@
 #include <openssl/crypto.h>
 
 #include "dm.h"
+#include "str.h"
 
 
 #define CAPTURED_MAX  (1024 * 1024)
@@ -45,20 +46,6 @@ static size_t       captured_len;
 
 static const char  *watched;                /* a secret */
 static unsigned     wiped;                  /* how often it was */
-
-
-static inline dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
-
-
-static inline int
-same(dm_str_t a, const char *b)
-{
-    return dm_str_eq(a, str(b));
-}
 
 
 /* for a message that must have a part */

@@ -23,6 +23,7 @@
 
 #include "dm_store_slot.h"
 #include "dm_store_write.h"
+#include "str.h"
 
 
 #define MAP    (1024 * 1024)
@@ -45,20 +46,6 @@ static char        path[64];
 static char        data[80];
 static dm_keys_t   keys;
 static found_t     found;
-
-
-static inline dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
-
-
-static inline int
-same(dm_str_t a, const char *b)
-{
-    return dm_str_eq(a, str(b));
-}
 
 
 static inline void

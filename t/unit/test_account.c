@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "dm_account.h"
+#include "str.h"
 
 
 #define HEX64  "0123456789abcdef0123456789abcdef"                            \
@@ -29,13 +30,6 @@ typedef struct {
 
 static const unsigned char   store_id[DM_STORE_ID_SIZE] = "store 0123456789";
 static dm_sealer_t          *sealer;
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
 
 
 static dm_sealer_t *

@@ -9,13 +9,7 @@
 #include <cmocka.h>
 
 #include "dm_devid.h"
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
+#include "str.h"
 
 
 static void

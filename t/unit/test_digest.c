@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dm_digest.h"
+#include "str.h"
 
 
 /* what a client computes: RFC 7616, sections 3.4.1 to 3.4.4 */
@@ -47,13 +48,6 @@ static const vector_t  vectors[] = {
       "dcd98b7102dd2f0e8b11d0f600bfb0c093", "0a4f113b",
       "6629fae49393a05397450978507c4ef1", NULL, NULL }
 };
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
 
 
 static void

@@ -9,13 +9,7 @@
 #include <cmocka.h>
 
 #include "dm_hex.h"
-
-
-static dm_str_t
-str(const char *text)
-{
-    return (dm_str_t) { (const unsigned char *) text, strlen(text) };
-}
+#include "str.h"
 
 
 static void

@@ -12,13 +12,7 @@
 
 #include "dm_digest.h"
 #include "dm_password.h"
-
-
-static dm_str_t
-str(const char *text)
-{
-    return (dm_str_t) { (const unsigned char *) text, strlen(text) };
-}
+#include "str.h"
 
 
 static int

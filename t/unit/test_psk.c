@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dm_psk.h"
+#include "str.h"
 
 
 #define KEY  "0123456789abcdef"
@@ -19,13 +20,6 @@
 
 
 static const unsigned char  store_id[DM_STORE_ID_SIZE] = "store";
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
 
 
 static dm_account_t

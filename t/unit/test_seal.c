@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "dm_seal.h"
+#include "str.h"
 
 
 #define DIGITS  "00112233445566778899aabbccddeeff"                           \
@@ -22,13 +23,6 @@
 
 static char  dir[] = "/tmp/dm-test-seal.XXXXXX";
 static char  path[sizeof(dir) + 8];
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
 
 
 static dm_keys_t

@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "dm_suite.h"
+#include "str.h"
 
 
 /* what cmocka shows when a suite of the many fails */
@@ -247,13 +248,6 @@ negotiates(const dm_suite_t *suite, unsigned version)
     ERR_clear_error();
 
     return ok;
-}
-
-
-static dm_str_t
-str(const char *text)
-{
-    return (dm_str_t) { (const unsigned char *) text, strlen(text) };
 }
 
 

@@ -8,13 +8,7 @@
 #include <cmocka.h>
 
 #include "dm_upgrade.h"
-
-
-static dm_str_t
-str(const char *s)
-{
-    return (dm_str_t) { (const unsigned char *) s, strlen(s) };
-}
+#include "str.h"
 
 
 /* of up to two headers, the token that is echoed; "" for none */
