@@ -70,6 +70,7 @@ ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
 
     if (recalled) {
         search->version = recalled->version;
+        search->recalled = 1;
         rc = search->judge(search, &recalled->account, 1);
 
     } else {

@@ -54,6 +54,10 @@ struct ngx_dm_sec_search_s {
     /* set for the judge: the store's number that the account is true of, as
        ngx_dm_sec_store_version(); 0: it cannot be told */
     uint64_t                      version;
+
+    /* set for the judge: it has judged this before, on this connection and at
+       this state of the store, and said NGX_OK */
+    ngx_uint_t                    recalled;
 };
 
 

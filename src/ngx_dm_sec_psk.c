@@ -572,10 +572,14 @@ ngx_dm_sec_psk_accept(ngx_dm_sec_search_t *search, dm_account_t *account,
     ngx_dm_sec_credential_t  *cred;
     ngx_dm_sec_psk_holder_t  *holder;
 
-    rc = ngx_dm_sec_psk_match(search, account, known);
+    /* an account that is recalled was compared with this very tag before */
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (!search->recalled) {
+        rc = ngx_dm_sec_psk_match(search, account, known);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     holder = search->data;
