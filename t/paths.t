@@ -323,7 +323,7 @@ is(plain('/limit/device', $wrong), '401 bad_credentials',
 
 is(cached('/cache/a'), '401 no_credentials -', 'denied before it is filled');
 is(cached('/cache/a', $alice), '200 upstream MISS IMEI:1', 'filled');
-is(cached('/cache/a', $alice), '200 HIT IMEI:1', 'hit');
+is(filled('/cache/a', $alice), '200 HIT IMEI:1', 'hit');
 is(cached('/cache/a'), '401 no_credentials -', 'no credentials');
 is(cached('/cache/a', $wrong), '401 bad_credentials -', 'wrong password');
 is(cached('/cache/a', @forged), '401 no_credentials -', 'forged');
@@ -342,8 +342,8 @@ is(cached('/cache/a', $bob), '200 HIT IMEI:1', 'shared by devices');
 is(cached('/cache/own/a', $alice), '200 upstream MISS IMEI:1', 'own, alice');
 is(cached('/cache/own/a', $bob, @forged), '200 upstream MISS IMEI:2',
     'own, bob');
-is(cached('/cache/own/a', $alice), '200 HIT IMEI:1', 'own hit, alice');
-is(cached('/cache/own/a', $bob), '200 HIT IMEI:2', 'own hit, bob');
+is(filled('/cache/own/a', $alice), '200 HIT IMEI:1', 'own hit, alice');
+is(filled('/cache/own/a', $bob), '200 HIT IMEI:2', 'own hit, bob');
 is(cached('/cache/own/a'), '401 no_credentials -', 'own, denied');
 
 # which a device cannot compose of a URI and a shorter id
@@ -358,7 +358,7 @@ is(plain('/cache/own/ IMEI:2', $bob), '400', 'no URI has a space');
 is(cached('/cache/any/a', $alice), '200 upstream MISS IMEI:1', 'any, alice');
 is(cached('/cache/any/a', $wrong, @forged),
     '200 bad_credentials upstream MISS nobody', 'any, nobody');
-is(cached('/cache/any/a', $alice), '200 HIT IMEI:1', 'any, alice again');
+is(filled('/cache/any/a', $alice), '200 HIT IMEI:1', 'any, alice again');
 
 # The update in the background is for who caused it.  What 8082 says there is
 # stale as soon as it is in the cache.
@@ -509,6 +509,17 @@ sub cached {
 
     return join ' ', verdict($t, $response, @ports), $cache || '-',
         $cache ? http_content($response) : ();
+}
+
+# the same once the answer is in the cache: a worker puts it there when it has
+# sent it, and until then the others know nothing of it
+sub filled {
+    my @request = @_;
+    my ($got);
+
+    wait_for(30, sub { ($got = cached(@request)) !~ / MISS / });
+
+    return $got;
 }
 
 # an upstream that says whom it takes the client for

@@ -122,6 +122,9 @@ rename "$d/new", "$d/store" or die "Can't rename: $!\n";
 ok(wait_for(60, sub { try(1) eq '200 upstream' }), 'replaced by a backup');
 ok(wait_for(30, sub { damaged() == 0 }), 'and shown');
 
+# a worker that still has the old file would die of that, and say so
+wait_for(60, sub { !reading('bad') });
+
 # the same file, mended
 
 $deaths = deaths();
@@ -144,8 +147,9 @@ SKIP: {
 run_command([ 'cp', '-a', "$d/store", "$d/good" ]);
 damage();
 try(1);
-ok(wait_for(60, sub { try(1) eq '503 store_unavailable' && !reading() }),
-    'damaged a third time');
+ok(wait_for(60, sub {
+    try(1) eq '503 store_unavailable' && !reading('store')
+}), 'damaged a third time');
 
 my $ino = (stat "$d/store/data.mdb")[1];
 run_command([ 'rm', '-rf', "$d/store" ]);
@@ -184,9 +188,11 @@ sub again {
     return 0;
 }
 
-# whether a worker has the store's file mapped
+# whether a worker has that store's file mapped
 sub reading {
-    return grep { slurp("/proc/$_/maps") =~ m{/store/data\.mdb} } workers($t);
+    my ($store) = @_;
+
+    return grep { slurp("/proc/$_/maps") =~ m{/$store/data\.mdb} } workers($t);
 }
 
 sub deaths {
