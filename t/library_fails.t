@@ -182,6 +182,9 @@ my $library = preload($t, 'library', $source
     $t->run();
 }
 
+# a worker that opened the store while a call fails would have none for a second
+workers($t);
+
 ###############################################################################
 
 my $usual = '200 401 401 200 200 401 401 200';
