@@ -6,9 +6,14 @@
 ##                   size, some minutes; with 4 workers unless WORKERS=n
 ## make test-large   a million accounts imported, backed up and restored, also
 ##                   while nginx serves, and a flood of made-up names
+## make test-browser the status page in a real browser, at two widths, light and
+##                   dark; build/screenshots has what it saw
+## make screenshots  the same, and those that docs/ show are made anew
 ## make demo         a demo on 127.0.0.1; says what to try
 ## make demo-check   runs what the demo printed and looks at the results
 ## make demo-stop    ends the demo
+## make clients      real clients, each with each method and algorithm, against
+##                   nginx; the tables of docs/digest.md
 ## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
 ## make conformance  dm-probe against nginx on this system's OpenSSL and on
 ##                   that of "make legacy": all rows of the standard
@@ -17,22 +22,34 @@
 ## make sanitize     all tests with nginx, module and tools under
 ##                   AddressSanitizer and UndefinedBehaviorSanitizer
 ## make fuzz         the fuzzers of all parsers, 10 s each, or FUZZ_SECONDS=n
-## make legacy       OpenSSL with SSL 3.0, under build/legacy/ (see README.md)
+## make legacy       OpenSSL with SSL 3.0, below build/legacy/: docs/ssl3.md
 ## make test-legacy  the tests of SSL 3.0, and those of TLS, with it
 ## make check        clang-tidy, cppcheck and the rules of style
+## make docs-check   links, commands, directives, goals and files that README.md
+##                   and docs/ name
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make bench-psk    what a handshake with a pre-shared key costs, beside
 ##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n;
 ##                   and that an unknown identity takes the time of a known one
+## make bench-store  what a store of two million accounts costs, or ACCOUNTS=n:
+##                   look-ups, "nginx -t", batches; it is kept under build/
+##                   until "make clean", or BENCH_FLAGS=--drop
 ## make test-source-build
 ##                   the module with plain nginx source, built and loaded
 ## make matrix       the tests, and dm-probe, on a Debian 13, on the newest
 ##                   OpenSSL 3, and on nginx as its authors released it; root,
 ##                   debootstrap; MATRIX="debian-13 ...": these only
-## make install      installs below DESTDIR
+## make deb          Debian packages, under build/deb/
+## make test-deb     the packages in a new Debian without a compiler: installed,
+##                   a first device, upgraded, removed, purged; root,
+##                   debootstrap; SUITE=trixie: in a Debian 13
+## make man          the man pages, under build/man/, of what --help says
+## make install      installs below DESTDIR and prefix, which is /usr
 ## make install-legacy
 ##                   the same for what "make legacy" built
-## make deps         installs the Debian packages of all of these with apt-get
+## make uninstall    removes what these two installed
+## make deps         installs the Debian packages of all of these with apt-get,
+##                   but for test-deb's, which "dev/deps test-deb" installs
 ## make clean        removes build/
 ##
 ## "make demo" and "make test" install the packages that they need and that
@@ -89,12 +106,14 @@ help:
 export DEPS_CHECK := $(if $(DEPS_CHECK)$(if \
     $(filter deps demo test,$(MAKECMDGOALS)),,yes),--check)
 
-JOBS = build demo test sanitize check legacy test-legacy fresh
+JOBS = build deb demo test browser sanitize check clients legacy \
+    test-legacy fresh test-deb
 
 .PHONY: deps $(JOBS:%=deps-%)
 
+# lintian brings a hundred packages, which nothing else needs
 deps:
-	@dev/deps $(JOBS)
+	@dev/deps $(filter-out test-deb,$(JOBS))
 
 $(JOBS:%=deps-%): deps-%:
 	@dev/deps $(DEPS_CHECK) $*
@@ -104,23 +123,9 @@ $(filter-out deps-build,$(JOBS:%=deps-%)): deps-build
 deps-sanitize deps-test-legacy: deps-test
 
 
-include mk/build.mk mk/module.mk mk/test.mk mk/check.mk mk/bench.mk mk/demo.mk
+include $(addprefix mk/,build.mk module.mk test.mk check.mk bench.mk demo.mk \
+    clients.mk man.mk install.mk deb.mk)
 
-
-.PHONY: install
-install: all
-	install -D -m 644 $(BUILD)/ngx_dm_sec_module.so \
-	    $(DESTDIR)/usr/lib/nginx/modules/ngx_dm_sec_module.so
-	install -D -m 644 conf/mod-dm-sec.conf \
-	    $(DESTDIR)/usr/share/nginx/modules-available/mod-dm-sec.conf
-	install -D -m 755 $(BUILD)/dm-account $(DESTDIR)/usr/sbin/dm-account
-	install -D -m 755 $(BUILD)/dm-probe $(DESTDIR)/usr/bin/dm-probe
-
-.PHONY: install-legacy
-install-legacy: legacy
-	install -D -m 644 -t $(DESTDIR)/usr/lib/dm-sec build/legacy/lib/*.so.3
-	install -D -m 644 -t $(DESTDIR)/usr/lib/dm-sec/ossl-modules \
-	    build/legacy/lib/ossl-modules/legacy.so
 
 .PHONY: clean
 clean: demo-stop

@@ -8,12 +8,16 @@
 #include "ngx_dm_sec.h"
 #include "ngx_dm_sec_access.h"
 #include "ngx_dm_sec_chain.h"
-#include "ngx_dm_sec_digest.h"
+#include "ngx_dm_sec_counts.h"
+#include "ngx_dm_sec_challenge.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_lockout.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_once.h"
 #include "ngx_dm_sec_policy.h"
+#include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_refused.h"
 #include "ngx_dm_sec_settle.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
@@ -29,6 +33,7 @@ static ngx_int_t ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
 static ngx_int_t ngx_dm_sec_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_dm_sec_init_process(ngx_cycle_t *cycle);
+static void ngx_dm_sec_exit_process(ngx_cycle_t *cycle);
 static void *ngx_dm_sec_create_main_conf(ngx_conf_t *cf);
 static char *ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_dm_sec_create_srv_conf(ngx_conf_t *cf);
@@ -57,6 +62,14 @@ static ngx_conf_post_t  ngx_dm_sec_nonce_lifetime_post
 static ngx_conf_bitmask_t  ngx_dm_sec_digest_qop[] = {
     { ngx_string("auth"), NGX_DM_SEC_QOP_AUTH },
     { ngx_string("auth-int"), NGX_DM_SEC_QOP_AUTH_INT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_dm_sec_challenge_parameters[] = {
+    { ngx_string("charset"), NGX_DM_SEC_CHALLENGE_CHARSET },
+    { ngx_string("userhash"), NGX_DM_SEC_CHALLENGE_USERHASH },
+    { ngx_string("off"), NGX_DM_SEC_CHALLENGE_PLAIN },
     { ngx_null_string, 0 }
 };
 
@@ -156,7 +169,7 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
 
     { ngx_string("dm_sec_digest_algorithms"),
       NGX_DM_SEC_ANYWHERE|NGX_CONF_1MORE,
-      ngx_dm_sec_digest_set_algorithms,
+      ngx_dm_sec_challenge_set_algorithms,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -167,6 +180,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dm_sec_loc_conf_t, digest_qop),
       &ngx_dm_sec_digest_qop },
+
+    { ngx_string("dm_sec_challenge_parameters"),
+      NGX_DM_SEC_ANYWHERE|NGX_CONF_1MORE,
+      ngx_dm_sec_challenge_set_parameters,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_dm_sec_loc_conf_t, challenge_parameters),
+      &ngx_dm_sec_challenge_parameters },
 
     { ngx_string("dm_sec_digest_nonce_lifetime"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -259,6 +279,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
       offsetof(ngx_dm_sec_srv_conf_t, upgrade),
       &ngx_dm_sec_upgrade_modes },
 
+    { ngx_string("dm_sec_psk_identity_hint"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_dm_sec_psk_set_hint,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("dm_sec_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_dm_sec_status_set,
@@ -295,7 +322,7 @@ ngx_module_t  ngx_dm_sec_module = {
     ngx_dm_sec_init_process,               /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_dm_sec_store_exit_process,         /* exit process */
+    ngx_dm_sec_exit_process,               /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -352,6 +379,12 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
            != NGX_OK
         || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
                                   ngx_dm_sec_method_log)
+           != NGX_OK
+        || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
+                                  ngx_dm_sec_once_log)
+           != NGX_OK
+        || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
+                                  ngx_dm_sec_refused_log)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -375,9 +408,14 @@ ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
         return NGX_ERROR;
     }
 
-    /* the first runs last: behind realip, whose address is to be logged */
+    /*
+     * The first of POST_READ runs last: behind realip, whose address is to be
+     * logged.  That of LOG runs first: access logs and counters tell of it.
+     */
 
-    if (phase == NGX_HTTP_POST_READ_PHASE) {
+    if (phase == NGX_HTTP_POST_READ_PHASE
+        || handler == ngx_dm_sec_refused_log)
+    {
         h = handlers->elts;
         ngx_memmove(h + 1, h, (handlers->nelts - 1) * handlers->size);
     }
@@ -403,7 +441,29 @@ ngx_dm_sec_init_process(ngx_cycle_t *cycle)
 {
     ngx_dm_sec_chain_init_process(cycle);
 
-    return ngx_dm_sec_store_init_process(cycle);
+    if (ngx_dm_sec_store_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /*
+     * The cache manager and its like serve nobody.  A worker is seen when it
+     * has tried to open the store, so that none seems to lack it that begins.
+     */
+
+    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
+    {
+        ngx_dm_sec_process_enter();
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dm_sec_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_dm_sec_store_exit_process(cycle);
+    ngx_dm_sec_process_leave();
 }
 
 
@@ -455,6 +515,7 @@ ngx_dm_sec_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_dm_sec_note_own(dlcf);
 
     dlcf->auth_said = (dlcf->auth != NGX_CONF_UNSET_UINT);
+    dlcf->plaintext_said = (dlcf->plaintext_auth != NGX_CONF_UNSET);
     dmcf->http = dlcf;
 
     return NGX_CONF_OK;
@@ -495,6 +556,10 @@ ngx_dm_sec_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(dscf->upgrade, prev->upgrade,
                               NGX_DM_SEC_UPGRADE_OFF);
+
+    dscf->own_psk_hint = (dscf->psk_hint.len != 0);
+
+    ngx_conf_merge_str_value(dscf->psk_hint, prev->psk_hint, "");
 
     if (ngx_array_init(&dscf->locations, cf->pool, 8,
                        sizeof(ngx_dm_sec_location_t))
@@ -575,6 +640,11 @@ ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              prev->digest_algorithms, NULL);
     ngx_conf_merge_bitmask_value(conf->digest_qop, prev->digest_qop,
                                  (NGX_CONF_BITMASK_SET|NGX_DM_SEC_QOP_AUTH));
+    ngx_conf_merge_bitmask_value(conf->challenge_parameters,
+                                 prev->challenge_parameters,
+                                 (NGX_CONF_BITMASK_SET
+                                  |NGX_DM_SEC_CHALLENGE_CHARSET
+                                  |NGX_DM_SEC_CHALLENGE_USERHASH));
     ngx_conf_merge_ptr_value(conf->x509_identity, prev->x509_identity, NULL);
     ngx_conf_merge_ptr_value(conf->groups, prev->groups, NULL);
     ngx_conf_merge_uint_value(conf->device_id, prev->device_id,
@@ -585,6 +655,8 @@ ngx_dm_sec_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                          0);
     ngx_conf_merge_value(conf->pass_authorization, prev->pass_authorization,
                          0);
+    conf->plaintext_said = prev->plaintext_said
+                           || conf->plaintext_auth != NGX_CONF_UNSET;
     ngx_conf_merge_value(conf->plaintext_auth, prev->plaintext_auth, 0);
 
     if (conf->x509_identity == NULL) {

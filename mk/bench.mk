@@ -19,3 +19,12 @@ bench-psk: all $(BUILD)/bench/handshakes | deps-test
 	    $(BUILD)/dm-account $(NGINX_BINARY) \
 	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
 	TEST_NGINX_VERBOSE=yes $(TEST_ENV) prove bench/psk_unknown.t
+
+# the stores stay there, for to make one takes minutes
+
+.PHONY: bench-store
+bench-store: ACCOUNTS = 2000000
+bench-store: all $(BUILD)/bench/spent | deps-demo
+	bench/store $(BENCH_FLAGS) $(ACCOUNTS) $(BUILD)/bench/stores \
+	    $(BUILD)/bench/spent $(BUILD)/dm-account $(NGINX_BINARY) \
+	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so

@@ -43,36 +43,38 @@ $(BUILD)/lib%.a:
 
 $(BUILD)/dm-account: $(ACCOUNT_OBJS) $(TOOLS_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
-	    -ljansson -llmdb -lcrypt -lssl -lcrypto
+	    -lcsv -ljansson -llmdb -lcrypt -lssl -lcrypto
 
 $(BUILD)/dm-probe: $(PROBE_OBJS) $(TOOLS_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -lcurl -ljansson -lcrypt -lssl -lcrypto
 
-# of two patterns the longer is taken
-$(BUILD)/unit/test_common_%: t/unit/test_common_%.c $(TOOLS_LIBS) | deps-test
+$(BUILD)/unit/%.o: t/unit/%.c | deps-test
 	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< $(TOOLS_LIBS) \
+	$(COMPILE) -Itools -c -o $@ $<
+
+# of two patterns the longer is taken
+$(BUILD)/unit/test_common_%: $(BUILD)/unit/test_common_%.o $(TOOLS_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) \
 	    -lcmocka -ljansson -lcrypt -lssl -lcrypto
 
-$(BUILD)/unit/test_import_%: t/unit/test_import_%.c $(ACCOUNT_OBJS) \
-    $(TOOLS_LIBS) | deps-test
-	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< \
+$(BUILD)/unit/test_import_%: $(BUILD)/unit/test_import_%.o $(ACCOUNT_OBJS) \
+    $(TOOLS_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ \
 	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
-	    -lcmocka -ljansson -llmdb -lcrypt -lssl -lcrypto
+	    -lcmocka -lcsv -ljansson -llmdb -lcrypt -lssl -lcrypto
 
-$(BUILD)/unit/test_probe_%: t/unit/test_probe_%.c $(PROBE_OBJS) \
-    $(TOOLS_LIBS) | deps-test
-	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -Itools -o $@ $< \
+$(BUILD)/unit/test_probe_%: $(BUILD)/unit/test_probe_%.o $(PROBE_OBJS) \
+    $(TOOLS_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ \
 	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
 	    -lcmocka -lcurl -ljansson -lcrypt -lssl -lcrypto
 
-$(BUILD)/unit/%: t/unit/%.c $(CORE_LIBS) | deps-test
-	@mkdir -p $(@D)
-	$(COMPILE) $(LDFLAGS) -o $@ $< $(CORE_LIBS) \
+$(BUILD)/unit/%: $(BUILD)/unit/%.o $(CORE_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) \
 	    -lcmocka -llmdb -lcrypt -lssl -lcrypto
+
+.SECONDARY: $(UNIT_TESTS:=.o)
 
 -include $(CORE_OBJS:.o=.d) $(WRITE_OBJS:.o=.d) $(COMMON_OBJS:.o=.d) \
     $(ACCOUNT_OBJS:.o=.d) $(PROBE_OBJS:.o=.d) $(UNIT_TESTS:=.d)

@@ -6,6 +6,11 @@ CHECKED = $(wildcard *.c src/*.c src/*/*.c tools/*/*.c t/unit/*.c \
 NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
     src/event/modules src/os/unix src/http src/http/modules src/http/v2)
 
+# whether the pages for people still hold
+.PHONY: docs-check
+docs-check: all
+	dev/check-docs
+
 .PHONY: check
 check: $(BUILD)/nginx/objs/Makefile | deps-check
 	prove -Q dev/test-check-style

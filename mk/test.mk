@@ -26,11 +26,15 @@ endif
 
 TESTS = t $(UNIT_TESTS)
 
-# what is skipped within a file, which passes, is shown
-PROVE = prove -j2 --timer --directives
+# those of them that are to be built
+UNITS = $(filter $(BUILD)/unit/%,$(TESTS))
+
+# A test waits for a third of its time, so there is one more than processors.
+# What is skipped within a file, which passes, is shown.
+PROVE = prove -j$(shell expr $$(nproc) + 1) --timer --directives
 
 .PHONY: test
-test: all $(UNIT_TESTS) | deps-test
+test: all $(UNITS) | deps-test
 	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
 
 # make test has them in a reduced size
@@ -42,6 +46,21 @@ ATTACKS = $(addprefix t/digest_,attack.t disturbed.t evict.t \
 test-attack:
 	+@DM_SEC_FULL=1 $(MAKE) --no-print-directory test \
 	    WORKERS=$(or $(WORKERS),4) TESTS='$(ATTACKS)'
+
+# the pages for people in a browser; docs/ show two of what it sees
+
+.PHONY: test-browser
+test-browser: all | deps-browser
+	@mkdir -p build/screenshots
+	+@DM_SEC_SCREENSHOTS='$(CURDIR)/build/screenshots' \
+	    $(MAKE) --no-print-directory test TESTS=t/browser/status.t
+
+.PHONY: screenshots
+screenshots: test-browser
+	install -D -m 644 build/screenshots/status-healthy-1280-light-first.png \
+	    docs/status-healthy.png
+	install -D -m 644 build/screenshots/status-trouble-1280-light-first.png \
+	    docs/status-trouble.png
 
 # 4 GB below $TMPDIR, which they give back
 
@@ -96,6 +115,15 @@ $(BUILD)/fuzz/fuzz_probe_%: t/fuzz/fuzz_probe_%.c t/fuzz/fuzz.h \
 	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
 	    $(CORE_INCS) -Itools -o $@ $< $(filter %.o %.a,$^) \
 	    -ljansson -lcrypt -lssl -lcrypto
+
+# those of an import's files
+$(BUILD)/fuzz/fuzz_import_%: t/fuzz/fuzz_import_%.c t/fuzz/fuzz.h \
+    $(ACCOUNT_OBJS) $(TOOLS_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
+	    $(CORE_INCS) -Itools -o $@ $< \
+	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
+	    -lcsv -ljansson -llmdb -lcrypt -lssl -lcrypto
 
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_LIBS)
 	@mkdir -p $(@D)

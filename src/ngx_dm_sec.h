@@ -14,6 +14,7 @@
 #include "dm.h"
 #include "dm_account.h"
 #include "dm_store.h"
+#include "dm_store_count.h"
 #include "dm_suite.h"
 
 
@@ -32,6 +33,11 @@
 #define NGX_DM_SEC_QOP_AUTH_INT  0x02
 
 #define NGX_DM_SEC_QOPS  (NGX_DM_SEC_QOP_AUTH|NGX_DM_SEC_QOP_AUTH_INT)
+
+/* parameters of a challenge that not every client knows */
+#define NGX_DM_SEC_CHALLENGE_CHARSET   0x02
+#define NGX_DM_SEC_CHALLENGE_USERHASH  0x04
+#define NGX_DM_SEC_CHALLENGE_PLAIN     0x08     /* none of them */
 
 
 typedef enum {
@@ -58,7 +64,8 @@ typedef enum {
 typedef enum {
     NGX_DM_SEC_STATUS_OFF = 0,
     NGX_DM_SEC_STATUS_JSON,
-    NGX_DM_SEC_STATUS_PROMETHEUS
+    NGX_DM_SEC_STATUS_PROMETHEUS,
+    NGX_DM_SEC_STATUS_HTML
 } ngx_dm_sec_status_e;
 
 
@@ -67,6 +74,7 @@ typedef enum {
     NGX_DM_SEC_R_BODY = -2,         /* not judged yet: the body is to come */
     NGX_DM_SEC_R_THREAD = -1,       /* nor this: a thread is at it */
     NGX_DM_SEC_R_NONE = 0,
+    NGX_DM_SEC_R_BAD_REQUEST,       /* nginx's own, and judges no more */
     NGX_DM_SEC_R_MISDIRECTED,
     NGX_DM_SEC_R_PLAINTEXT,
     NGX_DM_SEC_R_EARLY_DATA,
@@ -80,7 +88,12 @@ typedef enum {
     NGX_DM_SEC_R_LOCKED,
     NGX_DM_SEC_R_CERT_REQUIRED,
     NGX_DM_SEC_R_CERT_INVALID,
+    NGX_DM_SEC_R_CERT_EXPIRED,
     NGX_DM_SEC_R_CERT_REVOKED,
+    NGX_DM_SEC_R_CERT_UNKNOWN_CA,
+    NGX_DM_SEC_R_CERT_WEAK,
+    NGX_DM_SEC_R_CERT_PURPOSE,
+    NGX_DM_SEC_R_CRL_EXPIRED,
     NGX_DM_SEC_R_CERT_UNBOUND,
     NGX_DM_SEC_R_PSK_REQUIRED,
     NGX_DM_SEC_R_NO_CREDENTIALS,
@@ -105,6 +118,7 @@ typedef enum {
     NGX_DM_SEC_PENDING,             /* NGX_DM_SEC_R_THREAD or _BODY */
     NGX_DM_SEC_WRONG,
     NGX_DM_SEC_LOCKED,
+    NGX_DM_SEC_USELESS,             /* malformed, and asked for again */
     NGX_DM_SEC_MALFORMED,
     NGX_DM_SEC_FAILED               /* ours: never taken for wrong */
 } ngx_dm_sec_outcome_e;
@@ -137,6 +151,7 @@ typedef struct {
     ngx_uint_t                    versions;
     ngx_array_t                  *suites;
     ngx_uint_t                    listed;   /* suites are no profile's */
+    ngx_uint_t                    worded;   /* versions are no profile's */
 } ngx_dm_sec_policy_t;
 
 #define ngx_dm_sec_policy_in_force(policy)                                    \
@@ -187,10 +202,17 @@ typedef struct {
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store, when */
-    uint64_t                      lacks_sha256;     /* this was read */
-    ngx_array_t                  *digest_algorithms;    /* by default */
-    ngx_array_t                  *digest_md5_first;     /* instead of these */
+    dm_challenge_t                challenge;        /* this was read */
+    dm_store_counts_t             counts;
+    ngx_uint_t                    counted;          /* these were */
     ngx_array_t                  *digest_warned;    /* about these */
+    ngx_uint_t                    digest_told;      /* of the default */
+    ngx_array_t                  *findings;         /* not said yet; or NULL */
+    ngx_array_t                   groups;           /* ngx_str_t, of all */
+    u_char                       *nobody;           /* has these: bits */
+
+    ngx_array_t                   dates;            /* ngx_dm_sec_date_t */
+    ngx_array_t                   ends;             /* ngx_dm_sec_ends_t */
 
     struct ngx_dm_sec_loc_conf_s *http;             /* http{} itself */
     ngx_array_t                   servers;  /* ngx_dm_sec_srv_conf_t * */
@@ -199,6 +221,7 @@ typedef struct {
 
     ngx_dm_sec_chain_t            stock;    /* behind the module's filters */
     ngx_http_get_variable_pt      remote_user;      /* nginx's own */
+    ngx_int_t                     request_id;       /* index of a variable */
 } ngx_dm_sec_main_conf_t;
 
 
@@ -217,6 +240,8 @@ typedef struct {
     ngx_uint_t                    tls;              /* policy, x509, psk */
     ngx_uint_t                    listens;          /* with TLS, somewhere */
     ngx_uint_t                    quic;             /* and so, somewhere */
+    ngx_str_t                    *plain;            /* without; NULL: none */
+    ngx_str_t                    *plain_443;        /* such of the port 443 */
 
     ngx_array_t                   x509_ways;        /* ngx_array_t * */
     ngx_uint_t                    x509_alone;       /* needed somewhere */
@@ -228,7 +253,10 @@ typedef struct {
     ngx_uint_t                    upgrade_versions; /* DM_TLSV1 | ... */
     ngx_str_t                     upgrade_offer;    /* Upgrade of a 426 */
 
+    ngx_str_t                     psk_hint;         /* NUL follows; or none */
+
     unsigned                      own_upgrade:1;    /* said in the server */
+    unsigned                      own_psk_hint:1;   /* the same */
     unsigned                      upgrades:1;       /* it has such a listen */
     unsigned                      star:1;           /* default server of one */
 } ngx_dm_sec_srv_conf_t;
@@ -242,9 +270,10 @@ typedef struct ngx_dm_sec_loc_conf_s {
     ngx_uint_t                    auth_said;        /* here or above */
     ngx_flag_t                    auth_all;
     ngx_str_t                     realm;
-    ngx_array_t                  *digest_algorithms;
-    ngx_uint_t                    digest_accepted;  /* 1 << dm_algorithm_t */
+    ngx_array_t                  *digest_algorithms;    /* NULL: default */
+    ngx_uint_t                    digest_accepted;
     ngx_uint_t                    digest_qop;
+    ngx_uint_t                    challenge_parameters;
     ngx_array_t                  *x509_identity;
     ngx_array_t                  *groups;           /* ngx_str_t */
     ngx_uint_t                    device_id;
@@ -252,6 +281,7 @@ typedef struct ngx_dm_sec_loc_conf_s {
     ngx_flag_t                    client_cert_header;
     ngx_flag_t                    pass_authorization;
     ngx_flag_t                    plaintext_auth;
+    ngx_uint_t                    plaintext_said;   /* here or above */
     ngx_dm_sec_status_e           status;           /* not inherited */
 
     unsigned                      own_auth_all:1;   /* said at this level */
@@ -278,6 +308,7 @@ typedef struct {
 typedef struct {
     ngx_dm_sec_outcome_e          outcome;
     ngx_dm_sec_reason_e           reason;           /* where not verified */
+    ngx_uint_t                    detail;           /* of that */
     ngx_dm_sec_account_t         *account;          /* if it is right */
     void                         *state;            /* the method's own */
     ngx_uint_t                    seen;             /* the request was */
@@ -294,6 +325,7 @@ typedef struct {
     EVP_MD_CTX                   *body_hash;        /* for auth-int */
     struct ngx_dm_sec_attempt_s  *attempt;          /* at a password */
     struct ngx_dm_sec_upgrade_s  *upgrade;          /* to TLS; NULL: none */
+    ngx_str_t                     malformed;        /* its name, if any */
     ngx_uint_t                    retry_after;      /* s, where locked */
     ngx_dm_sec_account_t         *whose;            /* it must be; or NULL */
 
@@ -308,11 +340,13 @@ typedef struct {
     const struct ngx_dm_sec_method_s  *method;
 
     ngx_dm_sec_reason_e           reason;           /* decided: denied */
+    ngx_uint_t                    detail;           /* of that; or none */
     ngx_uint_t                    status;           /* of that */
     ngx_dm_sec_loc_conf_t        *denied_by;        /* whose challenge it is */
 
     ngx_array_t                  *scrubbed;         /* ngx_table_elt_t */
 
+    unsigned                      begun:1;          /* by POST_READ */
     unsigned                      scrub_done:1;
     unsigned                      http_auth:1;      /* accepted on its way */
     unsigned                      body_whole:1;     /* it is all read */
@@ -320,6 +354,7 @@ typedef struct {
     unsigned                      in_clear:1;       /* TLS began behind it */
     unsigned                      denied:1;         /* once, then for ever */
     unsigned                      let_in:1;         /* by "satisfy any" */
+    unsigned                      useless:1;        /* decided: ask again */
 } ngx_dm_sec_ctx_t;
 
 

@@ -5,6 +5,7 @@
 #include "ngx_dm_sec_body.h"
 #include "ngx_dm_sec_chain.h"
 #include "ngx_dm_sec_debug.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_identity.h"
@@ -40,11 +41,13 @@ static ngx_dm_sec_reason_e ngx_dm_sec_judge_devid(
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_credentials(
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_presented_t *presented, ngx_uint_t n);
+static ngx_dm_sec_reason_e ngx_dm_sec_because(ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_missing(
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_presented_t *presented,
-    ngx_uint_t n);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_presented_t *presented, ngx_uint_t n);
 static ngx_dm_sec_reason_e ngx_dm_sec_judge_account(
-    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_account_t *account);
+    ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx);
 static ngx_uint_t ngx_dm_sec_in_groups(ngx_array_t *wanted,
     ngx_str_t *groups);
 
@@ -52,9 +55,10 @@ static ngx_uint_t ngx_dm_sec_in_groups(ngx_array_t *wanted,
 ngx_int_t
 ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
 {
-    ngx_int_t             rc;
-    ngx_dm_sec_ctx_t     *ctx;
-    ngx_dm_sec_reason_e   reason;
+    ngx_int_t               rc;
+    ngx_dm_sec_ctx_t       *ctx;
+    ngx_dm_sec_reason_e     reason;
+    ngx_dm_sec_srv_conf_t  *dscf;
 
     ngx_dm_sec_chain_restore(r);
 
@@ -74,7 +78,9 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
         reason = NGX_DM_SEC_R_MISDIRECTED;
     }
 
-    if (reason == NGX_DM_SEC_R_NONE) {
+    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
+
+    if (reason == NGX_DM_SEC_R_NONE && !dscf->on) {
         return NGX_DECLINED;
     }
 
@@ -83,7 +89,10 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_dm_sec_deny(r, ctx, reason);
+    ctx->begun = 1;
+
+    return reason == NGX_DM_SEC_R_NONE ? NGX_DECLINED
+                                       : ngx_dm_sec_deny(r, ctx, reason);
 }
 
 
@@ -335,7 +344,7 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return reason;
     }
 
-    reason = ngx_dm_sec_judge_account(dlcf, ctx->account);
+    reason = ngx_dm_sec_judge_account(dlcf, ctx);
     if (reason != NGX_DM_SEC_R_NONE) {
         return reason;
     }
@@ -425,7 +434,7 @@ ngx_dm_sec_ask(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         method->verify(r, dlcf, ctx, cred);
     }
 
-    ngx_dm_sec_debug_credential(r, method, cred);
+    ngx_dm_sec_debug_credential(r, dlcf, method, cred);
 }
 
 
@@ -458,6 +467,8 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
 
     ctx->account = NULL;
     ctx->method = NULL;
+    ctx->useless = 0;
+    ctx->detail = 0;
 
     for (outcome = NGX_DM_SEC_FAILED;
          outcome >= NGX_DM_SEC_LOCKED;
@@ -465,7 +476,8 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
     {
         for (i = 0; i < n; i++) {
             if (presented[i].cred->outcome == outcome) {
-                return presented[i].cred->reason;
+                ctx->useless = (outcome == NGX_DM_SEC_USELESS);
+                return ngx_dm_sec_because(ctx, presented[i].cred);
             }
         }
     }
@@ -478,7 +490,7 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
         if (outcome != NGX_DM_SEC_VERIFIED
             && (outcome != NGX_DM_SEC_ABSENT || dlcf->auth_all))
         {
-            return presented[i].cred->reason;
+            return ngx_dm_sec_because(ctx, presented[i].cred);
         }
     }
 
@@ -506,35 +518,54 @@ ngx_dm_sec_judge_credentials(ngx_dm_sec_loc_conf_t *dlcf,
     }
 
     if (ctx->account == NULL) {
-        return ngx_dm_sec_judge_missing(dlcf, presented, n);
+        return ngx_dm_sec_judge_missing(dlcf, ctx, presented, n);
     }
 
     return NGX_DM_SEC_R_NONE;
 }
 
 
+static ngx_dm_sec_reason_e
+ngx_dm_sec_because(ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
+{
+    ctx->detail = cred->detail;
+
+    return cred->reason;
+}
+
+
 /* a client that could still send a password must be asked for it */
 static ngx_dm_sec_reason_e
-ngx_dm_sec_judge_missing(ngx_dm_sec_loc_conf_t *dlcf,
+ngx_dm_sec_judge_missing(ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_presented_t *presented, ngx_uint_t n)
 {
+    ngx_uint_t  i;
+
     if (n == 0) {
         return NGX_DM_SEC_R_STORE;
     }
 
-    if (dlcf->http_auth) {
-        return presented[n - 1].cred->reason;
+    if (!dlcf->http_auth) {
+        return ngx_dm_sec_because(ctx, presented[0].cred);
     }
 
-    return presented[0].cred->reason;
+    for (i = 0; i < n; i++) {
+        if (presented[i].cred->reason == NGX_DM_SEC_R_CERT_UNBOUND) {
+            ctx->detail = NGX_DM_SEC_D_CERT_UNBOUND;
+        }
+    }
+
+    return presented[n - 1].cred->reason;
 }
 
 
 static ngx_dm_sec_reason_e
-ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf,
-    ngx_dm_sec_account_t *account)
+ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx)
 {
-    time_t  now;
+    time_t                 now;
+    ngx_dm_sec_account_t  *account;
+
+    account = ctx->account;
 
     /* nobody, and no reason to refuse: this is a bug that lets nobody in */
 
@@ -548,9 +579,12 @@ ngx_dm_sec_judge_account(ngx_dm_sec_loc_conf_t *dlcf,
         return NGX_DM_SEC_R_DISABLED;
     }
 
-    if ((account->not_before && now < account->not_before)
-        || (account->not_after && now > account->not_after))
-    {
+    if (account->not_before && now < account->not_before) {
+        ctx->detail = NGX_DM_SEC_D_ACCOUNT_NOT_YET_VALID;
+        return NGX_DM_SEC_R_EXPIRED;
+    }
+
+    if (account->not_after && now > account->not_after) {
         return NGX_DM_SEC_R_EXPIRED;
     }
 

@@ -7,9 +7,13 @@
 #define NGX_DM_SEC_RECALL_KEY  64       /* octets; a longer one is looked up */
 
 
-/* an account that is remembered; its record, with secrets, lies behind it */
+/*
+ * An account that is remembered, or that there is none; its record, with
+ * secrets, lies behind it.
+ */
 typedef struct {
     uint64_t       version;
+    ngx_uint_t     known;
     ngx_uint_t     index;
     size_t         key_len;
     u_char         key[NGX_DM_SEC_RECALL_KEY];
@@ -32,7 +36,8 @@ static ngx_int_t ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf,
 static ngx_dm_sec_recalled_t *ngx_dm_sec_account_recall(ngx_connection_t *c,
     ngx_dm_sec_search_t *search);
 static void ngx_dm_sec_account_remember(ngx_connection_t *c,
-    ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found);
+    ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found,
+    ngx_uint_t known);
 static void ngx_dm_sec_account_forget(void *data);
 static void ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled);
 static ngx_int_t ngx_dm_sec_account_join_groups(ngx_pool_t *pool,
@@ -71,7 +76,7 @@ ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
     if (recalled) {
         search->version = recalled->version;
         search->recalled = 1;
-        rc = search->judge(search, &recalled->account, 1);
+        rc = search->judge(search, &recalled->account, recalled->known);
 
     } else {
         rc = ngx_dm_sec_account_look(dmcf, c, search);
@@ -104,8 +109,13 @@ ngx_dm_sec_account_look(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
         known = (rc == NGX_OK);
         rc = search->judge(search, &found->account, known);
 
-        if (rc == NGX_OK && known) {
-            ngx_dm_sec_account_remember(c, search, found);
+        /* a certificate may have many names, none of which anybody has */
+
+        if ((rc == NGX_OK && known)
+            || (rc == NGX_DECLINED && !known
+                && search->kind == NGX_DM_SEC_ACCOUNT_CERT))
+        {
+            ngx_dm_sec_account_remember(c, search, found, known);
         }
     }
 
@@ -200,8 +210,9 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
 /* if memory lacks, the account is looked up again the next time */
 static void
 ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
-    ngx_dm_sec_found_t *found)
+    ngx_dm_sec_found_t *found, ngx_uint_t known)
 {
+    size_t                  len;
     ngx_dm_sec_memory_t    *memory;
     ngx_dm_sec_recalled_t  *recalled;
 
@@ -220,22 +231,30 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     ngx_dm_sec_account_free(memory->recalled[search->kind]);
     memory->recalled[search->kind] = NULL;
 
-    recalled = ngx_alloc(sizeof(ngx_dm_sec_recalled_t) + found->len, c->log);
+    len = known ? found->len : 0;
+
+    recalled = ngx_alloc(sizeof(ngx_dm_sec_recalled_t) + len, c->log);
     if (recalled == NULL) {
         return;
     }
 
+    recalled->known = known;
     recalled->version = search->version;
     recalled->index = search->index;
     recalled->key_len = search->recall.len;
     ngx_memcpy(recalled->key, search->recall.data, search->recall.len);
 
-    recalled->len = found->len;
-    recalled->account = found->account;
-    ngx_memcpy(recalled->record, found->record, found->len);
-    dm_account_move(&recalled->account, found->record, recalled->record);
-
+    recalled->len = len;
     memory->recalled[search->kind] = recalled;
+
+    if (!known) {
+        ngx_memzero(&recalled->account, sizeof(dm_account_t));
+        return;
+    }
+
+    recalled->account = found->account;
+    ngx_memcpy(recalled->record, found->record, len);
+    dm_account_move(&recalled->account, found->record, recalled->record);
 }
 
 

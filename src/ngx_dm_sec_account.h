@@ -56,7 +56,7 @@ struct ngx_dm_sec_search_s {
     uint64_t                      version;
 
     /* set for the judge: it has judged this before, on this connection and at
-       this state of the store, and said NGX_OK */
+       this state of the store, and said NGX_OK, or that nobody is known */
     ngx_uint_t                    recalled;
 };
 
@@ -70,8 +70,10 @@ struct ngx_dm_sec_search_s {
  *
  * An account is remembered, if the search has a kind, only when the judge said
  * NGX_OK: who knows no secret must not learn, from the time that it takes,
- * which accounts there are.  It is remembered under the transaction that all
- * look-ups of the search read, and not if they read several.
+ * which accounts there are.  That there is none is remembered of certificates,
+ * which prove themselves before they are looked for.  It is remembered under
+ * the transaction that all look-ups of the search read, and not if they read
+ * several.
  */
 ngx_int_t ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf,
     ngx_connection_t *c, ngx_dm_sec_search_t *search);

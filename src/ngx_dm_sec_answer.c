@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_devid.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_log.h"
@@ -9,6 +10,7 @@
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
+#include "ngx_dm_sec_zone.h"
 
 
 #define NGX_DM_SEC_RETRY_AFTER   5      /* s */
@@ -24,8 +26,8 @@ typedef struct {
 
 static void ngx_dm_sec_log_denied(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_answer_t *answer);
-static void ngx_dm_sec_answer_claimed(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, ngx_str_t *claimed);
+static ngx_str_t ngx_dm_sec_answer_claimed(ngx_http_request_t *r,
+    ngx_dm_sec_ctx_t *ctx, u_char *buf, size_t max);
 static ngx_int_t ngx_dm_sec_answer_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_add_information(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx);
@@ -44,6 +46,7 @@ static ngx_http_output_header_filter_pt  ngx_dm_sec_next_header_filter;
 /* indexed by ngx_dm_sec_reason_e */
 static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
     { ngx_string("-"), 0, NGX_LOG_ERR },
+    { ngx_string("bad_request"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
     { ngx_string("misdirected"), NGX_HTTP_MISDIRECTED_REQUEST, NGX_LOG_ERR },
     { ngx_string("plaintext"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("early_data"), 425, NGX_LOG_ERR },
@@ -58,7 +61,12 @@ static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
     { ngx_string("locked"), NGX_HTTP_TOO_MANY_REQUESTS, NGX_LOG_ERR },
     { ngx_string("certificate_required"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("certificate_invalid"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_expired"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("certificate_revoked"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_unknown_ca"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_weak"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("certificate_purpose"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
+    { ngx_string("crl_expired"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("certificate_unbound"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("psk_required"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("no_credentials"), NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO },
@@ -87,10 +95,17 @@ ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     ctx->denied = 1;
     ctx->reason = reason;
+    ctx->detail = ngx_dm_sec_detail_of(reason, ctx->detail);
     ctx->status = answer->status;
     ctx->let_in = 0;
     ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
     ctx->http_auth |= (ctx->denied_by->http_auth != 0);
+
+    /* a client that can do better, or was only asking, is asked again */
+
+    if (reason == NGX_DM_SEC_R_MALFORMED && ctx->useless) {
+        ctx->status = NGX_HTTP_UNAUTHORIZED;
+    }
 
     /* TLS is the way out only where there is one */
 
@@ -106,6 +121,20 @@ ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 }
 
 
+void
+ngx_dm_sec_deny_late(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_reason_e reason, ngx_uint_t detail, ngx_uint_t status)
+{
+    ctx->denied = 1;
+    ctx->reason = reason;
+    ctx->detail = detail;
+    ctx->status = status;
+    ctx->denied_by = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    ngx_dm_sec_log_denied(r, ctx, &ngx_dm_sec_answers[reason]);
+}
+
+
 ngx_str_t *
 ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason)
 {
@@ -117,63 +146,109 @@ static void
 ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_answer_t *answer)
 {
-    u_char                   buf[3][NGX_DM_SEC_LOG_ESCAPED];
+    u_char                   buf[2][NGX_DM_SEC_LOG_ESCAPED];
+    u_char                   claim[NGX_DM_SEC_LOG_CLAIM];
     ngx_str_t                method, protocol, cipher;
-    ngx_str_t                account, claimed, devid;
+    ngx_str_t                account, claimed, devid, id, name;
+    ngx_uint_t               level;
     ngx_dm_sec_main_conf_t  *dmcf;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
-    if (!ngx_dm_sec_log_may(dmcf->log_limit, answer->level, &answer->name)) {
+    level = ngx_dm_sec_detail_level(ctx->detail, answer->level);
+
+    /* lines of another level have a limit of their own */
+
+    if (!ngx_dm_sec_log_may(dmcf->log_limit, level,
+                            level == answer->level
+                            ? &answer->name
+                            : ngx_dm_sec_detail_name(ctx->detail)))
+    {
         return;
     }
 
     ngx_dm_sec_tls_facts(r, &protocol, &cipher);
     ngx_dm_sec_method_name(ctx->method, &method);
+    ngx_dm_sec_log_request_id(r, &id);
     ngx_str_null(&account);
 
     if (ctx->account) {
         account = ctx->account->id;
     }
 
-    ngx_dm_sec_answer_claimed(r, ctx, &claimed);
+    name = account;
 
     (void) ngx_dm_sec_devid_read(r, &devid);
 
-    account = ngx_dm_sec_log_escape(buf[0], &account);
-    claimed = ngx_dm_sec_log_escape(buf[1], &claimed);
-    devid = ngx_dm_sec_log_escape(buf[2], &devid);
+    account = ngx_dm_sec_log_whole(buf[0], sizeof(buf[0]), &account);
+    devid = ngx_dm_sec_log_escape(buf[1], &devid);
+    claimed = ngx_dm_sec_answer_claimed(r, ctx, claim,
+                          ngx_min(NGX_DM_SEC_LOG_CLAIM, NGX_DM_SEC_LOG_VALUES
+                                                 - account.len - devid.len));
 
-    ngx_log_error(answer->level, r->connection->log, 0,
-                  "dm_sec: denied reason=%V status=%ui method=%V "
+    if (claimed.data == claim) {
+        name = ctx->attempt ? ctx->attempt->who.name : claimed;
+    }
+
+    /* those that every client causes push nobody out */
+
+    if (answer->level == NGX_LOG_ERR) {
+        ngx_dm_sec_recent_remember(ngx_dm_sec_zone_shared(dmcf)->recent,
+                                   ngx_dm_sec_zone_pool(dmcf),
+                                   NGX_DM_SEC_RECENT_DENIED + ctx->reason,
+                                   &r->connection->addr_text, &name);
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "dm_sec: denied reason=%V detail=%V status=%ui method=%V "
                   "account=\"%V\" claimed=\"%V\" devid=\"%V\" "
-                  "protocol=%V cipher=%V",
-                  &answer->name, ctx->status, &method,
-                  &account, &claimed, &devid, &protocol, &cipher);
+                  "protocol=%V cipher=%V request=%V",
+                  &answer->name, ngx_dm_sec_detail_name(ctx->detail),
+                  ctx->status, &method,
+                  &account, &claimed, &devid, &protocol, &cipher, &id);
 }
 
 
 /* names what the request was about: a name that was tried, be it elsewhere */
-static void
+static ngx_str_t
 ngx_dm_sec_answer_claimed(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
-    ngx_str_t *claimed)
+    u_char *buf, size_t max)
 {
+    ngx_str_t                   claimed;
     const ngx_dm_sec_method_t  *method;
 
-    ngx_str_null(claimed);
+    ngx_str_null(&claimed);
 
     if (ctx->attempt) {
-        *claimed = ctx->attempt->who.name;
+        claimed = ctx->attempt->who.name;
+
+    } else {
+        claimed = ctx->malformed;
     }
 
+    claimed = ngx_dm_sec_log_whole(buf, max, &claimed);
+
     for (method = ngx_dm_sec_methods;
-         claimed->len == 0 && method->name.len;
+         claimed.data != buf && method->name.len;
          method++)
     {
         if (method->claim && (ctx->denied_by->auth & method->bit)) {
-            method->claim(r, claimed);
+            claimed = method->claim(r, ctx->denied_by, buf, max);
         }
     }
+
+    /* a connection may have proven what this location does not ask for */
+
+    for (method = ngx_dm_sec_methods;
+         claimed.data != buf && method->name.len;
+         method++)
+    {
+        if (method->claim && method->by == NGX_DM_SEC_BY_CONNECTION) {
+            claimed = method->claim(r, ctx->denied_by, buf, max);
+        }
+    }
+
+    return claimed;
 }
 
 
@@ -292,7 +367,6 @@ ngx_dm_sec_add_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
         ngx_memzero(&before, sizeof(dm_store_meta_t));
 
         before.realm = ngx_dm_sec_set_dm_str(dmcf->realm);
-        before.lacks_sha256 = dmcf->lacks_sha256;
         meta = &before;
     }
 

@@ -14,6 +14,13 @@
 ngx_int_t ngx_dm_sec_deny(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_reason_e reason);
 
+/*
+ * Says of a request that nginx has refused by itself, with that status, why;
+ * logs one line for it.
+ */
+void ngx_dm_sec_deny_late(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_reason_e reason, ngx_uint_t detail, ngx_uint_t status);
+
 /* the reason as it stands in logs: "no_credentials" */
 ngx_str_t *ngx_dm_sec_reason_name(ngx_dm_sec_reason_e reason);
 

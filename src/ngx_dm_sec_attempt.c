@@ -1,7 +1,9 @@
 /* An attempt at the secret of an account: what Basic and Digest share */
 
 #include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_account.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_zone.h"
 
 
@@ -192,6 +194,7 @@ ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     case NGX_DECLINED:
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
                                    NGX_DM_SEC_R_BAD_CREDENTIALS);
+        cred->detail = NGX_DM_SEC_D_CHANGED_MEANWHILE;
         ngx_dm_sec_attempt_count(r, ctx, cred);
         return;
 
@@ -278,6 +281,7 @@ ngx_dm_sec_attempt_may(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     case NGX_DECLINED:
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_LOCKED,
                                    NGX_DM_SEC_R_LOCKED);
+        cred->detail = ctx->attempt->who.detail;
         break;
 
     default:
@@ -297,6 +301,15 @@ ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return;
     }
 
+    /* it is known already: nothing is looked up for the log */
+
+    if (!ctx->attempt->who.known) {
+        cred->detail = NGX_DM_SEC_D_UNKNOWN_NAME;
+
+    } else if (cred->detail == NGX_DM_SEC_D_NONE) {
+        cred->detail = NGX_DM_SEC_D_WRONG_PASSWORD;
+    }
+
     switch (ngx_dm_sec_lockout_fail(r, &ctx->attempt->who,
                                     &ctx->retry_after))
     {
@@ -307,6 +320,7 @@ ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     case NGX_DECLINED:
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_LOCKED,
                                    NGX_DM_SEC_R_LOCKED);
+        cred->detail = ctx->attempt->who.detail;
         return;
 
     default:
@@ -317,13 +331,54 @@ ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 
 void
-ngx_dm_sec_attempt_claim(ngx_http_request_t *r, ngx_str_t *claim)
+ngx_dm_sec_attempt_malformed(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred, int rc, dm_err_t *err, ngx_uint_t detail,
+    dm_str_t name)
 {
     ngx_dm_sec_ctx_t  *ctx;
 
+    if (rc == DM_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "dm_sec: %s",
+                      err->text);
+
+        (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                   NGX_DM_SEC_R_STORE);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s",
+                  err->text);
+
+    (void) ngx_dm_sec_conclude(cred, rc == DM_USELESS ? NGX_DM_SEC_USELESS
+                                                      : NGX_DM_SEC_MALFORMED,
+                               NGX_DM_SEC_R_MALFORMED);
+    cred->detail = detail;
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    /* the log may miss it: what is refused stays refused */
+
+    if (name.len
+        && ngx_dm_sec_account_dup(r->pool, name, &ctx->malformed) != NGX_OK)
+    {
+        ngx_str_null(&ctx->malformed);
+    }
+}
+
+
+ngx_str_t
+ngx_dm_sec_attempt_claim(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    u_char *buf, size_t max)
+{
+    ngx_str_t          claim;
+    ngx_dm_sec_ctx_t  *ctx;
+
+    ngx_str_null(&claim);
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
     if (ctx->attempt) {
-        *claim = ctx->attempt->who.name;
+        claim = ctx->attempt->who.name;
     }
+
+    return ngx_dm_sec_log_whole(buf, max, &claim);
 }

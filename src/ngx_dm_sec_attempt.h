@@ -66,8 +66,18 @@ void ngx_dm_sec_attempt_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 void ngx_dm_sec_attempt_renew(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred);
 
+/*
+ * Concludes of credentials that were not even tried, by what their parser
+ * returned, and says in the log why; err is the parser's, and name the one
+ * that it read, if any.
+ */
+void ngx_dm_sec_attempt_malformed(ngx_http_request_t *r,
+    ngx_dm_sec_credential_t *cred, int rc, dm_err_t *err, ngx_uint_t detail,
+    dm_str_t name);
+
 /* the name that was tried, for the log; of length 0: none was */
-void ngx_dm_sec_attempt_claim(ngx_http_request_t *r, ngx_str_t *claim);
+ngx_str_t ngx_dm_sec_attempt_claim(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, u_char *buf, size_t max);
 
 
 #endif /* NGX_DM_SEC_ATTEMPT_H */

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_attempt.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_header.h"
 #include "ngx_dm_sec_store.h"
@@ -76,10 +77,9 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "dm_sec: %s", err.text);
-
-    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_MALFORMED,
-                               NGX_DM_SEC_R_MALFORMED);
+    ngx_dm_sec_attempt_malformed(r, cred, rc, &err,
+                                 NGX_DM_SEC_D_MALFORMED + basic.malformed,
+                                 dm_str(""));
 }
 
 
@@ -131,8 +131,14 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                                    NGX_DM_SEC_R_NONE);
     }
 
-    return ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
+    (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG,
                                NGX_DM_SEC_R_BAD_CREDENTIALS);
+
+    if (!account->has_ha1[alg]) {
+        cred->detail = NGX_DM_SEC_D_NO_PASSWORD;
+    }
+
+    return cred->outcome;
 }
 
 
@@ -227,8 +233,12 @@ ngx_dm_sec_basic_challenge(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     p = ngx_cpymem(value.data, "Basic realm=\"",
                    sizeof("Basic realm=\"") - 1);
     p = ngx_dm_sec_header_quote(p, &realm);
-    p = ngx_cpymem(p, "\", charset=\"UTF-8\"",
-                   sizeof("\", charset=\"UTF-8\"") - 1);
+    *p++ = '"';
+
+    if (ctx->denied_by->challenge_parameters & NGX_DM_SEC_CHALLENGE_CHARSET) {
+        p = ngx_cpymem(p, ", charset=\"UTF-8\"",
+                       sizeof(", charset=\"UTF-8\"") - 1);
+    }
 
     value.len = p - value.data;
 

@@ -13,6 +13,7 @@
 #include "ngx_dm_sec_chain.h"
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_refused.h"
 
 
 static void ngx_dm_sec_chain_put(ngx_dm_sec_chain_t *stock);
@@ -89,6 +90,7 @@ ngx_dm_sec_chain_put(ngx_dm_sec_chain_t *stock)
 #endif
 
     ngx_dm_sec_answer_init();
+    ngx_dm_sec_refused_init();
     ngx_dm_sec_body_init();
 
     ngx_dm_sec_chain_get(&ngx_dm_sec_chain);

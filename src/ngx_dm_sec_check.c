@@ -1,8 +1,10 @@
 /* Findings of "nginx -t": conflicts between directives and between levels */
 
 #include "ngx_dm_sec_check.h"
-#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_finding.h"
+#include "ngx_dm_sec_foreign.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_status.h"
 
 
 static ngx_int_t ngx_dm_sec_check_needless_server(ngx_conf_t *cf,
@@ -13,10 +15,8 @@ static ngx_int_t ngx_dm_sec_check_needs_auth(ngx_conf_t *cf,
 static ngx_int_t ngx_dm_sec_check_methods(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
     ngx_dm_sec_loc_conf_t *dlcf);
-static void ngx_dm_sec_check_status_page(ngx_conf_t *cf,
+static ngx_int_t ngx_dm_sec_check_status_page(ngx_conf_t *cf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_dm_sec_location_t *location);
-static ngx_uint_t ngx_dm_sec_check_guards(ngx_module_t *module,
-    ngx_http_core_loc_conf_t *clcf);
 
 
 ngx_int_t
@@ -44,10 +44,10 @@ ngx_dm_sec_check_needless_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_dm_sec_location_t  *location;
 
     if (dscf->upgrade != NGX_DM_SEC_UPGRADE_OFF && !dscf->on) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"dm_sec_upgrade\" needs a TLS policy to "
-                            "upgrade to: write \"dm_sec_profile\", or "
-                            "\"dm_sec_upgrade off\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_upgrade\" needs a TLS policy to "
+                           "upgrade to: write \"dm_sec_profile\", or "
+                           "\"dm_sec_upgrade off\"");
         return NGX_ERROR;
     }
 
@@ -94,12 +94,12 @@ ngx_dm_sec_check_off(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
                 continue;
             }
 
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscfp[i],
-                                location[n].clcf,
-                                "\"dm_sec_status\" has nothing to show: no "
-                                "server has \"dm_sec_profile\", "
-                                "\"dm_sec_protocols\", \"dm_sec_ciphers\" or "
-                                "\"dm_sec_auth\"");
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscfp[i],
+                               location[n].clcf,
+                               "\"dm_sec_status\" has nothing to show: no "
+                               "server has \"dm_sec_profile\", "
+                               "\"dm_sec_protocols\", \"dm_sec_ciphers\" or "
+                               "\"dm_sec_auth\"");
             return NGX_ERROR;
         }
     }
@@ -118,9 +118,9 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
     if (sscf->enable) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"ssl on\" is not supported: write "
-                            "\"listen ... ssl\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"ssl on\" is not supported: write "
+                           "\"listen ... ssl\"");
         return NGX_ERROR;
     }
 
@@ -130,7 +130,7 @@ ngx_dm_sec_check_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 }
 
 
-void
+ngx_int_t
 ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
 {
     ngx_uint_t              i;
@@ -139,65 +139,43 @@ ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     location = dscf->locations.elts;
 
     for (i = 0; i < dscf->locations.nelts; i++) {
-        ngx_dm_sec_check_status_page(cf, dscf, &location[i]);
-    }
-}
-
-
-static void
-ngx_dm_sec_check_status_page(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
-    ngx_dm_sec_location_t *location)
-{
-    ngx_uint_t     i;
-    ngx_module_t  *module;
-
-    if (location->dlcf->status == NGX_DM_SEC_STATUS_OFF
-        || location->dlcf->auth)
-    {
-        return;
-    }
-
-    for (i = 0; i < cf->cycle->modules_n; i++) {
-        module = cf->cycle->modules[i];
-
-        if (module->type == NGX_HTTP_MODULE
-            && ngx_dm_sec_check_guards(module, location->clcf))
-        {
-            return;
+        if (ngx_dm_sec_check_status_page(cf, dscf, &location[i]) != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, location->clcf,
-                        "\"dm_sec_status\" is open to everybody: write "
-                        "\"allow\" and \"deny\", or \"dm_sec_auth\"");
+    return NGX_OK;
 }
 
 
-/*
- * 1 if the module restricts access to the location.  The first member of the
- * configurations of these is what they check: rules, a realm, a URI.
- */
-static ngx_uint_t
-ngx_dm_sec_check_guards(ngx_module_t *module, ngx_http_core_loc_conf_t *clcf)
+static ngx_int_t
+ngx_dm_sec_check_status_page(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_dm_sec_location_t *location)
 {
-    void                      **conf;
-    ngx_http_complex_value_t   *realm;
+    if (location->dlcf->status == NGX_DM_SEC_STATUS_OFF) {
+        return NGX_OK;
+    }
 
-    conf = clcf->loc_conf[module->ctx_index];
+    if (location->clcf->handler != ngx_dm_sec_status_handler) {
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, location->clcf,
+                           "\"dm_sec_status\" stands before a directive that "
+                           "answers too, such as \"proxy_pass\": leave one "
+                           "of them out");
+        return NGX_ERROR;
+    }
 
-    if (ngx_strcmp(module->name, "ngx_http_access_module") == 0
-        || ngx_strcmp(module->name, "ngx_http_auth_request_module") == 0)
+    if (location->dlcf->auth
+        || ngx_dm_sec_foreign_guards(cf, location->clcf->loc_conf))
     {
-        return *conf != NULL;
+        return NGX_OK;
     }
 
-    if (ngx_strcmp(module->name, "ngx_http_auth_basic_module") == 0) {
-        realm = *conf;
-        return realm && (realm->lengths || realm->value.len != 3
-                         || ngx_strncmp(realm->value.data, "off", 3) != 0);
-    }
+    ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, location->clcf,
+                       "\"dm_sec_status\" is open to everybody: write "
+                       "\"allow ADDRESS\" and \"deny all\", or "
+                       "\"dm_sec_auth basic\"");
 
-    return 0;
+    return NGX_OK;
 }
 
 
@@ -206,10 +184,10 @@ ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
 {
     if (dlcf->plaintext_auth && ngx_dm_sec_policy_in_force(&dlcf->policy)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_plaintext_auth on\" contradicts the "
-                            "TLS policy in force: behind a TLS load balancer "
-                            "write \"dm_sec_profile off\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_plaintext_auth on\" contradicts the "
+                           "TLS policy in force: behind a TLS load balancer "
+                           "write \"dm_sec_profile off\"");
         return NGX_ERROR;
     }
 
@@ -239,9 +217,9 @@ ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             /* void */
         }
 
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth %V\" needs TLS, and the server "
-                            "has no \"listen ... ssl\"", &method->name);
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth %V\" needs TLS, and the server "
+                           "has no \"listen ... ssl\"", &method->name);
         return NGX_ERROR;
     }
 
@@ -250,19 +228,19 @@ ngx_dm_sec_check_methods(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if ((dlcf->auth & (dlcf->auth - 1)) == 0) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth_all on\" needs two methods in "
-                            "\"dm_sec_auth\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth_all on\" needs two methods in "
+                           "\"dm_sec_auth\"");
         return NGX_ERROR;
     }
 
     if (dlcf->http_auth & (dlcf->http_auth - 1)) {
         last = ngx_dm_sec_method_list(buf, buf + sizeof(buf), dlcf->http_auth);
 
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth_all on\" cannot be satisfied with "
-                            "%*s: a request has one \"Authorization\"",
-                            (size_t) (last - buf), buf);
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth_all on\" cannot be satisfied with "
+                           "%*s: a request has one \"Authorization\"",
+                           (size_t) (last - buf), buf);
         return NGX_ERROR;
     }
 
@@ -308,9 +286,9 @@ ngx_dm_sec_check_needs_auth(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_OK;
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                        "\"%s\" has no effect: \"dm_sec_auth\" here does not "
-                        "accept a method that it needs", needless);
+    ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                       "\"%s\" has no effect: \"dm_sec_auth\" here does not "
+                       "accept a method that it needs", needless);
 
     return NGX_ERROR;
 }
@@ -337,9 +315,9 @@ ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
             continue;
         }
 
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, location[i].clcf,
-                            "no authentication here, while other locations "
-                            "of the server have it: write \"dm_sec_auth\" or, "
-                            "if it is meant, \"dm_sec_auth off\"");
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, location[i].clcf,
+                           "no authentication here, while other locations "
+                           "of the server have it: write \"dm_sec_auth\" or, "
+                           "if it is meant, \"dm_sec_auth off\"");
     }
 }

@@ -34,10 +34,12 @@ ngx_int_t ngx_dm_sec_check_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
 void ngx_dm_sec_check_openness(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf);
 
 /*
- * Warns of status pages that everybody can see: they tell who is locked out
- * and how busy the fleet is.
+ * Refuses a status page in whose place another module answers, and warns of
+ * those that everybody can see: they tell who is locked out and how busy the
+ * fleet is.
  */
-void ngx_dm_sec_check_status(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf);
+ngx_int_t ngx_dm_sec_check_status(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
 
 
 #endif /* NGX_DM_SEC_CHECK_H */

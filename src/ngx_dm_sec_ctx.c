@@ -103,6 +103,7 @@ ngx_dm_sec_conclude(ngx_dm_sec_credential_t *cred,
 {
     cred->outcome = outcome;
     cred->reason = reason;
+    cred->detail = 0;
 
     if (outcome != NGX_DM_SEC_VERIFIED && outcome != NGX_DM_SEC_PENDING) {
         cred->account = NULL;

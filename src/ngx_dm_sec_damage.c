@@ -17,7 +17,8 @@
 static void ngx_dm_sec_damage_handler(int signo, siginfo_t *info,
     void *context);
 static void ngx_dm_sec_damage_blame(void);
-static ngx_uint_t ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage);
+static ngx_uint_t ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage,
+    dm_store_stamp_t *stamp);
 
 
 /* a worker dies of one of these where it reads what is not there */
@@ -105,17 +106,32 @@ ngx_dm_sec_damage_here(void)
 
     damage = ngx_dm_sec_damage.shared;
 
-    return damage && damage->blamed && ngx_dm_sec_damage_same(damage);
+    return damage && damage->blamed
+           && ngx_dm_sec_damage_same(damage, &ngx_dm_sec_damage.stamp);
+}
+
+
+ngx_uint_t
+ngx_dm_sec_damage_there(ngx_dm_sec_main_conf_t *dmcf)
+{
+    dm_store_stamp_t      stamp;
+    ngx_dm_sec_damage_t  *damage;
+
+    damage = &ngx_dm_sec_zone_shared(dmcf)->damage;
+
+    return damage->blamed
+           && dm_store_stamp((char *) dmcf->store.data, &stamp) == DM_OK
+           && ngx_dm_sec_damage_same(damage, &stamp);
 }
 
 
 static ngx_uint_t
-ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage)
+ngx_dm_sec_damage_same(ngx_dm_sec_damage_t *damage, dm_store_stamp_t *stamp)
 {
-    return damage->stamp.dev == ngx_dm_sec_damage.stamp.dev
-           && damage->stamp.ino == ngx_dm_sec_damage.stamp.ino
-           && damage->stamp.born == ngx_dm_sec_damage.stamp.born
-           && damage->stamp.checked == ngx_dm_sec_damage.stamp.checked;
+    return damage->stamp.dev == stamp->dev
+           && damage->stamp.ino == stamp->ino
+           && damage->stamp.born == stamp->born
+           && damage->stamp.checked == stamp->checked;
 }
 
 

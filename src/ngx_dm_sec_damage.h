@@ -24,6 +24,9 @@ ngx_int_t ngx_dm_sec_damage_look(ngx_dm_sec_main_conf_t *dmcf,
 /* 1 if a process has died in the store that was looked at last */
 ngx_uint_t ngx_dm_sec_damage_here(void);
 
+/* the same of the store that is in its place now, whatever is open here */
+ngx_uint_t ngx_dm_sec_damage_there(ngx_dm_sec_main_conf_t *dmcf);
+
 /* around all that reads the store's file */
 void ngx_dm_sec_damage_enter(void);
 void ngx_dm_sec_damage_leave(void);

@@ -13,15 +13,17 @@ static ngx_str_t *ngx_dm_sec_debug_reason(ngx_dm_sec_reason_e reason);
 
 /* indexed by ngx_dm_sec_outcome_e */
 static char  *ngx_dm_sec_outcomes[] = {
-    "absent", "verified", "pending", "wrong", "locked", "malformed", "failed"
+    "absent", "verified", "pending", "wrong", "locked", "useless", "malformed",
+    "failed"
 };
 
 
 void
 ngx_dm_sec_debug_credential(ngx_http_request_t *r,
-    const ngx_dm_sec_method_t *method, ngx_dm_sec_credential_t *cred)
+    ngx_dm_sec_loc_conf_t *dlcf, const ngx_dm_sec_method_t *method,
+    ngx_dm_sec_credential_t *cred)
 {
-    u_char      buf[NGX_DM_SEC_LOG_ESCAPED];
+    u_char      buf[NGX_DM_SEC_LOG_CLAIM];
     ngx_str_t   value;
 
     if (!(r->connection->log->log_level & NGX_LOG_DEBUG_HTTP)) {
@@ -39,11 +41,8 @@ ngx_dm_sec_debug_credential(ngx_http_request_t *r,
         return;
     }
 
-    if (method->claim) {
-        method->claim(r, &value);
-    }
-
-    value = ngx_dm_sec_log_escape(buf, &value);
+    value = method->claim ? method->claim(r, dlcf, buf, sizeof(buf))
+                          : ngx_dm_sec_log_escape(buf, &value);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "dm_sec %V: %s, reason %V, claimed \"%V\"", &method->name,

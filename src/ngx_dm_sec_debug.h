@@ -17,7 +17,8 @@
 
 /* dm_sec x509: absent, reason certificate_unbound, claimed "sha256:..." */
 void ngx_dm_sec_debug_credential(ngx_http_request_t *r,
-    const ngx_dm_sec_method_t *method, ngx_dm_sec_credential_t *cred);
+    ngx_dm_sec_loc_conf_t *dlcf, const ngx_dm_sec_method_t *method,
+    ngx_dm_sec_credential_t *cred);
 
 /* dm_sec access: refused, reason certificate_unbound, account "-" */
 void ngx_dm_sec_debug_decision(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
@@ -25,7 +26,7 @@ void ngx_dm_sec_debug_decision(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
 #else
 
-#define ngx_dm_sec_debug_credential(r, method, cred)
+#define ngx_dm_sec_debug_credential(r, dlcf, method, cred)
 #define ngx_dm_sec_debug_decision(r, ctx, reason)
 
 #endif

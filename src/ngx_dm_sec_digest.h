@@ -10,20 +10,10 @@
 #define NGX_DM_SEC_DIGEST  0x02
 
 
-/* setter of dm_sec_digest_algorithms */
-char *ngx_dm_sec_digest_set_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/*
- * Settles what a level that accepts digest challenges with, and what it takes
- * for an answer.  NGX_OK, or NGX_ERROR, logged.
- */
+/* refuses what digest cannot work with; NGX_OK, or NGX_ERROR, logged */
 ngx_int_t ngx_dm_sec_digest_settle(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
-
-/* a directive of this level that is for digest alone, or NULL */
-char *ngx_dm_sec_digest_directive(ngx_dm_sec_loc_conf_t *dlcf);
 
 /*
  * Fills cred with what the request presents to this location.  One that is
@@ -32,13 +22,6 @@ char *ngx_dm_sec_digest_directive(ngx_dm_sec_loc_conf_t *dlcf);
 void ngx_dm_sec_digest_verify(ngx_http_request_t *r,
     ngx_dm_sec_loc_conf_t *dlcf, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred);
-
-/*
- * Adds a challenge for each algorithm of the location, MD5 first by default
- * where accounts have nothing else.  NGX_OK or NGX_ERROR.
- */
-ngx_int_t ngx_dm_sec_digest_challenge(ngx_http_request_t *r,
-    ngx_dm_sec_ctx_t *ctx, const dm_store_meta_t *meta);
 
 /*
  * Adds Authentication-Info (RFC 7616, section 3.5) to the response to a

@@ -1,7 +1,9 @@
 /* Failed handshakes: what stock nginx does not log at level error */
 
 #include "ngx_dm_sec_handshake.h"
+#include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_security.h"
 
 #include "dm_hello.h"
 #include "dm_psk.h"
@@ -33,8 +35,9 @@ static ngx_dm_sec_offer_t *ngx_dm_sec_handshake_offer(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_handshake_version(SSL *ssl);
 static void ngx_dm_sec_handshake_note_key(SSL *ssl,
     ngx_dm_sec_offer_t *offer);
-static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(int alert,
-    ngx_dm_sec_offer_t *offer);
+static ngx_dm_sec_handshake_e ngx_dm_sec_handshake_reason(SSL *ssl,
+    int alert, ngx_dm_sec_offer_t *offer);
+static ngx_uint_t ngx_dm_sec_handshake_needs_signature(SSL *ssl);
 static ngx_uint_t ngx_dm_sec_handshake_wrong_key(int alert);
 static void ngx_dm_sec_handshake_log(ngx_connection_t *c,
     ngx_dm_sec_handshake_e reason, int alert, ngx_dm_sec_offer_t *offer);
@@ -52,6 +55,7 @@ static ngx_str_t  ngx_dm_sec_handshake_names[] = {
     ngx_string("psk_store"),
     ngx_string("tls_protocol"),
     ngx_string("tls_cipher"),
+    ngx_string("tls_signature"),
     ngx_string("tls_other")
 };
 
@@ -233,8 +237,10 @@ ngx_dm_sec_handshake_version(SSL *ssl)
 void
 ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
 {
+    ngx_uint_t               i;
     ngx_connection_t        *c;
     ngx_dm_sec_offer_t      *offer;
+    ngx_dm_sec_counts_t     *counts;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_handshake_e   reason;
     ngx_dm_sec_main_conf_t  *dmcf;
@@ -250,10 +256,20 @@ ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
     }
 
     offer = SSL_get_ex_data(ssl, ngx_dm_sec_handshake_index);
-    reason = ngx_dm_sec_handshake_reason(alert, offer);
+    reason = ngx_dm_sec_handshake_reason(ssl, alert, offer);
 
     sh = ngx_dm_sec_zone_shared(dmcf);
-    (void) ngx_atomic_fetch_add(&sh->handshakes[reason], 1);
+    counts = ngx_dm_sec_counts(sh);
+
+    ngx_dm_sec_count(counts->handshakes_failed[reason]);
+
+    i = ngx_dm_sec_counts_version(offer ? offer->version : 0);
+    ngx_dm_sec_count(counts->handshakes[i][NGX_DM_SEC_NOT_DONE]);
+
+    ngx_dm_sec_recent_count(sh->recent, NGX_DM_SEC_RECENT_FAILED + reason);
+    ngx_dm_sec_recent_remember(sh->recent, ngx_dm_sec_zone_pool(dmcf),
+                               NGX_DM_SEC_RECENT_FAILED + reason,
+                               &c->addr_text, offer ? &offer->identity : NULL);
 
     if (ngx_dm_sec_log_may(dmcf->log_limit, NGX_LOG_ERR,
                            &ngx_dm_sec_handshake_names[reason]))
@@ -263,9 +279,28 @@ ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
 }
 
 
+void
+ngx_dm_sec_handshake_done(SSL *ssl)
+{
+    ngx_uint_t               i;
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_dm_sec_module);
+
+    if (dmcf == NULL || dmcf->zone == NULL) {
+        return;
+    }
+
+    i = ngx_dm_sec_counts_version(SSL_version(ssl));
+
+    ngx_dm_sec_count(ngx_dm_sec_counts(ngx_dm_sec_zone_shared(dmcf))
+                     ->handshakes[i][NGX_DM_SEC_DONE]);
+}
+
+
 /* tells the log more than the client may learn */
 static ngx_dm_sec_handshake_e
-ngx_dm_sec_handshake_reason(int alert, ngx_dm_sec_offer_t *offer)
+ngx_dm_sec_handshake_reason(SSL *ssl, int alert, ngx_dm_sec_offer_t *offer)
 {
     if (offer && offer->named && offer->found == NGX_ERROR) {
         return NGX_DM_SEC_HS_PSK_STORE;
@@ -288,11 +323,48 @@ ngx_dm_sec_handshake_reason(int alert, ngx_dm_sec_offer_t *offer)
         return NGX_DM_SEC_HS_TLS_PROTOCOL;
 
     case SSL_R_NO_SHARED_CIPHER:
-        return NGX_DM_SEC_HS_TLS_CIPHER;
+        return ngx_dm_sec_handshake_needs_signature(ssl)
+               ? NGX_DM_SEC_HS_TLS_SIGNATURE : NGX_DM_SEC_HS_TLS_CIPHER;
+
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+        return NGX_DM_SEC_HS_TLS_SIGNATURE;
 
     default:
         return NGX_DM_SEC_HS_TLS_OTHER;
     }
+}
+
+
+/*
+ * 1 if there is a common suite, which needs a signature, and of that the
+ * client has said nothing; else 0.
+ */
+static ngx_uint_t
+ngx_dm_sec_handshake_needs_signature(SSL *ssl)
+{
+    int                    i;
+    const SSL_CIPHER      *cipher;
+    STACK_OF(SSL_CIPHER)  *ours, *theirs;
+
+    if (!ngx_dm_sec_security_sha1(ssl)) {
+        return 0;
+    }
+
+    ours = SSL_get_ciphers(ssl);
+    theirs = SSL_get_client_ciphers(ssl);
+
+    for (i = 0; i < sk_SSL_CIPHER_num(theirs); i++) {
+        cipher = sk_SSL_CIPHER_value(theirs, i);
+
+        if (ngx_dm_sec_security_signs(cipher)
+            && sk_SSL_CIPHER_find(ours, (SSL_CIPHER *) cipher) >= 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -318,7 +390,7 @@ ngx_dm_sec_handshake_log(ngx_connection_t *c, ngx_dm_sec_handshake_e reason,
     u_char       suites[NGX_DM_SEC_OFFERED * NGX_DM_SEC_SUITE_NAME];
     u_char       version[sizeof("TLSv1.x")];
     u_char      *p, *v;
-    ngx_str_t    identity;
+    ngx_str_t    identity, address;
     const char  *name;
 
     p = suites;
@@ -341,18 +413,28 @@ ngx_dm_sec_handshake_log(ngx_connection_t *c, ngx_dm_sec_handshake_e reason,
 
     identity = ngx_dm_sec_log_escape(escaped, &identity);
 
+    /* nginx writes addr_text behind the line: a device's, not a balancer's */
+
+    address = c->addr_text;
+
+    if (c->proxy_protocol && c->proxy_protocol->src_addr.len) {
+        c->addr_text = c->proxy_protocol->src_addr;
+    }
+
     if (v == version) {
         *v++ = '-';
         *p++ = '-';
     }
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                  "dm_sec: handshake failed reason=%V identity=\"%V\" "
-                  "alert=\"%s\" version=%*s suites=\"%*s\"",
+                  "dm_sec: handshake failed reason=%V detail=- "
+                  "identity=\"%V\" alert=\"%s\" version=%*s suites=\"%*s\"",
                   &ngx_dm_sec_handshake_names[reason], &identity,
                   SSL_alert_desc_string_long(alert),
                   (size_t) (v - version), version,
                   (size_t) (p - suites), suites);
+
+    c->addr_text = address;
 }
 
 

@@ -17,6 +17,9 @@ ngx_int_t ngx_dm_sec_handshake_init(ngx_conf_t *cf);
 /* remembers what the client offers, for the log; called on a ClientHello */
 void ngx_dm_sec_handshake_note(SSL *ssl);
 
+/* counts a handshake that is done */
+void ngx_dm_sec_handshake_done(SSL *ssl);
+
 /* counts and logs a handshake that ends with this fatal alert */
 void ngx_dm_sec_handshake_failed(SSL *ssl, int alert);
 

@@ -1,6 +1,7 @@
 /* Slow password hashes: in the thread pool, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
+#include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_zone.h"
 
@@ -44,6 +45,7 @@ static void ngx_dm_sec_hash_remember(ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_start(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_hash_t *job);
 static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
+static void ngx_dm_sec_hash_tell(void);
 static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
 static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
@@ -146,6 +148,7 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_str_t                 part[4];
     dm_slot_t                slot;
     ngx_dm_sec_hash_t       *job;
+    ngx_dm_sec_counts_t     *counts;
     ngx_dm_sec_main_conf_t  *dmcf;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
@@ -164,10 +167,16 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
                                    NGX_DM_SEC_R_STORE);
     }
 
+    counts = ngx_dm_sec_counts(ngx_dm_sec_zone_shared(dmcf));
+
     if (ngx_dm_sec_hash_remembered(dmcf, &slot) == NGX_OK) {
+        ngx_dm_sec_count(counts->password_hits);
+
         return ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
                                    NGX_DM_SEC_R_NONE);
     }
+
+    ngx_dm_sec_count(counts->password_misses);
 
     job = ngx_dm_sec_hash_job(r, password, account->crypt);
 
@@ -184,6 +193,7 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
 
     if (ngx_dm_sec_hash_start(r, dmcf, job) != NGX_OK) {
         ngx_dm_sec_hash_wipe(job);
+        ngx_dm_sec_count(counts->hash_refused);
 
         return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
                                    NGX_DM_SEC_R_OVERLOADED);
@@ -347,6 +357,7 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     } else if (ngx_dm_sec_hashes.waiting < dmcf->hash_queue) {
         ngx_queue_insert_tail(&ngx_dm_sec_hashes.queue, &job->queue);
         ngx_dm_sec_hashes.waiting++;
+        ngx_dm_sec_hash_tell();
 
     } else {
         return NGX_ERROR;
@@ -371,7 +382,17 @@ ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
         ngx_dm_sec_hash_hold(&ngx_dm_sec_hashes.hold);
     }
 
+    ngx_dm_sec_hash_tell();
+
     return NGX_OK;
+}
+
+
+static void
+ngx_dm_sec_hash_tell(void)
+{
+    ngx_dm_sec_process_hash(ngx_dm_sec_hashes.running,
+                            ngx_dm_sec_hashes.waiting);
 }
 
 
@@ -413,6 +434,7 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         ngx_queue_remove(q);
         ngx_dm_sec_hashes.waiting--;
+        ngx_dm_sec_hash_tell();
 
         if (!job->r->connection->error
             && job->may(job->r, job->cred) == NGX_OK
@@ -452,6 +474,8 @@ ngx_dm_sec_hash_event(ngx_event_t *ev)
     if (--ngx_dm_sec_hashes.running == 0) {
         ngx_del_timer(&ngx_dm_sec_hashes.hold);
     }
+
+    ngx_dm_sec_hash_tell();
 
     /* this one is counted before the next one asks whether it may begin */
 
@@ -494,6 +518,9 @@ ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job)
     static ngx_str_t  reason = ngx_string("hash");
 
     if (!job->computed) {
+        ngx_dm_sec_count(ngx_dm_sec_counts(ngx_dm_sec_zone_shared(job->dmcf))
+                         ->hash_refused);
+
         (void) ngx_dm_sec_conclude(job->cred, NGX_DM_SEC_FAILED,
                                    NGX_DM_SEC_R_OVERLOADED);
         return;

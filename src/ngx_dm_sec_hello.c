@@ -134,6 +134,7 @@ ngx_dm_sec_hello_info(const SSL *info, int where, int ret)
 
     if (where & SSL_CB_HANDSHAKE_DONE) {
         ngx_dm_sec_psk_handshaked(ssl);
+        ngx_dm_sec_handshake_done(ssl);
     }
 
     /* an alert has its level above its description */

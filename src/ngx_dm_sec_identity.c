@@ -54,6 +54,30 @@ static ngx_dm_sec_header_t  ngx_dm_sec_headers[] = {
 };
 
 
+ngx_uint_t
+ngx_dm_sec_identity_is_other(ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    if (value->len == 0
+        || (value->len > 8 && ngx_strncmp(value->data, "$dm_sec_", 8) == 0)
+        || (value->len > 9 && ngx_strncmp(value->data, "${dm_sec_", 9) == 0))
+    {
+        return 0;
+    }
+
+    /* nginx's own variables have certificates, too */
+
+    for (i = 0; i < NGX_DM_SEC_H_CLIENT_CERT; i++) {
+        if (ngx_dm_sec_header_folds_to(name, &ngx_dm_sec_headers[i].lowcase)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_dm_sec_identity_scrub(ngx_http_request_t *r)
 {

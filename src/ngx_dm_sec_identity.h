@@ -19,5 +19,11 @@ ngx_int_t ngx_dm_sec_identity_scrub(ngx_http_request_t *r);
  */
 ngx_int_t ngx_dm_sec_identity_set(ngx_http_request_t *r);
 
+/*
+ * 1 if a header of that name tells the server behind who is speaking, and the
+ * value is not one of the module's variables, nor empty.
+ */
+ngx_uint_t ngx_dm_sec_identity_is_other(ngx_str_t *name, ngx_str_t *value);
+
 
 #endif /* NGX_DM_SEC_IDENTITY_H */

@@ -1,6 +1,8 @@
 /* Lockout: wrong credentials, counted per account and client address */
 
 #include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_counts.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_zone.h"
 
 
@@ -22,7 +24,9 @@ static ngx_int_t ngx_dm_sec_lockout_keys(ngx_http_request_t *r,
 static size_t ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure);
 static ngx_uint_t ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
-    dm_failures_key_t *key, ngx_uint_t n);
+    dm_failures_key_t *key, ngx_uint_t n, ngx_uint_t *detail);
+static ngx_uint_t ngx_dm_sec_lockout_detail(ngx_dm_sec_shared_t *sh,
+    dm_failures_key_t *key);
 static void ngx_dm_sec_lockout_overflow(ngx_http_request_t *r,
     ngx_dm_sec_shared_t *sh);
 
@@ -166,29 +170,53 @@ ngx_dm_sec_lockout_may(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     }
 
     ngx_dm_sec_zone_lock(dmcf);
-    *retry = ngx_dm_sec_lockout_left(sh, key, n);
+    *retry = ngx_dm_sec_lockout_left(sh, key, n, &who->detail);
     ngx_dm_sec_zone_unlock(dmcf);
 
     return *retry ? NGX_DECLINED : NGX_OK;
 }
 
 
-/* needs the lock; tells the seconds for which one of the keys is locked */
+/*
+ * Needs the lock; tells the seconds for which one of the keys is locked.  Of
+ * several locks the detail is of the one that holds most: a lock of the name
+ * alone is what "dm-account unlock" ends.
+ */
 static ngx_uint_t
 ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_uint_t *detail)
 {
     uint64_t    left, most;
     ngx_uint_t  i;
 
     most = 0;
+    *detail = NGX_DM_SEC_D_NONE;
 
     for (i = 0; i < n; i++) {
         left = dm_failures_left(sh->failures, &key[i], ngx_current_msec);
+
+        if (left == 0) {
+            continue;
+        }
+
         most = ngx_max(most, left);
+        *detail = ngx_max(*detail, ngx_dm_sec_lockout_detail(sh, &key[i]));
     }
 
     return (most + 999) / 1000;
+}
+
+
+/* needs the lock; the detail of a key that is locked: the more, the higher */
+static ngx_uint_t
+ngx_dm_sec_lockout_detail(ngx_dm_sec_shared_t *sh, dm_failures_key_t *key)
+{
+    if (!dm_failures_own(sh->failures, key, ngx_current_msec)) {
+        return NGX_DM_SEC_D_LOCKED_NETWORK;
+    }
+
+    return key->kind == DM_FAILURES_ADDRESS ? NGX_DM_SEC_D_LOCKED_ADDRESS
+                                            : NGX_DM_SEC_D_LOCKED_NAME;
 }
 
 
@@ -226,7 +254,7 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
 
     ngx_dm_sec_zone_lock(dmcf);
 
-    left = ngx_dm_sec_lockout_left(sh, key, n);
+    left = ngx_dm_sec_lockout_left(sh, key, n, &who->detail);
 
     for (i = 0; i < n; i++) {
         limit.attempts = (key[i].kind == DM_FAILURES_ADDRESS)
@@ -357,18 +385,21 @@ ngx_dm_sec_lockout_address(ngx_http_request_t *r,
 static void
 ngx_dm_sec_lockout_overflow(ngx_http_request_t *r, ngx_dm_sec_shared_t *sh)
 {
+    ngx_dm_sec_counts_t  sum;
+
     static ngx_msec_t  said;
 
-    (void) ngx_atomic_fetch_add(&sh->lockout_overflow, 1);
+    ngx_dm_sec_count(ngx_dm_sec_counts(sh)->lockout_overflow);
 
     if (said && ngx_current_msec - said < NGX_DM_SEC_OVERFLOW_PERIOD) {
         return;
     }
 
     said = ngx_current_msec;
+    ngx_dm_sec_counts_sum(sh, &sum);
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dm_sec: no room for a lock, %uA so far, whose network was "
                   "locked as a whole: names are tried in masses; a larger "
-                  "\"dm_sec_zone\" has more room", sh->lockout_overflow);
+                  "\"dm_sec_zone\" has more room", sum.lockout_overflow);
 }

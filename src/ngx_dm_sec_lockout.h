@@ -16,6 +16,7 @@ typedef struct {
     ngx_str_t    name;              /* of the account, if it is known */
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
+    ngx_uint_t   detail;            /* of the lock, if he is locked */
 } ngx_dm_sec_claimant_t;
 
 
@@ -27,7 +28,8 @@ void ngx_dm_sec_lockout_init(ngx_dm_sec_lockout_t *lockout);
 
 /*
  * Asks whether a claimant may try.  NGX_OK; NGX_DECLINED: the claim is locked,
- * and *retry has the seconds that are left; NGX_ERROR.
+ * *retry has the seconds that are left, and who->detail by which lock;
+ * NGX_ERROR.
  */
 ngx_int_t ngx_dm_sec_lockout_may(ngx_http_request_t *r,
     ngx_dm_sec_claimant_t *who, ngx_uint_t *retry);

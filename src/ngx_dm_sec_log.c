@@ -8,6 +8,10 @@
 #define NGX_DM_SEC_LOG_REASONS  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX + 8)
 
 
+#define ngx_dm_sec_log_is_plain(c)                                            \
+    ((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
+
+
 /* the lines of one reason: those of this worker in this second */
 typedef struct {
     ngx_str_t   *reason;
@@ -17,6 +21,8 @@ typedef struct {
 } ngx_dm_sec_log_count_t;
 
 
+static ngx_str_t ngx_dm_sec_log_octets(u_char *dst, ngx_str_t *src,
+    size_t max);
 static ngx_dm_sec_log_count_t *ngx_dm_sec_log_find(ngx_str_t *reason);
 static void ngx_dm_sec_log_second(ngx_event_t *ev);
 
@@ -164,6 +170,29 @@ ngx_dm_sec_log_second(ngx_event_t *ev)
 ngx_str_t
 ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src)
 {
+    return ngx_dm_sec_log_octets(dst, src, NGX_DM_SEC_LOG_VALUE);
+}
+
+
+ngx_str_t
+ngx_dm_sec_log_whole(u_char *dst, size_t max, ngx_str_t *src)
+{
+    size_t  i, len;
+
+    len = 0;
+
+    for (i = 0; i < src->len; i++) {
+        len += ngx_dm_sec_log_is_plain(src->data[i]) ? 1 : 4;
+    }
+
+    return ngx_dm_sec_log_octets(dst, src, len <= max && src->len <= DM_NAME_MAX
+                                           ? src->len : NGX_DM_SEC_LOG_VALUE);
+}
+
+
+static ngx_str_t
+ngx_dm_sec_log_octets(u_char *dst, ngx_str_t *src, size_t max)
+{
     u_char     *p, *last;
     ngx_str_t   value;
 
@@ -175,11 +204,11 @@ ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src)
     }
 
     p = src->data;
-    last = p + ngx_min(src->len, NGX_DM_SEC_LOG_VALUE);
+    last = p + ngx_min(src->len, max);
 
     for ( /* void */ ; p < last; p++) {
 
-        if (*p < 0x20 || *p >= 0x7f || *p == '"' || *p == '\\') {
+        if (!ngx_dm_sec_log_is_plain(*p)) {
             dst = ngx_sprintf(dst, "\\x%02Xd", (ngx_uint_t) *p);
             continue;
         }
@@ -194,38 +223,20 @@ ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src)
 
 
 void
-ngx_dm_sec_log_conf(ngx_uint_t level, ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    const char *fmt, ...)
+ngx_dm_sec_log_request_id(ngx_http_request_t *r, ngx_str_t *id)
 {
-    u_char    *p, *last;
-    u_char     text[NGX_MAX_CONF_ERRSTR];
-    va_list    args;
-    ngx_str_t  location;
+    ngx_dm_sec_main_conf_t     *dmcf;
+    ngx_http_variable_value_t  *v;
 
-    last = text + NGX_MAX_CONF_ERRSTR;
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
-    va_start(args, fmt);
-    p = ngx_vslprintf(text, last, fmt, args);
-    va_end(args);
+    v = ngx_http_get_indexed_variable(r, dmcf->request_id);
 
-    if (dscf == NULL) {
-        ngx_log_error(level, cf->log, 0, "dm_sec: %*s in http",
-                      (size_t) (p - text), text);
+    if (v == NULL || v->not_found) {
+        ngx_str_set(id, "-");
         return;
     }
 
-    if (clcf) {
-        location = clcf->name;
-
-        if (clcf->noname) {
-            ngx_str_set(&location, "if or limit_except");
-        }
-
-        p = ngx_slprintf(p, last, " in location \"%V\"", &location);
-    }
-
-    ngx_log_error(level, cf->log, 0, "dm_sec: %*s in server \"%V\" in %s:%ui",
-                  (size_t) (p - text), text, &dscf->cscf->server_name,
-                  dscf->cscf->file_name, dscf->cscf->line);
+    id->data = v->data;
+    id->len = v->len;
 }

@@ -10,6 +10,13 @@
 #define NGX_DM_SEC_LOG_VALUE    128     /* octets of a value that are logged */
 #define NGX_DM_SEC_LOG_ESCAPED  (NGX_DM_SEC_LOG_VALUE * 4)
 
+/*
+ * A claim is written in so many octets, and all values of a line in so many:
+ * nginx cuts the line at 2048, and the client's address comes last.
+ */
+#define NGX_DM_SEC_LOG_CLAIM   1024
+#define NGX_DM_SEC_LOG_VALUES  1536
+
 
 /* setter of dm_sec_log_limit */
 char *ngx_dm_sec_log_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -33,12 +40,14 @@ ngx_uint_t ngx_dm_sec_log_may_name(ngx_uint_t rate, ngx_uint_t level,
 ngx_str_t ngx_dm_sec_log_escape(u_char *dst, ngx_str_t *src);
 
 /*
- * Logs a finding about a server, or about one of its locations where clcf is
- * not NULL; without a server the finding is about http{}.
+ * Escapes a name that dm-account shall find again, of the DM_NAME_MAX octets
+ * that one can have, into dst[max]: whole where it fits, or else as
+ * ngx_dm_sec_log_escape() cuts it.  max is NGX_DM_SEC_LOG_ESCAPED at least.
  */
-void ngx_dm_sec_log_conf(ngx_uint_t level, ngx_conf_t *cf,
-    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
-    const char *fmt, ...);
+ngx_str_t ngx_dm_sec_log_whole(u_char *dst, size_t max, ngx_str_t *src);
+
+/* nginx's $request_id, the same that the access log gets; "-": none */
+void ngx_dm_sec_log_request_id(ngx_http_request_t *r, ngx_str_t *id);
 
 
 #endif /* NGX_DM_SEC_LOG_H */

@@ -3,6 +3,7 @@
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_attempt.h"
 #include "ngx_dm_sec_basic.h"
+#include "ngx_dm_sec_challenge.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_psk.h"
@@ -40,10 +41,10 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NGX_DM_SEC_BY_REQUEST,
       NULL,                                /* named */
       ngx_dm_sec_digest_settle,            /* settle */
-      ngx_dm_sec_digest_directive,         /* directive */
+      ngx_dm_sec_challenge_directive,      /* directive */
       ngx_dm_sec_digest_verify,            /* verify */
       ngx_dm_sec_attempt_claim,            /* claim */
-      ngx_dm_sec_digest_challenge,         /* challenge */
+      ngx_dm_sec_challenge_add,            /* challenge */
       ngx_dm_sec_digest_inform,            /* inform */
       ngx_dm_sec_digest_log },             /* log */
 

@@ -48,9 +48,13 @@ typedef struct ngx_dm_sec_method_s {
                                        ngx_dm_sec_ctx_t *ctx,
                                        ngx_dm_sec_credential_t *cred);
 
-    /* names what was claimed, be it true or not, for the log */
-    void                     (*claim)(ngx_http_request_t *r,
-                                      ngx_str_t *claim);
+    /*
+     * Names what was claimed in a location, be it true or not, as the log has
+     * it, in buf[max], NGX_DM_SEC_LOG_ESCAPED at least; nothing: "-".
+     */
+    ngx_str_t                (*claim)(ngx_http_request_t *r,
+                                      ngx_dm_sec_loc_conf_t *dlcf,
+                                      u_char *buf, size_t max);
 
     /* adds the challenges of ctx->denied_by; meta is of the store of now */
     ngx_int_t                (*challenge)(ngx_http_request_t *r,

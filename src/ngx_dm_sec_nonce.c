@@ -1,6 +1,7 @@
 /* Nonces of Digest: issued without a trace, remembered once they were used */
 
 #include "ngx_dm_sec_nonce.h"
+#include "ngx_dm_sec_detail.h"
 #include "ngx_dm_sec_zone.h"
 
 
@@ -18,7 +19,8 @@ static ngx_int_t ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh,
 static ngx_uint_t ngx_dm_sec_nonce_alive(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_nonce_t *nonce, uint64_t now);
 static ngx_dm_sec_reason_e ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now);
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now,
+    ngx_uint_t *detail);
 static void ngx_dm_sec_nonce_warn(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, uint64_t evicted);
 
@@ -157,7 +159,7 @@ ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
 
 ngx_dm_sec_reason_e
 ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
-    uint32_t nc)
+    uint32_t nc, ngx_uint_t *detail)
 {
     uint64_t                 now, evicted;
     ngx_dm_sec_reason_e      reason;
@@ -168,14 +170,20 @@ ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
     sh = ngx_dm_sec_zone_shared(dmcf);
     now = ngx_dm_sec_zone_clock(sh);
 
+    *detail = NGX_DM_SEC_D_NONE;
+
     if (!ngx_dm_sec_nonce_alive(dmcf, nonce, now)) {
+        *detail = !nonce->ours ? NGX_DM_SEC_D_NONCE_OTHER_NODE
+                  : now >= nonce->nonce.issued + dmcf->nonce_lifetime
+                  ? NGX_DM_SEC_D_NONCE_EXPIRED
+                  : NGX_DM_SEC_D_NONCE_OTHER_ACCOUNT;
         return NGX_DM_SEC_R_STALE_NONCE;
     }
 
     ngx_dm_sec_zone_lock(dmcf);
 
     evicted = dm_table_evicted(sh->nonces);
-    reason = ngx_dm_sec_nonce_count(dmcf, nonce, nc, now);
+    reason = ngx_dm_sec_nonce_count(dmcf, nonce, nc, now, detail);
     evicted = dm_table_evicted(sh->nonces) - evicted;
 
     ngx_dm_sec_zone_unlock(dmcf);
@@ -194,7 +202,7 @@ ngx_dm_sec_nonce_use(ngx_http_request_t *r, ngx_dm_sec_nonce_t *nonce,
  */
 static ngx_dm_sec_reason_e
 ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now)
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc, uint64_t now, ngx_uint_t *detail)
 {
     dm_cell_t            *cell;
     dm_slot_t            *slot;
@@ -208,6 +216,7 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
     if (cell) {
 
         if (ngx_memcmp(cell->data, nonce->account, DM_NONCE_ACCOUNT) != 0) {
+            *detail = NGX_DM_SEC_D_NONCE_OTHER_ACCOUNT;
             return NGX_DM_SEC_R_STALE_NONCE;
         }
 
@@ -216,6 +225,7 @@ ngx_dm_sec_nonce_count(ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if (nonce->nonce.issued <= dm_table_horizon(sh->nonces, slot)) {
+        *detail = NGX_DM_SEC_D_NONCE_EVICTED;
         return NGX_DM_SEC_R_STALE_NONCE;
     }
 

@@ -37,10 +37,10 @@ ngx_uint_t ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
  * Uses a count of the nonce up, after the answer was found right.  Returns
  * NGX_DM_SEC_R_NONE once; NGX_DM_SEC_R_STALE_NONCE: it has expired, is
  * forgotten, is another account's or another node's; NGX_DM_SEC_R_REPLAY: the
- * count was used before, or is too old to tell.
+ * count was used before, or is too old to tell.  *detail says which.
  */
 ngx_dm_sec_reason_e ngx_dm_sec_nonce_use(ngx_http_request_t *r,
-    ngx_dm_sec_nonce_t *nonce, uint32_t nc);
+    ngx_dm_sec_nonce_t *nonce, uint32_t nc, ngx_uint_t *detail);
 
 /* 1 if a nonce that was used just now should be followed by another */
 ngx_uint_t ngx_dm_sec_nonce_ages(ngx_dm_sec_main_conf_t *dmcf,

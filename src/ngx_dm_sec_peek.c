@@ -8,6 +8,9 @@
  */
 
 #include "ngx_dm_sec_peek.h"
+#include "ngx_dm_sec_groups.h"
+#include "dm_store_access.h"
+#include "dm_store_holders.h"
 
 #include <poll.h>
 #include <sys/resource.h>
@@ -21,15 +24,25 @@
 
 /* one write() of it is whole or none: it fits into a pipe */
 typedef struct {
-    ngx_uint_t   ok;
-    uint64_t     lacks_sha256;
-    size_t       realm_len;
-    u_char       realm[DM_REALM_MAX];
-    dm_err_t     err;                   /* where not ok */
+    ngx_uint_t         ok;
+    dm_challenge_t     challenge;
+    ngx_uint_t         counted;
+    dm_store_counts_t  counts;
+    u_char             nobody[NGX_DM_SEC_GROUPS_MAX / 8];
+    size_t             realm_len;
+    u_char             realm[DM_REALM_MAX];
+    dm_err_t           err;             /* where not ok */
 } ngx_dm_sec_peek_t;
 
 
 _Static_assert(sizeof(ngx_dm_sec_peek_t) <= 4096, "longer than PIPE_BUF");
+
+
+/* of the configuration that is being read */
+static struct {
+    ngx_core_conf_t       *ccf;
+    ngx_shm_zone_init_pt   init;        /* of the zone */
+} ngx_dm_sec_peek_later;
 
 
 static ngx_int_t ngx_dm_sec_peek_fork(ngx_conf_t *cf,
@@ -39,10 +52,17 @@ static void ngx_dm_sec_peek_end(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_pid_t pid, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_peek_take(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek);
+static const char *ngx_dm_sec_peek_hint(ngx_conf_t *cf);
+static ngx_uint_t ngx_dm_sec_peek_is_default(ngx_conf_t *cf);
+static ngx_int_t ngx_dm_sec_peek_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
 static void ngx_dm_sec_peek_child(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, int fd);
 static void ngx_dm_sec_peek_alone(void);
-static int ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err);
+static int ngx_dm_sec_peek_become(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf, dm_err_t *err);
+static void ngx_dm_sec_peek_spare(ngx_dm_sec_main_conf_t *dmcf, ngx_uid_t uid,
+    ngx_gid_t gid);
 static void ngx_dm_sec_peek_read(ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_peek_t *peek);
 
@@ -88,6 +108,10 @@ ngx_dm_sec_peek_fork(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     int        fd[2];
     ngx_int_t  rc;
     ngx_pid_t  pid;
+
+    if (ngx_dm_sec_groups_collect(cf, dmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (pipe2(fd, O_CLOEXEC) == -1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
@@ -231,8 +255,8 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
             }
         }
 
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s",
-                      peek->err.text);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s%s",
+                      peek->err.text, ngx_dm_sec_peek_hint(cf));
         return NGX_ERROR;
     }
 
@@ -250,12 +274,96 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    dmcf->lacks_sha256 = peek->lacks_sha256;
+    dmcf->challenge = peek->challenge;
+    dmcf->counted = peek->counted;
+    dmcf->counts = peek->counts;
+
+    dmcf->nobody = ngx_pnalloc(cf->pool, sizeof(peek->nobody));
+    if (dmcf->nobody == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(dmcf->nobody, peek->nobody, sizeof(peek->nobody));
 
     dmcf->realm.len = realm.len;
     dmcf->realm.data = ngx_pstrdup(cf->pool, &realm);
 
-    return dmcf->realm.data ? NGX_OK : NGX_ERROR;
+    if (dmcf->realm.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the zones are made when all is read, and can still refuse it */
+
+    if (ngx_dm_sec_peek_is_default(cf)) {
+        ngx_dm_sec_peek_later.ccf = (ngx_core_conf_t *)
+                           ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module);
+        ngx_dm_sec_peek_later.init = dmcf->zone->init;
+        dmcf->zone->init = ngx_dm_sec_peek_init_zone;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the rest of what is said where the store cannot be read */
+static const char *
+ngx_dm_sec_peek_hint(ngx_conf_t *cf)
+{
+    if (geteuid() != 0) {
+        return "; that is who runs this nginx: whether the workers of one that "
+               "root starts can read it, only root's \"nginx -t\" can ask";
+    }
+
+    if (ngx_dm_sec_peek_is_default(cf)) {
+        return "; that is nginx's own default: \"user\", if there is one, is "
+               "to be written before http";
+    }
+
+    return "";
+}
+
+
+/* 1 if the workers' user was not yet said where http ends, else 0 */
+static ngx_uint_t
+ngx_dm_sec_peek_is_default(ngx_conf_t *cf)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    return geteuid() == 0 && ccf->master != 0
+           && ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT;
+}
+
+
+/*
+ * Looks whether the store was read as those who will read it: a "user" behind
+ * http, or an nginx that was built with another default, makes them others.
+ */
+static ngx_int_t
+ngx_dm_sec_peek_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    struct group     *grp;
+    struct passwd    *pwd;
+    ngx_core_conf_t  *ccf;
+
+    ccf = ngx_dm_sec_peek_later.ccf;
+    pwd = getpwnam(NGX_USER);
+    grp = getgrnam(NGX_GROUP);
+
+    if (ccf->master != 0
+        && (pwd == NULL || grp == NULL || pwd->pw_uid != ccf->user
+            || grp->gr_gid != ccf->group))
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "dm_sec: the store was read as user \"%s\", and the "
+                      "workers will have another, \"%s\": write \"user\" "
+                      "before http", NGX_USER, ccf->username);
+        return NGX_ERROR;
+    }
+
+    return ngx_dm_sec_peek_later.init(shm_zone, data);
 }
 
 
@@ -269,7 +377,7 @@ ngx_dm_sec_peek_child(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf, int fd)
 
     ngx_dm_sec_peek_alone();
 
-    if (ngx_dm_sec_peek_become(cf, &peek.err) == DM_OK) {
+    if (ngx_dm_sec_peek_become(cf, dmcf, &peek.err) == DM_OK) {
         ngx_dm_sec_peek_read(dmcf, &peek);
     }
 
@@ -311,7 +419,8 @@ ngx_dm_sec_peek_alone(void)
 
 /* becomes the workers' user, as nginx will choose it when all is read */
 static int
-ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err)
+ngx_dm_sec_peek_become(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
+    dm_err_t *err)
 {
     char             *name;
     ngx_uid_t         uid;
@@ -349,6 +458,8 @@ ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err)
         gid = grp->gr_gid;
     }
 
+    ngx_dm_sec_peek_spare(dmcf, uid, gid);
+
     if (setgid(gid) == -1 || initgroups(name, gid) == -1 || setuid(uid) == -1)
     {
         dm_err_set(err, "the store cannot be read as user \"%s\": %s", name,
@@ -360,9 +471,37 @@ ngx_dm_sec_peek_become(ngx_conf_t *cf, dm_err_t *err)
 }
 
 
+/* no advice shall take the store from workers who have it */
+static void
+ngx_dm_sec_peek_spare(ngx_dm_sec_main_conf_t *dmcf, ngx_uid_t uid,
+    ngx_gid_t gid)
+{
+    struct stat        sb;
+    dm_store_owner_t   owner;
+    dm_store_losers_t  losers;
+    static char        text[DM_STORE_LOSERS_LEN];
+
+    if (stat((char *) dmcf->store.data, &sb) == -1) {
+        return;
+    }
+
+    owner = (dm_store_owner_t) { sb.st_uid, sb.st_gid, uid, gid };
+
+    if (dm_store_losers((char *) dmcf->store.data, &owner, DM_STORE_CHANGED,
+                        &losers, NULL)
+        == DM_OK
+        && losers.pids.n != 0)
+    {
+        dm_store_write_losers(text, &losers);
+        dm_access_spare(text);
+    }
+}
+
+
 static void
 ngx_dm_sec_peek_read(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek)
 {
+    int                     rc;
     dm_store_t             *store;
     const dm_store_meta_t  *meta;
 
@@ -373,12 +512,24 @@ ngx_dm_sec_peek_read(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek)
         return;
     }
 
+    rc = dm_store_count(store, ngx_time(), &peek->counts, &peek->err);
+
+    peek->counted = (rc == DM_OK);
+    peek->ok = (rc != DM_ERROR);
+
     meta = dm_store_meta(store);
 
-    peek->lacks_sha256 = meta->lacks_sha256;
+    if (!peek->counted) {
+        peek->counts.hashes[1 << DM_MD5] = meta->lacks_sha256;
+        peek->counts.hashes[1 << DM_SHA256] = meta->lacks_md5;
+    }
+
+    peek->challenge = dm_store_suits(meta, peek->counted ? &peek->counts
+                                                         : NULL);
     peek->realm_len = meta->realm.len;
     ngx_memcpy(peek->realm, meta->realm.data, meta->realm.len);
-    peek->ok = 1;
+
+    ngx_dm_sec_groups_count(dmcf, store, peek->nobody);
 
     dm_store_close(store);
 }

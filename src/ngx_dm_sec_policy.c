@@ -1,12 +1,12 @@
 /* The TLS policy of a level of the configuration: which versions and suites */
 
 #include "ngx_dm_sec_policy.h"
-#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_finding.h"
 
 
 /* the end of each message that this OpenSSL lacks SSL 3.0, RC4 or 3DES */
 #define NGX_DM_SEC_MAKE_LEGACY                                                \
-    "; \"make legacy\" builds one that can (README.md, \"SSL 3.0\")"
+    "; \"make legacy\" builds one that can (docs/ssl3.md)"
 
 
 static ngx_uint_t ngx_dm_sec_policy_is_off(ngx_conf_t *cf);
@@ -419,16 +419,19 @@ ngx_dm_sec_policy_merge(ngx_dm_sec_policy_t *policy,
         policy->versions = prev->versions;
         policy->suites = prev->suites;
         policy->listed = prev->listed;
+        policy->worded = prev->worded;
     }
 
     if (policy->profile_versions != NGX_CONF_UNSET_UINT) {
         policy->versions = policy->profile_versions;
         policy->suites = policy->profile_suites;
         policy->listed = 0;
+        policy->worded = 0;
     }
 
     if (policy->own_versions != NGX_CONF_UNSET_UINT) {
         policy->versions = policy->own_versions;
+        policy->worded = 1;
     }
 
     if (policy->own_suites != NGX_CONF_UNSET_PTR) {
@@ -510,10 +513,10 @@ ngx_dm_sec_policy_settle_level(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (suites->nelts == 0) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_ciphers\" names no suite that can be "
-                            "negotiated: those of \"DM-PSK\" need \"psk\" in "
-                            "\"dm_sec_auth\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_ciphers\" names no suite that can be "
+                           "negotiated: those of \"DM-PSK\" need \"psk\" in "
+                           "\"dm_sec_auth\"");
         return NGX_ERROR;
     }
 

@@ -1,7 +1,7 @@
 /* The proof of what a server offers: which handshakes are tried */
 
 #include "ngx_dm_sec_proof.h"
-#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_proof_internal.h"
 #include "ngx_dm_sec_tls.h"
@@ -434,10 +434,10 @@ ngx_dm_sec_proof_version(ngx_dm_sec_proof_t *proof)
         return rc;
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_EMERG, proof->cf, proof->dscf, NULL,
-                        "%s is offered on %V, but no suite that it could "
-                        "negotiate", dm_version_name(proof->version),
-                        ngx_dm_sec_proof_address(proof));
+    ngx_dm_sec_finding(NGX_LOG_EMERG, proof->cf, proof->dscf, NULL,
+                       "%s is offered on %V, but no suite that it could "
+                       "negotiate", dm_version_name(proof->version),
+                       ngx_dm_sec_proof_address(proof));
 
     return NGX_ERROR;
 }
@@ -600,14 +600,14 @@ ngx_dm_sec_proof_refused(ngx_dm_sec_proof_t *proof)
                : proof->by == DM_AUTH_PSK ? " with a pre-shared key" : "";
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_EMERG, proof->cf, proof->dscf, NULL,
-                        "%s is offered on %V, but \"%s\"%s cannot be "
-                        "negotiated: OpenSSL says \"%s\"%s%s",
-                        dm_version_name(proof->version),
-                        ngx_dm_sec_proof_address(proof), proof->suite->iana,
-                        with, reason ? reason : "no reason",
-                        (flags & ERR_TXT_STRING) && *data ? " " : "",
-                        (flags & ERR_TXT_STRING) ? data : "");
+    ngx_dm_sec_finding(NGX_LOG_EMERG, proof->cf, proof->dscf, NULL,
+                       "%s is offered on %V, but \"%s\"%s cannot be "
+                       "negotiated: OpenSSL says \"%s\"%s%s",
+                       dm_version_name(proof->version),
+                       ngx_dm_sec_proof_address(proof), proof->suite->iana,
+                       with, reason ? reason : "no reason",
+                       (flags & ERR_TXT_STRING) && *data ? " " : "",
+                       (flags & ERR_TXT_STRING) ? data : "");
 }
 
 

@@ -2,6 +2,7 @@
 
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_account.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_handshake.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_store.h"
@@ -65,6 +66,87 @@ static ngx_int_t ngx_dm_sec_psk_request_mark(ngx_http_request_t *r,
     dm_psk_mark_t *mark);
 
 
+/* RFC 4279, section 5.2: UTF-8, and so long as an identity at most */
+char *
+ngx_dm_sec_psk_set_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dm_sec_srv_conf_t  *dscf = conf;
+
+    dm_err_t    err;
+    dm_str_t    hint;
+    ngx_str_t  *value;
+
+    if (dscf->psk_hint.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&dscf->psk_hint, "");
+        return NGX_CONF_OK;
+    }
+
+    hint.data = value[1].data;
+    hint.len = value[1].len;
+
+    if (dm_text_check(hint, DM_PSK_IDENTITY_MAX, "the hint", &err) != DM_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": %s", &value[1],
+                           err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    dscf->psk_hint = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_dm_sec_psk_settle_hint(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
+{
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = dscf->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (dscf->own_psk_hint && !(dscf->auth & NGX_DM_SEC_PSK)) {
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_psk_identity_hint\" has no effect: no "
+                           "\"dm_sec_auth\" here accepts psk");
+        return NGX_ERROR;
+    }
+
+    if (dscf->own_psk_hint
+        && !(ngx_dm_sec_tls_server_versions(dscf) & ~DM_TLSV1_3))
+    {
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_psk_identity_hint\" has no effect: only "
+                           "TLSv1.2 and less have a hint, and none of them "
+                           "is offered");
+        return NGX_ERROR;
+    }
+
+    if (dscf->psk_hint.len == 0
+        || sscf->ssl.ctx == NULL
+        || !(dscf->auth & NGX_DM_SEC_PSK))
+    {
+        return NGX_OK;
+    }
+
+    if (SSL_CTX_use_psk_identity_hint(sscf->ssl.ctx,
+                                      (char *) dscf->psk_hint.data)
+        != 1)
+    {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                      "dm_sec: SSL_CTX_use_psk_identity_hint() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_dm_sec_psk_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
@@ -83,21 +165,21 @@ ngx_dm_sec_psk_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if (sscf->verify == 1) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"ssl_verify_client on\" refuses every client "
-                            "that \"dm_sec_auth psk\" is for: write "
-                            "\"ssl_verify_client optional\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"ssl_verify_client on\" refuses every client "
+                           "that \"dm_sec_auth psk\" is for: write "
+                           "\"ssl_verify_client optional\"");
         return NGX_ERROR;
     }
 
     ways = ngx_dm_sec_tls_psk(dscf, dlcf);
 
     if (ways == 0) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth psk\" can never be satisfied: no "
-                            "suite here takes a pre-shared key; write "
-                            "\"dm_sec_profile\" or add \"DM-PSK\" to "
-                            "\"dm_sec_ciphers\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth psk\" can never be satisfied: no "
+                           "suite here takes a pre-shared key; write "
+                           "\"dm_sec_profile\" or add \"DM-PSK\" to "
+                           "\"dm_sec_ciphers\"");
         return NGX_ERROR;
     }
 
@@ -105,11 +187,11 @@ ngx_dm_sec_psk_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         && (dlcf->auth & NGX_DM_SEC_X509)
         && !(ways & NGX_DM_SEC_TLS_RSA_PSK))
     {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth_all on\" with psk and x509 can "
-                            "never be satisfied: only RSA_PSK suites have "
-                            "both; add \"DM-PSK\" to \"dm_sec_ciphers\" and an "
-                            "RSA certificate to the server");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth_all on\" with psk and x509 can "
+                           "never be satisfied: only RSA_PSK suites have "
+                           "both; add \"DM-PSK\" to \"dm_sec_ciphers\" and an "
+                           "RSA certificate to the server");
         return NGX_ERROR;
     }
 
@@ -670,15 +752,19 @@ ngx_dm_sec_psk_read_mark(SSL_SESSION *session, dm_psk_mark_t *mark)
 }
 
 
-void
-ngx_dm_sec_psk_claim(ngx_http_request_t *r, ngx_str_t *claim)
+ngx_str_t
+ngx_dm_sec_psk_claim(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    u_char *buf, size_t max)
 {
+    ngx_str_t      claim;
     dm_psk_mark_t  mark;
 
-    ngx_str_null(claim);
+    ngx_str_null(&claim);
 
     if (ngx_dm_sec_psk_request_mark(r, &mark) == NGX_OK) {
-        claim->data = (u_char *) mark.identity.data;
-        claim->len = mark.identity.len;
+        claim.data = (u_char *) mark.identity.data;
+        claim.len = mark.identity.len;
     }
+
+    return ngx_dm_sec_log_whole(buf, max, &claim);
 }

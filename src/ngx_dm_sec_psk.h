@@ -15,6 +15,17 @@ ngx_int_t ngx_dm_sec_psk_settle(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_srv_conf_t *dscf,
     ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf);
 
+/* setter of dm_sec_psk_identity_hint */
+char *ngx_dm_sec_psk_set_hint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Has a server that accepts psk send its identity hint, and sees that one which
+ * was written there can be sent.  NGX_OK, or NGX_ERROR, logged.
+ */
+ngx_int_t ngx_dm_sec_psk_settle_hint(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf);
+
 /* makes a server's SSL_CTX answer identities, where it accepts psk */
 void ngx_dm_sec_psk_init_server(ngx_dm_sec_srv_conf_t *dscf);
 
@@ -61,7 +72,8 @@ void ngx_dm_sec_psk_identity(ngx_dm_sec_credential_t *cred,
  * still an account's or not: for the log.  It lives as long as the session;
  * of length 0: there is none.
  */
-void ngx_dm_sec_psk_claim(ngx_http_request_t *r, ngx_str_t *claim);
+ngx_str_t ngx_dm_sec_psk_claim(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, u_char *buf, size_t max);
 
 
 #endif /* NGX_DM_SEC_PSK_H */

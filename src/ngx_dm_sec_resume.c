@@ -1,7 +1,7 @@
 /* TLS sessions: which of them a server resumes */
 
 #include "ngx_dm_sec_resume.h"
-#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_x509.h"
 
@@ -165,13 +165,13 @@ ngx_dm_sec_resume_no_builtin(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         && !(mode & SSL_SESS_CACHE_NO_INTERNAL_STORE)
         && SSL_CTX_sess_get_get_cb(ctx) == NULL)
     {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                            "\"ssl_session_cache builtin\" is of no use "
-                            "beside \"dm_sec_auth %s\": its sessions would "
-                            "outlive their %s, and are not resumed; write "
-                            "\"shared\"",
-                            auth & NGX_DM_SEC_PSK ? "psk" : "x509",
-                            auth & NGX_DM_SEC_PSK ? "keys" : "certificates");
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, NULL,
+                           "\"ssl_session_cache builtin\" is of no use "
+                           "beside \"dm_sec_auth %s\": its sessions would "
+                           "outlive their %s, and are not resumed; write "
+                           "\"shared\"",
+                           auth & NGX_DM_SEC_PSK ? "psk" : "x509",
+                           auth & NGX_DM_SEC_PSK ? "keys" : "certificates");
     }
 
     SSL_CTX_set_session_cache_mode(ctx,

@@ -17,6 +17,7 @@ static int ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx,
 static int ngx_dm_sec_security_version(const SSL *ssl, const SSL_CTX *ctx,
     int version);
 static int ngx_dm_sec_security_ssl3(const SSL *ssl, const SSL_CIPHER *cipher);
+static int ngx_dm_sec_security_unsigned(const SSL *ssl, const u_char *sigalg);
 
 
 /* OpenSSL's own, which decides everything that ours does not open */
@@ -68,6 +69,13 @@ ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
             return ngx_dm_sec_security_ssl3(ssl, other);
         }
 
+        if (op == SSL_SECOP_CIPHER_SHARED
+            && ngx_dm_sec_security_sha1(ssl)
+            && ngx_dm_sec_security_signs(other))
+        {
+            return 0;
+        }
+
         break;
 
     case SSL_SECOP_SIGALG_SUPPORTED:
@@ -77,6 +85,12 @@ ngx_dm_sec_security_callback(const SSL *ssl, const SSL_CTX *ctx, int op,
         if (ssl
             && SSL_version(ssl) < TLS1_2_VERSION
             && (nid == NID_md5_sha1 || nid == NID_sha1))
+        {
+            return 1;
+        }
+
+        if (op == SSL_SECOP_SIGALG_SUPPORTED
+            && ngx_dm_sec_security_unsigned(ssl, other))
         {
             return 1;
         }
@@ -117,4 +131,53 @@ ngx_dm_sec_security_ssl3(const SSL *ssl, const SSL_CIPHER *cipher)
 {
     return ssl && SSL_version(ssl) == SSL3_VERSION
            && dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher));
+}
+
+
+ngx_uint_t
+ngx_dm_sec_security_sha1(const SSL *ssl)
+{
+    return ssl
+           && SSL_version(ssl) == TLS1_2_VERSION
+           && SSL_get_sigalgs((SSL *) ssl, -1, NULL, NULL, NULL, NULL, NULL)
+              == 0;
+}
+
+
+ngx_uint_t
+ngx_dm_sec_security_signs(const SSL_CIPHER *cipher)
+{
+    int  kx;
+
+    kx = SSL_CIPHER_get_kx_nid(cipher);
+
+    return kx == NID_kx_ecdhe || kx == NID_kx_dhe;
+}
+
+
+/*
+ * OpenSSL chooses a signature also for a suite of RSA or RSA_PSK, which has
+ * none, and of such a client there is but SHA-1 to choose.  That is let pass
+ * where it is chosen, and in no message, nor for a suite that signs.
+ */
+static int
+ngx_dm_sec_security_unsigned(const SSL *ssl, const u_char *sigalg)
+{
+    int                kx;
+    const SSL_CIPHER  *cipher;
+
+    /* the numbers of states are others in each version of the library */
+
+    if (!ngx_dm_sec_security_sha1(ssl)
+        || ngx_strcmp(SSL_state_string(ssl), "TRCH") != 0
+        || sigalg[0] != TLSEXT_hash_sha1
+        || sigalg[1] != TLSEXT_signature_rsa)
+    {
+        return 0;
+    }
+
+    cipher = SSL_get_pending_cipher(ssl);
+    kx = cipher ? SSL_CIPHER_get_kx_nid(cipher) : NID_undef;
+
+    return kx == NID_kx_rsa || kx == NID_kx_rsa_psk;
 }

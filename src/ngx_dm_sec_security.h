@@ -16,5 +16,14 @@ void ngx_dm_sec_security_level(SSL_CTX *ctx);
  */
 void ngx_dm_sec_security_open(SSL_CTX *ctx);
 
+/*
+ * 1 for a client of TLS 1.2 that has sent no signature_algorithms, for which it
+ * knows SHA-1 alone, RFC 5246, section 7.4.1.4.1; else 0.
+ */
+ngx_uint_t ngx_dm_sec_security_sha1(const SSL *ssl);
+
+/* 1 if the server signs its key exchange in this suite of TLS 1.2, else 0 */
+ngx_uint_t ngx_dm_sec_security_signs(const SSL_CIPHER *cipher);
+
 
 #endif /* NGX_DM_SEC_SECURITY_H */

@@ -15,18 +15,27 @@
  */
 
 #include "ngx_dm_sec_settle.h"
+#include "ngx_dm_sec_beside.h"
 #include "ngx_dm_sec_check.h"
+#include "ngx_dm_sec_dates.h"
+#include "ngx_dm_sec_expiry.h"
+#include "ngx_dm_sec_finding.h"
+#include "ngx_dm_sec_groups.h"
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_hello.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_plain.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_proof.h"
+#include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_zone.h"
 
 
+static ngx_int_t ngx_dm_sec_settle_all(ngx_conf_t *cf,
+    ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_settle_where(ngx_dm_sec_srv_conf_t *dscf);
 static ngx_int_t ngx_dm_sec_settle_addresses(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_settle_server(ngx_conf_t *cf,
@@ -41,7 +50,21 @@ static ngx_int_t ngx_dm_sec_settle_level(ngx_conf_t *cf,
 ngx_int_t
 ngx_dm_sec_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_dm_sec_settle_all(cf, dmcf);
+
+    ngx_dm_sec_finding_end(cf);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_settle_all(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
+{
     ngx_uint_t               i;
+    ngx_array_t              found;
     ngx_dm_sec_srv_conf_t  **dscfp;
 
     dscfp = dmcf->servers.elts;
@@ -85,7 +108,20 @@ ngx_dm_sec_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
             return NGX_ERROR;
         }
 
-        ngx_dm_sec_check_status(cf, dscfp[i]);
+        if (ngx_dm_sec_psk_settle_hint(cf, dscfp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_dm_sec_check_status(cf, dscfp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_dm_sec_dates_find(cf, dmcf, &found) != NGX_OK
+        || ngx_dm_sec_expiry_check(cf, &found) != NGX_OK
+        || ngx_dm_sec_dates_settle(cf, dmcf, &found) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_dm_sec_proof_run(cf, dmcf);
@@ -143,6 +179,7 @@ ngx_dm_sec_settle_addresses(ngx_conf_t *cf)
 
             } else {
                 rc = ngx_dm_sec_upgrade_settle_address(cf, &addr[a]);
+                ngx_dm_sec_plain_note(&addr[a]);
             }
 
             if (rc != NGX_OK) {
@@ -169,6 +206,8 @@ ngx_dm_sec_settle_server(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     ngx_dm_sec_check_openness(cf, dscf);
+    ngx_dm_sec_plain_check(cf, dscf);
+    ngx_dm_sec_beside_check(cf, dscf);
 
     return NGX_OK;
 }
@@ -214,6 +253,8 @@ ngx_dm_sec_settle_level(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     if (ngx_dm_sec_check_level(cf, dscf, clcf, dlcf) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_dm_sec_groups_check(cf, dmcf, dscf, clcf, dlcf);
 
     for (method = ngx_dm_sec_methods; method->name.len; method++) {
 

@@ -2,83 +2,51 @@
 
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_answer.h"
+#include "ngx_dm_sec_challenge.h"
+#include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_damage.h"
+#include "ngx_dm_sec_dates.h"
 #include "ngx_dm_sec_handshake.h"
-#include "ngx_dm_sec_lockout.h"
+#include "ngx_dm_sec_html.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_page.h"
 #include "ngx_dm_sec_store.h"
-#include "ngx_dm_sec_zone.h"
+#include "ngx_dm_sec_usage.h"
 
-
-#define NGX_DM_SEC_STATUS_BUF   16384
-#define NGX_DM_SEC_STATUS_ITEM  512     /* octets: no line is longer */
 
 /* JSON makes six octets of one at most */
 #define NGX_DM_SEC_STATUS_NAME                                                \
-    (sizeof(((ngx_dm_sec_failure_t *) 0)->name) * 6)
+    (sizeof(((ngx_dm_sec_lock_t *) 0)->name_data) * 6)
 
 
-/* the page while it is written */
-typedef struct {
-    ngx_http_request_t   *r;
-    ngx_uint_t            prometheus;
-    ngx_chain_t          *first;
-    ngx_chain_t         **last;
-    ngx_buf_t            *buf;
-    off_t                 len;
-    ngx_uint_t            failed;
-    ngx_uint_t            comma;        /* JSON: not the first of an object */
-    char                 *suffix;       /* Prometheus: of a counter's name */
-} ngx_dm_sec_page_t;
-
-
-/* the numbers of a table, in the order in which the page shows them */
-typedef enum {
-    NGX_DM_SEC_CELLS = 0,
-    NGX_DM_SEC_CELLS_USED,
-    NGX_DM_SEC_CELLS_LOCKED,
-    NGX_DM_SEC_CELLS_EVICTED,
-    NGX_DM_SEC_CELLS_MAX
-} ngx_dm_sec_cells_e;
-
-typedef struct {
-    uint64_t              value[NGX_DM_SEC_CELLS_MAX];
-} ngx_dm_sec_usage_t;
-
-
-static ngx_int_t ngx_dm_sec_status_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_status_send(ngx_http_request_t *r,
     ngx_dm_sec_page_t *page);
 static void ngx_dm_sec_status_all(ngx_dm_sec_page_t *page,
     ngx_dm_sec_main_conf_t *dmcf);
+static void ngx_dm_sec_status_build(ngx_dm_sec_page_t *page);
 static void ngx_dm_sec_status_requests(ngx_dm_sec_page_t *page,
-    ngx_dm_sec_shared_t *sh);
+    ngx_dm_sec_counts_t *sum);
 static void ngx_dm_sec_status_tls(ngx_dm_sec_page_t *page,
-    ngx_dm_sec_shared_t *sh);
+    ngx_dm_sec_counts_t *sum);
 static void ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
-static void ngx_dm_sec_status_usage(const dm_table_t *table, uint64_t now,
-    int (*is_lock)(const dm_cell_t *cell), ngx_dm_sec_usage_t *usage);
-static void ngx_dm_sec_status_store(ngx_dm_sec_page_t *page,
+static void ngx_dm_sec_status_dates(ngx_dm_sec_page_t *page,
     ngx_dm_sec_main_conf_t *dmcf);
+static void ngx_dm_sec_status_ends(ngx_dm_sec_page_t *page,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_metric_e metric,
+    ngx_dm_sec_date_e one, ngx_dm_sec_date_e two);
+static void ngx_dm_sec_status_hash(ngx_dm_sec_page_t *page,
+    ngx_dm_sec_counts_t *sum, ngx_dm_sec_processes_t *now);
+static void ngx_dm_sec_status_store(ngx_dm_sec_page_t *page,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_processes_t *now);
+static void ngx_dm_sec_status_accounts(ngx_dm_sec_page_t *page,
+    const ngx_dm_sec_store_state_t *state);
+static void ngx_dm_sec_status_item(ngx_dm_sec_page_t *page, const char *text,
+    uint64_t value);
 static void ngx_dm_sec_status_locked(ngx_dm_sec_page_t *page,
     ngx_dm_sec_shared_t *sh);
 static void ngx_dm_sec_status_lock(ngx_dm_sec_page_t *page,
-    const dm_cell_t *cell);
-static size_t ngx_dm_sec_status_address(ngx_dm_sec_failure_t *failure,
-    u_char *text);
-static void ngx_dm_sec_page_open(ngx_dm_sec_page_t *page, char *name,
-    char *type, char *help);
-static void ngx_dm_sec_page_head(ngx_dm_sec_page_t *page, char *name,
-    char *type, char *help);
-static void ngx_dm_sec_page_close(ngx_dm_sec_page_t *page);
-static void ngx_dm_sec_page_item(ngx_dm_sec_page_t *page, char *metric,
-    char *label, ngx_str_t *name, uint64_t value);
-static void ngx_dm_sec_page_value(ngx_dm_sec_page_t *page, char *name,
-    char *type, char *help, uint64_t value);
-static void ngx_dm_sec_page_write(ngx_dm_sec_page_t *page, const char *fmt,
-    ...);
-static ngx_int_t ngx_dm_sec_page_grow(ngx_dm_sec_page_t *page);
+    ngx_dm_sec_lock_t *lock);
 
 
 char *
@@ -101,14 +69,23 @@ ngx_dm_sec_status_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     } else if (ngx_strcmp(value[1].data, "prometheus") == 0) {
         dlcf->status = NGX_DM_SEC_STATUS_PROMETHEUS;
 
+    } else if (ngx_strcmp(value[1].data, "html") == 0) {
+        dlcf->status = NGX_DM_SEC_STATUS_HTML;
+
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": the formats are json "
-                           "and prometheus", &value[1]);
+                           "invalid parameter \"%V\": the formats are json, "
+                           "prometheus and html", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "stands behind a directive that answers too, such as "
+               "\"proxy_pass\": leave one of them out";
+    }
+
     clcf->handler = ngx_dm_sec_status_handler;
 
     return NGX_CONF_OK;
@@ -118,11 +95,12 @@ ngx_dm_sec_status_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_dm_sec_status_count(ngx_http_request_t *r)
 {
-    unsigned                 version;
+    SSL                     *ssl;
     ngx_uint_t               i;
     const dm_suite_t        *suite;
     const SSL_CIPHER        *cipher;
     ngx_dm_sec_ctx_t        *ctx;
+    ngx_dm_sec_counts_t     *counts;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -134,42 +112,45 @@ ngx_dm_sec_status_count(ngx_http_request_t *r)
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
+    counts = ngx_dm_sec_counts(sh);
     ctx = ngx_dm_sec_get_ctx(r, 0);
 
     if (ctx && ctx->denied) {
-        (void) ngx_atomic_fetch_add(&sh->denied[ctx->reason], 1);
+        ngx_dm_sec_count(counts->denied[ctx->reason]);
+        ngx_dm_sec_count(counts->details[ctx->detail]);
+        ngx_dm_sec_recent_count(sh->recent,
+                                NGX_DM_SEC_RECENT_DENIED + ctx->reason);
 
     } else if (ctx && ctx->account) {
         for (i = 0; !(ctx->method->bit >> i & 1); i++) { /* void */ }
 
-        (void) ngx_atomic_fetch_add(&sh->verified[i], 1);
+        ngx_dm_sec_count(counts->verified[i]);
+        ngx_dm_sec_recent_count(sh->recent, NGX_DM_SEC_RECENT_VERIFIED);
     }
 
     if (r->connection->ssl == NULL) {
         return NGX_OK;
     }
 
-    version = dm_version_by_number(SSL_version(r->connection->ssl
-                                               ->connection));
+    ssl = r->connection->ssl->connection;
+    i = ngx_dm_sec_counts_version(SSL_version(ssl));
 
-    for (i = 0; version >> i > 1; i++) { /* void */ }
-
-    if (version) {
-        (void) ngx_atomic_fetch_add(&sh->versions[i], 1);
+    if (i < DM_VERSIONS) {
+        ngx_dm_sec_count(counts->versions[i]);
     }
 
-    cipher = SSL_get_current_cipher(r->connection->ssl->connection);
+    cipher = SSL_get_current_cipher(ssl);
     suite = cipher ? dm_suite_by_id(SSL_CIPHER_get_protocol_id(cipher)) : NULL;
 
     if (suite && dm_suite_index(suite) < NGX_DM_SEC_SUITES) {
-        (void) ngx_atomic_fetch_add(&sh->suites[dm_suite_index(suite)], 1);
+        ngx_dm_sec_count(counts->suites[dm_suite_index(suite)]);
     }
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dm_sec_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
@@ -196,7 +177,10 @@ ngx_dm_sec_status_handler(ngx_http_request_t *r)
     page.last = &page.first;
     page.prometheus = (dlcf->status == NGX_DM_SEC_STATUS_PROMETHEUS);
 
-    if (!page.prometheus
+    if (dlcf->status == NGX_DM_SEC_STATUS_HTML) {
+        ngx_dm_sec_html(&page, dmcf);
+
+    } else if (!page.prometheus
         && (ngx_http_arg(r, (u_char *) "locked", 6, &value) == NGX_OK
             || (r->args.len == 6
                 && ngx_strncmp(r->args.data, "locked", 6) == 0)))
@@ -218,9 +202,17 @@ ngx_dm_sec_status_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_dm_sec_status_send(ngx_http_request_t *r, ngx_dm_sec_page_t *page)
 {
-    ngx_int_t  rc;
+    ngx_int_t               rc;
+    ngx_dm_sec_loc_conf_t  *dlcf;
 
-    if (page->prometheus) {
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
+
+    if (dlcf->status == NGX_DM_SEC_STATUS_HTML) {
+        if (ngx_dm_sec_html_headers(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else if (page->prometheus) {
         ngx_str_set(&r->headers_out.content_type,
                     "text/plain; version=0.0.4");
 
@@ -249,18 +241,29 @@ ngx_dm_sec_status_send(ngx_http_request_t *r, ngx_dm_sec_page_t *page)
 static void
 ngx_dm_sec_status_all(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
 {
-    ngx_dm_sec_shared_t  *sh;
+    ngx_dm_sec_counts_t      sum;
+    ngx_dm_sec_shared_t     *sh;
+    ngx_dm_sec_processes_t   now;
 
     sh = ngx_dm_sec_zone_shared(dmcf);
+
+    ngx_dm_sec_counts_sum(sh, &sum);
+    ngx_dm_sec_processes(dmcf, &now);
 
     if (!page->prometheus) {
         ngx_dm_sec_page_write(page, "{");
     }
 
-    ngx_dm_sec_status_requests(page, sh);
-    ngx_dm_sec_status_tls(page, sh);
+    ngx_dm_sec_status_build(page);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_WORKERS, now.processes);
+    ngx_dm_sec_status_requests(page, &sum);
+    ngx_dm_sec_status_tls(page, &sum);
+    ngx_dm_sec_status_dates(page, dmcf);
+    ngx_dm_sec_status_hash(page, &sum, &now);
     ngx_dm_sec_status_cells(page, sh);
-    ngx_dm_sec_status_store(page, dmcf);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_LOCKOUT_OVERFLOW,
+                          sum.lockout_overflow);
+    ngx_dm_sec_status_store(page, dmcf, &now);
 
     if (!page->prometheus) {
         ngx_dm_sec_page_write(page, "}\n");
@@ -269,33 +272,48 @@ ngx_dm_sec_status_all(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
 
 
 static void
-ngx_dm_sec_status_requests(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
+ngx_dm_sec_status_build(ngx_dm_sec_page_t *page)
+{
+    static const char  *label[] = { "version", "nginx", "openssl" };
+
+    ngx_dm_sec_page_info(page, NGX_DM_SEC_M_BUILD, 3, label,
+                         (const char *[]) { DM_VERSION, NGINX_VERSION,
+                             OpenSSL_version(OPENSSL_VERSION_STRING) });
+}
+
+
+static void
+ngx_dm_sec_status_requests(ngx_dm_sec_page_t *page, ngx_dm_sec_counts_t *sum)
 {
     ngx_str_t                   name;
     ngx_uint_t                  i;
     const ngx_dm_sec_method_t  *method;
 
-    ngx_dm_sec_page_open(page, "verified", "counter",
-                         "requests that were verified, by method");
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_VERIFIED, "method");
 
     for (i = 0; i < NGX_DM_SEC_METHODS; i++) {
         method = ngx_dm_sec_method_find((ngx_uint_t) 1 << i);
 
         if (method) {
             ngx_dm_sec_method_name(method, &name);
-            ngx_dm_sec_page_item(page, "verified", "method", &name,
-                                 sh->verified[i]);
+            ngx_dm_sec_page_item(page, &name, sum->verified[i]);
         }
     }
 
     ngx_dm_sec_page_close(page);
 
-    ngx_dm_sec_page_open(page, "denied", "counter",
-                         "requests that were denied, by reason");
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_DENIED, "reason");
 
     for (i = NGX_DM_SEC_R_NONE + 1; i < NGX_DM_SEC_R_MAX; i++) {
-        ngx_dm_sec_page_item(page, "denied", "reason",
-                             ngx_dm_sec_reason_name(i), sh->denied[i]);
+        ngx_dm_sec_page_item(page, ngx_dm_sec_reason_name(i), sum->denied[i]);
+    }
+
+    ngx_dm_sec_page_close(page);
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_DENIED_DETAILS, "detail");
+
+    for (i = NGX_DM_SEC_D_NONE + 1; i < NGX_DM_SEC_D_MAX; i++) {
+        ngx_dm_sec_page_item(page, ngx_dm_sec_detail_name(i), sum->details[i]);
     }
 
     ngx_dm_sec_page_close(page);
@@ -303,49 +321,147 @@ ngx_dm_sec_status_requests(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 
 
 static void
-ngx_dm_sec_status_tls(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
+ngx_dm_sec_status_tls(ngx_dm_sec_page_t *page, ngx_dm_sec_counts_t *sum)
 {
-    ngx_str_t          name;
     ngx_uint_t         i;
     const dm_suite_t  *suite;
 
-    ngx_dm_sec_page_open(page, "versions", "counter",
-                         "requests over TLS, by version");
+    static char  *result[NGX_DM_SEC_RESULTS] = { "done", "failed" };
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_VERSIONS, "version");
 
     for (i = 0; i < DM_VERSIONS; i++) {
-        name.data = (u_char *) dm_version_name(1 << i);
-        name.len = ngx_strlen(name.data);
-        ngx_dm_sec_page_item(page, "versions", "version", &name,
-                             sh->versions[i]);
+        ngx_dm_sec_status_item(page, dm_version_name(1 << i),
+                               sum->versions[i]);
     }
 
     ngx_dm_sec_page_close(page);
 
-    ngx_dm_sec_page_open(page, "suites", "counter",
-                         "requests over TLS, by suite");
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_SUITES, "suite");
 
     for (i = 0; i < NGX_DM_SEC_SUITES; i++) {
         suite = dm_suite_at(i);
 
-        if (suite && sh->suites[i]) {
-            name.data = (u_char *) suite->iana;
-            name.len = ngx_strlen(name.data);
-            ngx_dm_sec_page_item(page, "suites", "suite", &name,
-                                 sh->suites[i]);
+        if (suite && sum->suites[i]) {
+            ngx_dm_sec_status_item(page, suite->iana, sum->suites[i]);
         }
     }
 
     ngx_dm_sec_page_close(page);
 
-    ngx_dm_sec_page_open(page, "handshakes_failed", "counter",
-                         "handshakes that failed, by reason");
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_HANDSHAKES_FAILED, "reason");
 
     for (i = 0; i < NGX_DM_SEC_HS_MAX; i++) {
-        ngx_dm_sec_page_item(page, "handshakes_failed", "reason",
-                             ngx_dm_sec_handshake_name(i), sh->handshakes[i]);
+        ngx_dm_sec_page_item(page, ngx_dm_sec_handshake_name(i),
+                             sum->handshakes_failed[i]);
     }
 
     ngx_dm_sec_page_close(page);
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_HANDSHAKES, "version");
+
+    for (i = 0; i <= DM_VERSIONS; i++) {
+        ngx_dm_sec_page_pair(page, i < DM_VERSIONS ? dm_version_name(1 << i)
+                                                   : "unknown",
+                             "result", result,
+                             (uint64_t *) sum->handshakes[i]);
+    }
+
+    ngx_dm_sec_page_close(page);
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_UPGRADES, "result");
+
+    for (i = 0; i < NGX_DM_SEC_RESULTS; i++) {
+        ngx_dm_sec_status_item(page, result[i], sum->upgrades[i]);
+    }
+
+    ngx_dm_sec_page_close(page);
+}
+
+
+/* certificates and CRLs, as they were when nginx read them */
+static void
+ngx_dm_sec_status_dates(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
+{
+    ngx_uint_t          i, count[NGX_DM_SEC_DATE_KINDS];
+    ngx_dm_sec_date_t  *date;
+
+    static ngx_str_t  kinds[NGX_DM_SEC_DATE_KINDS] = {
+        ngx_string("certificate"), ngx_string("intermediate"),
+        ngx_string("client_ca"), ngx_string("crl"), ngx_string("crl_missing")
+    };
+
+    ngx_dm_sec_status_ends(page, dmcf, NGX_DM_SEC_M_CERTIFICATES,
+                           NGX_DM_SEC_DATE_CERT, NGX_DM_SEC_DATE_CHAIN);
+    ngx_dm_sec_status_ends(page, dmcf, NGX_DM_SEC_M_CLIENT_CAS,
+                           NGX_DM_SEC_DATE_CA, NGX_DM_SEC_DATE_CA);
+    ngx_dm_sec_status_ends(page, dmcf, NGX_DM_SEC_M_CRLS,
+                           NGX_DM_SEC_DATE_CRL, NGX_DM_SEC_DATE_CRL);
+
+    ngx_memzero(count, sizeof(count));
+
+    date = dmcf->dates.elts;
+
+    for (i = 0; i < dmcf->dates.nelts; i++) {
+        count[date[i].span.kind] += ngx_dm_sec_dates_state(&date[i].span)
+                                    != NGX_DM_SEC_DATE_IN_FORCE;
+    }
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_NOT_IN_FORCE, "kind");
+
+    for (i = 0; i < NGX_DM_SEC_DATE_KINDS; i++) {
+        ngx_dm_sec_page_item(page, &kinds[i], count[i]);
+    }
+
+    ngx_dm_sec_page_close(page);
+}
+
+
+/* when the first of a server's ends that are of one or the other kind */
+static void
+ngx_dm_sec_status_ends(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_metric_e metric, ngx_dm_sec_date_e one, ngx_dm_sec_date_e two)
+{
+    time_t              end;
+    u_char              buf[6 * NGX_DM_SEC_DATE_SERVER];
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_dm_sec_ends_t  *ends;
+
+    ngx_dm_sec_page_open(page, metric, "server");
+
+    ends = dmcf->ends.elts;
+
+    for (i = 0; i < dmcf->ends.nelts; i++) {
+        end = ngx_min(ends[i].end[one], ends[i].end[two]);
+
+        if (end == NGX_DM_SEC_DATE_NEVER) {
+            continue;
+        }
+
+        name.data = buf;
+        name.len = (u_char *) ngx_escape_json(buf, ends[i].server.data,
+                                              ends[i].server.len)
+                   - buf;
+
+        ngx_dm_sec_page_item(page, &name, end);
+    }
+
+    ngx_dm_sec_page_close(page);
+}
+
+
+static void
+ngx_dm_sec_status_hash(ngx_dm_sec_page_t *page, ngx_dm_sec_counts_t *sum,
+    ngx_dm_sec_processes_t *now)
+{
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_HASH_RUNNING, now->hash_running);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_HASH_WAITING, now->hash_waiting);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_HASH_REFUSED, sum->hash_refused);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_PASSWORD_HITS,
+                          sum->password_hits);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_PASSWORD_MISSES,
+                          sum->password_misses);
 }
 
 
@@ -353,324 +469,156 @@ static void
 ngx_dm_sec_status_cells(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
     ngx_uint_t          i, n;
-    ngx_dm_sec_usage_t  usage[3];
+    ngx_dm_sec_usage_t  usage[NGX_DM_SEC_TABLES];
 
     static ngx_str_t  kinds[] = {
         ngx_string("nonces"), ngx_string("failures"), ngx_string("passwords")
     };
 
-    static struct {
-        char  *name;
-        char  *type;
-        char  *help;
-    } metric[NGX_DM_SEC_CELLS_MAX] = {
-        { "cells", "gauge", "cells of the zone, by kind" },
-        { "cells_used", "gauge", "cells in use, by kind" },
-        { "cells_locked", "gauge", "cells that lock somebody out, by kind" },
-        { "cells_evicted", "counter", "cells evicted while in use, by kind" }
-    };
-
-    ngx_dm_sec_status_usage(sh->nonces, ngx_dm_sec_zone_clock(sh), NULL,
-                            &usage[0]);
-    ngx_dm_sec_status_usage(dm_failures_table(sh->failures), ngx_current_msec,
-                            dm_failures_is_lock, &usage[1]);
-    ngx_dm_sec_status_usage(sh->passwords, ngx_current_msec, NULL, &usage[2]);
+    ngx_dm_sec_usage(sh, usage);
 
     for (n = 0; n < NGX_DM_SEC_CELLS_MAX; n++) {
-        ngx_dm_sec_page_open(page, metric[n].name, metric[n].type,
-                             metric[n].help);
+        ngx_dm_sec_page_open(page, NGX_DM_SEC_M_CELLS + n, "kind");
 
-        for (i = 0; i < 3; i++) {
-            ngx_dm_sec_page_item(page, metric[n].name, "kind", &kinds[i],
-                                 usage[i].value[n]);
+        for (i = 0; i < NGX_DM_SEC_TABLES; i++) {
+            ngx_dm_sec_page_item(page, &kinds[i], usage[i].value[n]);
         }
 
         ngx_dm_sec_page_close(page);
     }
-
-    ngx_dm_sec_page_value(page, "lockout_overflow", "counter",
-                          "locks that found no room, and lock a network",
-                          sh->lockout_overflow);
 }
 
 
-/* without the lock, which nobody may hold for so long: a good guess */
+/* whichever worker answers, it says the same */
 static void
-ngx_dm_sec_status_usage(const dm_table_t *table, uint64_t now,
-    int (*is_lock)(const dm_cell_t *cell), ngx_dm_sec_usage_t *usage)
+ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_processes_t *now)
 {
-    size_t            i, n;
-    const dm_cell_t  *cell;
-
-    ngx_memzero(usage, sizeof(ngx_dm_sec_usage_t));
-
-    n = dm_table_cells(table);
-
-    usage->value[NGX_DM_SEC_CELLS] = n;
-    usage->value[NGX_DM_SEC_CELLS_EVICTED] = dm_table_evicted(table);
-
-    for (i = 0; i < n; i++) {
-        cell = dm_table_cell(table, i);
-
-        if (!dm_cell_alive(cell, now)) {
-            continue;
-        }
-
-        usage->value[NGX_DM_SEC_CELLS_USED]++;
-
-        if (is_lock && is_lock(cell)) {
-            usage->value[NGX_DM_SEC_CELLS_LOCKED]++;
-        }
-    }
-}
-
-
-static void
-ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
-{
-    ngx_str_t         name;
-    ngx_uint_t        i;
-    dm_store_stat_t   stat;
+    ngx_uint_t           i;
+    uint64_t             changed;
+    ngx_dm_sec_store_state_t   state;
 
     if (dmcf->keys == NULL) {
         return;
     }
 
-    ngx_dm_sec_page_open(page, "store_keys", "gauge",
-                         "keys of the store in force, by id; 1 seals");
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_STORE_KEYS, "key");
 
     for (i = 0; i < dmcf->keys->n; i++) {
-        name.data = (u_char *) dmcf->keys->key[i].id;
-        name.len = ngx_strlen(name.data);
-        ngx_dm_sec_page_item(page, "store_keys", "key", &name, i + 1);
+        ngx_dm_sec_status_item(page, dmcf->keys->key[i].id, i + 1);
     }
 
     ngx_dm_sec_page_close(page);
 
-    if (ngx_dm_sec_store_stat(&stat) != NGX_OK) {
-        ngx_memzero(&stat, sizeof(dm_store_stat_t));
+    ngx_dm_sec_store_state(dmcf, now->stores, &state);
+
+    changed = state.stat.changed;
+
+    if (!page->prometheus && changed) {
+        changed = ngx_max(ngx_time() - state.stat.changed, 0);
     }
 
-    ngx_dm_sec_page_value(page, "store_up", "gauge",
-                          "1 if this worker has the store open",
-                          stat.map_size != 0);
-    ngx_dm_sec_page_value(page, "store_damaged", "gauge",
-                          "1 if a process died while it read the store",
-                          ngx_dm_sec_damage_here());
-    ngx_dm_sec_page_value(page, "store_accounts", "gauge",
-                          "accounts in the store", stat.accounts);
-    ngx_dm_sec_page_value(page, "store_map_used", "gauge",
-                          "octets of the map in use", stat.map_used);
-    ngx_dm_sec_page_value(page, "store_map_size", "gauge",
-                          "octets that the map may have", stat.map_size);
-    ngx_dm_sec_page_value(page, "store_readers", "gauge",
-                          "processes of nginx that have the store open",
-                          stat.readers);
-    ngx_dm_sec_page_value(page, "store_readers_max", "gauge",
-                          "as many as can have it open", stat.readers_max);
-    ngx_dm_sec_page_value(page, "store_changed_seconds", "gauge",
-                          "seconds since the store changed",
-                          stat.changed ? ngx_max(ngx_time() - stat.changed, 0)
-                                       : 0);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_UP,
+                          now->stores && now->stores == now->processes);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_WORKERS, now->stores);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_DAMAGED,
+                          ngx_dm_sec_damage_there(dmcf));
+
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_ACCOUNTS,
+                          state.stat.accounts);
+    ngx_dm_sec_status_accounts(page, &state);
+
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_MAP_USED,
+                          state.stat.map_used);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_MAP_SIZE,
+                          state.stat.map_size);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_READERS,
+                          state.stat.readers);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_READERS_MAX,
+                          state.stat.readers_max);
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_CHANGED, changed);
+}
+
+
+/* an older dm-account, which counted nothing, may have written the store */
+static void
+ngx_dm_sec_status_accounts(ngx_dm_sec_page_t *page,
+    const ngx_dm_sec_store_state_t *state)
+{
+    dm_algorithm_t  alg;
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_STORE_STATES, "state");
+
+    if (state->counted) {
+        ngx_dm_sec_status_item(page, "active", state->counts.active);
+        ngx_dm_sec_status_item(page, "disabled", state->counts.disabled);
+        ngx_dm_sec_status_item(page, "expired", state->counts.expired);
+    }
+
+    ngx_dm_sec_page_close(page);
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_STORE_LACKING, "algorithm");
+
+    for (alg = 0; state->counted && alg < DM_NALGORITHMS; alg++) {
+        ngx_dm_sec_page_item(page, ngx_dm_sec_challenge_name(alg, 0),
+                             dm_store_lacking(&state->counts, alg));
+    }
+
+    ngx_dm_sec_page_close(page);
+}
+
+
+static void
+ngx_dm_sec_status_item(ngx_dm_sec_page_t *page, const char *text,
+    uint64_t value)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) text;
+    name.len = ngx_strlen(text);
+
+    ngx_dm_sec_page_item(page, &name, value);
 }
 
 
 static void
 ngx_dm_sec_status_locked(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
-    size_t             i, n;
-    dm_cell_t          cell;
-    const dm_table_t  *table;
+    size_t             cell;
+    ngx_dm_sec_lock_t  lock;
 
-    table = dm_failures_table(sh->failures);
-    n = dm_table_cells(table);
+    cell = 0;
 
     ngx_dm_sec_page_write(page, "[");
 
-    for (i = 0; i < n; i++) {
-        cell = *dm_table_cell(table, i);
-
-        if (dm_cell_alive(&cell, ngx_current_msec)
-            && dm_failures_is_lock(&cell))
-        {
-            ngx_dm_sec_status_lock(page, &cell);
-        }
+    while (ngx_dm_sec_usage_lock(sh, &cell, &lock)) {
+        ngx_dm_sec_status_lock(page, &lock);
     }
 
     ngx_dm_sec_page_write(page, "]\n");
 }
 
 
-/* a name is cut in its cell, maybe within a character: ASCII only */
+/* a name is cut, maybe within a character: ASCII only */
 static void
-ngx_dm_sec_status_lock(ngx_dm_sec_page_t *page, const dm_cell_t *cell)
+ngx_dm_sec_status_lock(ngx_dm_sec_page_t *page, ngx_dm_sec_lock_t *lock)
 {
-    u_char                *p;
-    u_char                 name[NGX_DM_SEC_STATUS_NAME];
-    u_char                 address[NGX_INET6_ADDRSTRLEN];
-    size_t                 len;
-    ngx_uint_t             i;
-    ngx_dm_sec_failure_t   failure;
+    u_char      *p;
+    u_char       name[NGX_DM_SEC_STATUS_NAME];
+    ngx_uint_t   i;
 
-    ngx_memcpy(&failure, dm_failures_note(cell),
-               sizeof(ngx_dm_sec_failure_t));
-
-    for (i = 0; i < sizeof(failure.name) && failure.name[i]; i++) {
-        if (failure.name[i] >= 0x80) {
-            failure.name[i] = '?';
+    for (i = 0; i < lock->name.len; i++) {
+        if (lock->name.data[i] >= 0x80) {
+            lock->name.data[i] = '?';
         }
     }
 
-    p = (u_char *) ngx_escape_json(name, failure.name, i);
-    len = ngx_dm_sec_status_address(&failure, address);
+    p = (u_char *) ngx_escape_json(name, lock->name.data, lock->name.len);
 
     ngx_dm_sec_page_write(page, "%s{\"name\":\"%*s\",\"known\":%s,"
-                          "\"address\":\"%*s\",\"seconds\":%uL}",
+                          "\"address\":\"%V\",\"seconds\":%uL}",
                           page->comma ? "," : "", (size_t) (p - name), name,
-                          failure.known ? "true" : "false", len, address,
-                          (cell->expires - ngx_current_msec + 999) / 1000);
+                          lock->known ? "true" : "false", &lock->address,
+                          lock->seconds);
     page->comma = 1;
-}
-
-
-static size_t
-ngx_dm_sec_status_address(ngx_dm_sec_failure_t *failure, u_char *text)
-{
-    u_char  address[16];
-
-    switch (failure->family) {
-
-    case 4:
-        return ngx_inet_ntop(AF_INET, failure->address, text,
-                             NGX_INET6_ADDRSTRLEN);
-
-#if (NGX_HAVE_INET6)
-    case 6:
-        ngx_memzero(address, sizeof(address));
-        ngx_memcpy(address, failure->address, sizeof(failure->address));
-        return ngx_inet_ntop(AF_INET6, address, text, NGX_INET6_ADDRSTRLEN);
-#endif
-    }
-
-    return ngx_cpymem(text, "unix", 4) - text;
-}
-
-
-/* a metric of several items, with a label each */
-static void
-ngx_dm_sec_page_open(ngx_dm_sec_page_t *page, char *name, char *type,
-    char *help)
-{
-    if (page->prometheus) {
-        ngx_dm_sec_page_head(page, name, type, help);
-        return;
-    }
-
-    ngx_dm_sec_page_write(page, "%s\"%s\":{", page->comma ? "," : "", name);
-    page->comma = 0;
-}
-
-
-static void
-ngx_dm_sec_page_head(ngx_dm_sec_page_t *page, char *name, char *type,
-    char *help)
-{
-    page->suffix = (type[0] == 'c') ? "_total" : "";
-
-    ngx_dm_sec_page_write(page, "# HELP dm_sec_%s%s %s\n"
-                          "# TYPE dm_sec_%s%s %s\n",
-                          name, page->suffix, help, name, page->suffix, type);
-}
-
-
-static void
-ngx_dm_sec_page_close(ngx_dm_sec_page_t *page)
-{
-    if (!page->prometheus) {
-        ngx_dm_sec_page_write(page, "}");
-        page->comma = 1;
-    }
-}
-
-
-static void
-ngx_dm_sec_page_item(ngx_dm_sec_page_t *page, char *metric, char *label,
-    ngx_str_t *name, uint64_t value)
-{
-    if (page->prometheus) {
-        ngx_dm_sec_page_write(page, "dm_sec_%s%s{%s=\"%V\"} %uL\n",
-                              metric, page->suffix, label, name, value);
-        return;
-    }
-
-    ngx_dm_sec_page_write(page, "%s\"%V\":%uL", page->comma ? "," : "", name,
-                          value);
-    page->comma = 1;
-}
-
-
-/* a metric that is one number */
-static void
-ngx_dm_sec_page_value(ngx_dm_sec_page_t *page, char *name, char *type,
-    char *help, uint64_t value)
-{
-    if (page->prometheus) {
-        ngx_dm_sec_page_head(page, name, type, help);
-        ngx_dm_sec_page_write(page, "dm_sec_%s%s %uL\n", name, page->suffix,
-                              value);
-        return;
-    }
-
-    ngx_dm_sec_page_write(page, "%s\"%s\":%uL", page->comma ? "," : "", name,
-                          value);
-    page->comma = 1;
-}
-
-
-static void
-ngx_dm_sec_page_write(ngx_dm_sec_page_t *page, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    if (page->failed
-        || ((page->buf == NULL
-             || page->buf->end - page->buf->last < NGX_DM_SEC_STATUS_ITEM)
-            && ngx_dm_sec_page_grow(page) != NGX_OK))
-    {
-        page->failed = 1;
-        return;
-    }
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(page->buf->last, page->buf->end, fmt, args);
-    va_end(args);
-
-    page->len += p - page->buf->last;
-    page->buf->last = p;
-}
-
-
-static ngx_int_t
-ngx_dm_sec_page_grow(ngx_dm_sec_page_t *page)
-{
-    ngx_chain_t  *cl;
-
-    cl = ngx_alloc_chain_link(page->r->pool);
-    if (cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl->buf = ngx_create_temp_buf(page->r->pool, NGX_DM_SEC_STATUS_BUF);
-    if (cl->buf == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl->next = NULL;
-
-    *page->last = cl;
-    page->last = &cl->next;
-    page->buf = cl->buf;
-
-    return NGX_OK;
 }

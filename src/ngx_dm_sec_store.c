@@ -1,6 +1,7 @@
 /* The account store in nginx: the master's check, each worker's environment */
 
 #include "ngx_dm_sec_store_internal.h"
+#include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_peek.h"
@@ -12,6 +13,8 @@
 #define NGX_DM_SEC_STORE_CHECK  10
 #define NGX_DM_SEC_STORE_SAY    60000
 
+#define NGX_DM_SEC_STORE_DAY    (24 * 60 * 60)      /* s */
+
 
 static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
@@ -22,12 +25,16 @@ static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
+static void ngx_dm_sec_store_shut(void);
 static void ngx_dm_sec_store_complain(ngx_log_t *log, dm_err_t *err);
 static ngx_uint_t ngx_dm_sec_store_is_open(void);
 static ngx_uint_t ngx_dm_sec_store_is_gone(int rc);
 static int ngx_dm_sec_store_try(dm_store_index_t index, dm_str_t key,
     ngx_dm_sec_found_t *found, dm_err_t *err);
 static uint64_t ngx_dm_sec_store_number(uint64_t version);
+static void ngx_dm_sec_store_say(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
+static void ngx_dm_sec_store_look(ngx_dm_sec_main_conf_t *dmcf);
 
 
 /* a worker has one environment: LMDB allows no second in a process */
@@ -43,6 +50,9 @@ static struct {
     struct timespec    mtime;
     uint64_t           version;     /* of the copy; 0: not yet seen */
     uint64_t           described;   /* the number that meta is of */
+    dm_challenge_t     challenge;   /* what suits its accounts */
+    uint64_t           suited;      /* the number that this is of */
+    time_t             day;         /* and the day; they expire */
     ngx_event_t        tend;
     ngx_connection_t   dumb;        /* its data, for nginx's debug log */
 } ngx_dm_sec_worker;
@@ -103,7 +113,11 @@ ngx_dm_sec_store_read_keys(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
     if (dm_keys_read((char *) dmcf->key_file.data, dmcf->keys, &err) != DM_OK)
     {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s", err.text);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s%s", err.text,
+                      geteuid() == 0 ? ""
+                      : "; this nginx is not root's: whether one that root "
+                        "starts can use its store, only root's \"nginx -t\" "
+                        "can ask");
         return NGX_ERROR;
     }
 
@@ -138,6 +152,8 @@ ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
 
     ngx_dm_sec_damage_init_process(cycle);
 
+    ngx_dm_sec_worker.challenge = dmcf->challenge;
+
     ngx_dm_sec_store_open(dmcf, cycle->log);
 
     ngx_dm_sec_worker.tend.handler = ngx_dm_sec_store_tend;
@@ -155,8 +171,7 @@ ngx_dm_sec_store_init_process(ngx_cycle_t *cycle)
 void
 ngx_dm_sec_store_exit_process(ngx_cycle_t *cycle)
 {
-    dm_store_close(ngx_dm_sec_worker.store);
-    ngx_dm_sec_worker.store = NULL;
+    ngx_dm_sec_store_shut();
 }
 
 
@@ -177,8 +192,7 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
     }
 
     if (ngx_dm_sec_worker.store && ngx_dm_sec_damage_here()) {
-        dm_store_close(ngx_dm_sec_worker.store);
-        ngx_dm_sec_worker.store = NULL;
+        ngx_dm_sec_store_shut();
     }
 
     if (ngx_dm_sec_worker.store) {
@@ -209,8 +223,7 @@ ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
                       &dmcf->store, ngx_dm_sec_worker.copied
                       ? "copied over while it was open" : "replaced");
 
-        dm_store_close(ngx_dm_sec_worker.store);
-        ngx_dm_sec_worker.store = NULL;
+        ngx_dm_sec_store_shut();
     }
 
     quiet = !ngx_dm_sec_worker.copied || ngx_dm_sec_store_is_quiet(dmcf);
@@ -237,8 +250,7 @@ ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
     ngx_dm_sec_worker.version = version;
     ngx_dm_sec_worker.copied = 1;
 
-    dm_store_close(ngx_dm_sec_worker.store);
-    ngx_dm_sec_worker.store = NULL;
+    ngx_dm_sec_store_shut();
 }
 
 
@@ -288,12 +300,25 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
         ngx_dm_sec_worker.complaint.text[0] = '\0';
         ngx_dm_sec_worker.copied = 0;
         ngx_dm_sec_worker.gone = 0;
+
+        ngx_dm_sec_process_store(1);
+        ngx_dm_sec_store_look(dmcf);
         return;
     }
 
     ngx_dm_sec_worker.store = NULL;
 
     ngx_dm_sec_store_complain(log, &err);
+}
+
+
+static void
+ngx_dm_sec_store_shut(void)
+{
+    dm_store_close(ngx_dm_sec_worker.store);
+    ngx_dm_sec_worker.store = NULL;
+
+    ngx_dm_sec_process_store(0);
 }
 
 
@@ -493,6 +518,64 @@ ngx_dm_sec_store_meta(ngx_http_request_t *r)
 }
 
 
+dm_challenge_t
+ngx_dm_sec_store_challenge(ngx_dm_sec_main_conf_t *dmcf, ngx_http_request_t *r)
+{
+    int             rc;
+    time_t          day;
+    uint64_t        version;
+    dm_err_t        err;
+    dm_challenge_t  challenge;
+
+    version = ngx_dm_sec_store_version();
+    day = ngx_time() / NGX_DM_SEC_STORE_DAY;
+
+    if (version == 0
+        || (version == ngx_dm_sec_worker.suited
+            && day == ngx_dm_sec_worker.day))
+    {
+        return ngx_dm_sec_worker.challenge;
+    }
+
+    ngx_dm_sec_damage_enter();
+    rc = dm_store_challenge(ngx_dm_sec_worker.store, ngx_time(), &challenge,
+                            &err);
+    ngx_dm_sec_damage_leave();
+
+    if (rc != DM_OK) {
+        return ngx_dm_sec_worker.challenge;
+    }
+
+    ngx_dm_sec_worker.suited = version;
+    ngx_dm_sec_worker.day = day;
+
+    if (challenge != ngx_dm_sec_worker.challenge) {
+        ngx_dm_sec_worker.challenge = challenge;
+        ngx_dm_sec_store_say(dmcf, r->connection->log);
+    }
+
+    return challenge;
+}
+
+
+static void
+ngx_dm_sec_store_say(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
+{
+    static const char  *with[] = {
+        [DM_CHALLENGE_ANY] = "MD5 and SHA-256: active accounts have both, or "
+                             "some the one and some the other",
+        [DM_CHALLENGE_MD5] = "MD5 alone: some active accounts have nothing "
+                             "else, and all of them have it",
+        [DM_CHALLENGE_SHA256] = "SHA-256 alone: no active account has MD5"
+    };
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "dm_sec: the accounts of store \"%V\" have changed, and "
+                  "Digest is challenged with %s", &dmcf->store,
+                  with[ngx_dm_sec_worker.challenge]);
+}
+
+
 const u_char *
 ngx_dm_sec_store_id(void)
 {
@@ -515,4 +598,48 @@ ngx_dm_sec_store_stat(dm_store_stat_t *stat)
     ngx_dm_sec_damage_leave();
 
     return rc == DM_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_dm_sec_store_state(ngx_dm_sec_main_conf_t *dmcf, ngx_uint_t known,
+    ngx_dm_sec_store_state_t *state)
+{
+    ngx_dm_sec_store_look(dmcf);
+
+    ngx_memzero(state, sizeof(ngx_dm_sec_store_state_t));
+
+    if (!known) {
+        return;
+    }
+
+    ngx_dm_sec_zone_lock(dmcf);
+    *state = ngx_dm_sec_zone_shared(dmcf)->state;
+    ngx_dm_sec_zone_unlock(dmcf);
+}
+
+
+/* tells those who cannot look what the store is like, if it is open here */
+static void
+ngx_dm_sec_store_look(ngx_dm_sec_main_conf_t *dmcf)
+{
+    dm_err_t             err;
+    ngx_dm_sec_store_state_t   state;
+
+    if (ngx_dm_sec_store_stat(&state.stat) != NGX_OK) {
+        return;
+    }
+
+    ngx_dm_sec_damage_enter();
+    state.counted = dm_store_count(ngx_dm_sec_worker.store, ngx_time(),
+                                   &state.counts, &err)
+                    == DM_OK;
+    ngx_dm_sec_damage_leave();
+
+    state.challenge = dm_store_suits(dm_store_meta(ngx_dm_sec_worker.store),
+                                     state.counted ? &state.counts : NULL);
+
+    ngx_dm_sec_zone_lock(dmcf);
+    ngx_dm_sec_zone_shared(dmcf)->state = state;
+    ngx_dm_sec_zone_unlock(dmcf);
 }

@@ -4,7 +4,7 @@
 #define NGX_DM_SEC_STORE_H
 
 
-#include "ngx_dm_sec.h"
+#include "ngx_dm_sec_zone.h"
 
 
 /*
@@ -33,11 +33,26 @@ dm_str_t ngx_dm_sec_store_realm(void);
  */
 const dm_store_meta_t *ngx_dm_sec_store_meta(ngx_http_request_t *r);
 
+/*
+ * Returns what to challenge Digest with by default: what suits the accounts
+ * now, or, if the store cannot be read, those that it had.  A change is logged.
+ */
+dm_challenge_t ngx_dm_sec_store_challenge(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_http_request_t *r);
+
 /* the open store's id[DM_STORE_ID_SIZE] */
 const u_char *ngx_dm_sec_store_id(void);
 
 /* the state of the open store; NGX_OK, NGX_DECLINED: none is open */
 ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
+
+/*
+ * The store's state for whoever watches it, the same in each worker: one that
+ * has it not open tells what another saw.  All is 0 unless known, that is if
+ * some process has it open.
+ */
+void ngx_dm_sec_store_state(ngx_dm_sec_main_conf_t *dmcf, ngx_uint_t known,
+    ngx_dm_sec_store_state_t *state);
 
 
 #endif /* NGX_DM_SEC_STORE_H */

@@ -1,7 +1,7 @@
 /* The TLS policy at work: on a server's SSL_CTX, and on each request */
 
 #include "ngx_dm_sec_tls.h"
-#include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_security.h"
 #include "ngx_dm_sec_watch.h"
@@ -129,8 +129,8 @@ ngx_dm_sec_tls_apply(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (ngx_dm_sec_tls_set_versions(ctx, versions) != NGX_OK) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "OpenSSL refuses these versions");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "OpenSSL refuses these versions");
         return NGX_ERROR;
     }
 
@@ -161,17 +161,17 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     };
 
     if (ngx_dm_sec_watch_client_order(dscf->cscf)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"ssl_prefer_server_ciphers off\" contradicts "
-                            "the TLS policy, which is in the server's order: "
-                            "remove it");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"ssl_prefer_server_ciphers off\" contradicts "
+                           "the TLS policy, which is in the server's order: "
+                           "remove it");
         return NGX_ERROR;
     }
 
     if (sscf->early_data) {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                            "\"ssl_early_data on\" is of no use: requests in "
-                            "early data are answered 425");
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, NULL,
+                           "\"ssl_early_data on\" is of no use: requests in "
+                           "early data are answered 425");
     }
 
     if (sscf->conf_commands == NULL) {
@@ -189,11 +189,11 @@ ngx_dm_sec_tls_conflicts(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
                 continue;
             }
 
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                                "\"ssl_conf_command %V\" contradicts the TLS "
-                                "policy: remove it, and use "
-                                "\"dm_sec_protocols\" and \"dm_sec_ciphers\"",
-                                &command[i].key);
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                               "\"ssl_conf_command %V\" contradicts the TLS "
+                               "policy: remove it, and use "
+                               "\"dm_sec_protocols\" and \"dm_sec_ciphers\"",
+                               &command[i].key);
             return NGX_ERROR;
         }
     }
@@ -211,11 +211,11 @@ ngx_dm_sec_tls_check_quic(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return NGX_OK;
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                        "\"listen ... quic\" needs TLSv1.3, which the TLS "
-                        "policy does not offer: add \"modern\" to "
-                        "\"dm_sec_profile\" or TLSv1.3 to "
-                        "\"dm_sec_protocols\"");
+    ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                       "\"listen ... quic\" needs TLSv1.3, which the TLS "
+                       "policy does not offer: add \"modern\" to "
+                       "\"dm_sec_profile\" or TLSv1.3 to "
+                       "\"dm_sec_protocols\"");
 
     return NGX_ERROR;
 }
@@ -296,29 +296,29 @@ ngx_dm_sec_tls_check_named(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         }
 
         if (!(elt[i].suite->versions & versions)) {
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                                "suite \"%s\" can never be negotiated: no "
-                                "version that is offered has it; add one to "
-                                "\"dm_sec_protocols\"", elt[i].suite->iana);
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                               "suite \"%s\" can never be negotiated: no "
+                               "version that is offered has it; add one to "
+                               "\"dm_sec_protocols\"", elt[i].suite->iana);
             return NGX_ERROR;
         }
 
         if ((elt[i].suite->auth & DM_AUTH_PSK) && !(auth & DM_AUTH_PSK)) {
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                                "suite \"%s\" can never be negotiated: it "
-                                "needs a pre-shared key, which no "
-                                "\"dm_sec_auth\" here accepts",
-                                elt[i].suite->iana);
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                               "suite \"%s\" can never be negotiated: it "
+                               "needs a pre-shared key, which no "
+                               "\"dm_sec_auth\" here accepts",
+                               elt[i].suite->iana);
             return NGX_ERROR;
         }
 
         if (!ngx_dm_sec_tls_usable(elt[i].suite, auth)) {
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                                "suite \"%s\" can never be negotiated: it "
-                                "needs an %s certificate; add an "
-                                "\"ssl_certificate\"", elt[i].suite->iana,
-                                elt[i].suite->auth & DM_AUTH_ECDSA ? "ECDSA"
-                                                                   : "RSA");
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                               "suite \"%s\" can never be negotiated: it "
+                               "needs an %s certificate; add an "
+                               "\"ssl_certificate\"", elt[i].suite->iana,
+                               elt[i].suite->auth & DM_AUTH_ECDSA ? "ECDSA"
+                                                                  : "RSA");
             return NGX_ERROR;
         }
     }
@@ -353,9 +353,9 @@ ngx_dm_sec_tls_warn_idle(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
         return;
     }
 
-    ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                        "no certificate for these suites, which are not "
-                        "negotiated:%*s", (size_t) (p - text), text);
+    ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, NULL,
+                       "no certificate for these suites, which are not "
+                       "negotiated:%*s", (size_t) (p - text), text);
 }
 
 
@@ -378,10 +378,10 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (policy->listed && (usable & DM_TLSV1_3) && !(versions & DM_TLSV1_3)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_ciphers\" has TLS 1.3 suites, but "
-                            "TLSv1.3 is not offered: add it to "
-                            "\"dm_sec_protocols\" or name other suites");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_ciphers\" has TLS 1.3 suites, but "
+                           "TLSv1.3 is not offered: add it to "
+                           "\"dm_sec_protocols\" or name other suites");
         return NGX_ERROR;
     }
 
@@ -391,12 +391,12 @@ ngx_dm_sec_tls_check_versions(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             continue;
         }
 
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "%s is offered, but no suite that it could "
-                            "negotiate: add one to \"dm_sec_ciphers\", or "
-                            "leave %s out of \"dm_sec_protocols\"",
-                            dm_version_name((unsigned) bit),
-                            dm_version_name((unsigned) bit));
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "%s is offered, but no suite that it could "
+                           "negotiate: add one to \"dm_sec_ciphers\", or "
+                           "leave %s out of \"dm_sec_protocols\"",
+                           dm_version_name((unsigned) bit),
+                           dm_version_name((unsigned) bit));
         return NGX_ERROR;
     }
 
@@ -425,11 +425,11 @@ ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (!(SSL_CTX_get_options(ctx) & SSL_OP_CIPHER_SERVER_PREFERENCE)) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"dm_sec_auth psk\" with TLSv1.3 needs the "
-                            "server's order of suites: write "
-                            "\"dm_sec_profile\" or "
-                            "\"ssl_prefer_server_ciphers on\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_auth psk\" with TLSv1.3 needs the "
+                           "server's order of suites: write "
+                           "\"dm_sec_profile\" or "
+                           "\"ssl_prefer_server_ciphers on\"");
         return NGX_ERROR;
     }
 
@@ -446,12 +446,12 @@ ngx_dm_sec_tls_check_psk(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
             return NGX_OK;
         }
 
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"dm_sec_auth psk\" needs a SHA-256 suite as "
-                            "the first of TLSv1.3, but that is \"%s\": write "
-                            "\"TLS_AES_128_GCM_SHA256\" before it in "
-                            "\"dm_sec_ciphers\"",
-                            SSL_CIPHER_standard_name(cipher));
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_auth psk\" needs a SHA-256 suite as "
+                           "the first of TLSv1.3, but that is \"%s\": write "
+                           "\"TLS_AES_128_GCM_SHA256\" before it in "
+                           "\"dm_sec_ciphers\"",
+                           SSL_CIPHER_standard_name(cipher));
         return NGX_ERROR;
     }
 
@@ -684,19 +684,20 @@ ngx_dm_sec_tls_say_old(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     if (versions & DM_SSLV3) {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                            "SSL 3.0 is offered%s, which attackers on the way "
-                            "can read", weak ? " with RC4 and 3DES" : "");
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, NULL,
+                           "SSL 3.0 is offered%s, which attackers on the way "
+                           "can read", weak ? " with RC4 and 3DES" : "");
 
     } else if (weak) {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, NULL,
-                            "RC4 and 3DES are not negotiated: they are for "
-                            "SSL 3.0 only, which is not offered");
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, NULL,
+                           "RC4 and 3DES are not negotiated: they are for "
+                           "SSL 3.0 only, which is not offered");
     }
 
-    if (versions & (DM_TLSV1|DM_TLSV1_1)) {
-        ngx_dm_sec_log_conf(NGX_LOG_NOTICE, cf, dscf, NULL,
-                            "TLS 1.0 or 1.1 is offered");
+    if ((versions & (DM_TLSV1|DM_TLSV1_1)) && !dscf->dlcf->policy.worded) {
+        ngx_dm_sec_finding(NGX_LOG_NOTICE, cf, dscf, NULL,
+                           "TLS 1.0 or 1.1 is offered: if it is meant, name "
+                           "the versions in \"dm_sec_protocols\"");
     }
 }
 
@@ -719,12 +720,12 @@ ngx_dm_sec_tls_check_location(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
     excess = policy->versions & ~offered;
 
     if (excess) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, location->clcf,
-                            "%s is allowed here, but the server does not "
-                            "offer it: add it to \"dm_sec_profile\" or "
-                            "\"dm_sec_protocols\" of the server",
-                            dm_version_name((unsigned)
-                                            (excess & (~excess + 1))));
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, location->clcf,
+                           "%s is allowed here, but the server does not "
+                           "offer it: add it to \"dm_sec_profile\" or "
+                           "\"dm_sec_protocols\" of the server",
+                           dm_version_name((unsigned)
+                                           (excess & (~excess + 1))));
         return NGX_ERROR;
     }
 
@@ -757,11 +758,11 @@ ngx_dm_sec_tls_check_location_suites(ngx_conf_t *cf,
             continue;
         }
 
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, location->clcf,
-                            "suite \"%s\" is allowed here, but the server "
-                            "does not offer it: add it to \"dm_sec_profile\" "
-                            "or \"dm_sec_ciphers\" of the server",
-                            elt[i].suite->iana);
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, location->clcf,
+                           "suite \"%s\" is allowed here, but the server "
+                           "does not offer it: add it to \"dm_sec_profile\" "
+                           "or \"dm_sec_ciphers\" of the server",
+                           elt[i].suite->iana);
         return NGX_ERROR;
     }
 

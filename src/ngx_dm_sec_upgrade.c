@@ -9,8 +9,9 @@
 
 #include "ngx_dm_sec_upgrade.h"
 #include "ngx_dm_sec_body.h"
+#include "ngx_dm_sec_counts.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_header.h"
-#include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -70,10 +71,10 @@ ngx_dm_sec_upgrade_settle_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
         if (sscf->reject_handshake) {
 
             if (dscf->own_upgrade) {
-                ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                                    "\"dm_sec_upgrade\" can never succeed: "
-                                    "\"ssl_reject_handshake on\" refuses "
-                                    "every handshake");
+                ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                                   "\"dm_sec_upgrade\" can never succeed: "
+                                   "\"ssl_reject_handshake on\" refuses "
+                                   "every handshake");
                 return NGX_ERROR;
             }
 
@@ -81,10 +82,10 @@ ngx_dm_sec_upgrade_settle_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
         }
 
         if (sscf->ssl.ctx == NULL) {
-            ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                                "\"dm_sec_upgrade\" needs a certificate: "
-                                "write \"ssl_certificate\" and "
-                                "\"ssl_certificate_key\"");
+            ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                               "\"dm_sec_upgrade\" needs a certificate: "
+                               "write \"ssl_certificate\" and "
+                               "\"ssl_certificate_key\"");
             return NGX_ERROR;
         }
 
@@ -104,9 +105,9 @@ ngx_dm_sec_upgrade_settle_server(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf)
     ngx_uint_t   minor, versions;
 
     if (dscf->own_upgrade && !dscf->upgrades) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, NULL,
-                            "\"dm_sec_upgrade\" has no effect: the server "
-                            "has no \"listen\" without \"ssl\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, NULL,
+                           "\"dm_sec_upgrade\" has no effect: the server "
+                           "has no \"listen\" without \"ssl\"");
         return NGX_ERROR;
     }
 
@@ -503,11 +504,20 @@ ngx_dm_sec_upgrade_done(ngx_connection_t *c)
 static ngx_int_t
 ngx_dm_sec_upgrade_finish(ngx_http_request_t *r)
 {
-    ngx_connection_t  *c;
-    ngx_dm_sec_ctx_t  *ctx;
+    ngx_connection_t        *c;
+    ngx_dm_sec_ctx_t        *ctx;
+    ngx_dm_sec_counts_t     *counts;
+    ngx_dm_sec_main_conf_t  *dmcf;
 
     c = r->connection;
     ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+    counts = ngx_dm_sec_counts(ngx_dm_sec_zone_shared(dmcf));
+
+    ngx_dm_sec_count(counts->upgrades[c->ssl->handshaked
+                                      ? NGX_DM_SEC_DONE
+                                      : NGX_DM_SEC_NOT_DONE]);
 
     c->read->handler = ctx->upgrade->read;
     c->write->handler = ctx->upgrade->write;

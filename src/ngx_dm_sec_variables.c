@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_answer.h"
 #include "ngx_dm_sec_digest.h"
 #include "ngx_dm_sec_method.h"
+#include "ngx_dm_sec_once.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_tls.h"
 
@@ -88,7 +89,7 @@ ngx_dm_sec_variables_add(ngx_conf_t *cf)
 }
 
 
-/* nginx's own shows whatever name the client sent with Basic */
+/* nginx's own $remote_user shows whatever name the client sent with Basic */
 ngx_int_t
 ngx_dm_sec_variables_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 {
@@ -96,6 +97,13 @@ ngx_dm_sec_variables_init(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
     ngx_hash_key_t             *key;
     ngx_http_variable_t        *v;
     ngx_http_core_main_conf_t  *cmcf;
+
+    static ngx_str_t  request_id = ngx_string("request_id");
+
+    dmcf->request_id = ngx_http_get_variable_index(cf, &request_id);
+    if (dmcf->request_id == NGX_ERROR) {
+        return NGX_ERROR;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     key = cmcf->variables_keys->keys.elts;
@@ -162,6 +170,7 @@ ngx_dm_sec_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         break;
 
     default:
+        ngx_dm_sec_once_read(r, ctx);
         ngx_dm_sec_variable_account(ctx, data, &value);
     }
 

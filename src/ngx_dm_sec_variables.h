@@ -10,7 +10,10 @@
 /* adds the variables, before the configuration is read; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_dm_sec_variables_add(ngx_conf_t *cf);
 
-/* takes over $remote_user, behind the configuration; NGX_OK or NGX_ERROR */
+/*
+ * Takes over $remote_user and finds $request_id, behind the configuration.
+ * NGX_OK or NGX_ERROR.
+ */
 ngx_int_t ngx_dm_sec_variables_init(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
 

@@ -2,9 +2,12 @@
 
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_account.h"
+#include "ngx_dm_sec_finding.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_verify.h"
 
 #include "dm_cert.h"
+#include "dm_cert_logged.h"
 #include "dm_devid.h"
 
 
@@ -28,7 +31,8 @@ typedef struct {
 
     ngx_array_t              *ways;     /* ngx_dm_sec_x509_identity_t */
     ngx_uint_t                way;      /* the one whose keys are tried */
-    ngx_uint_t                n;        /* the next key of this way */
+    ngx_uint_t                begun;    /* a key of this way was tried */
+    dm_cert_names_t           names;    /* the next ones, where it is SAN */
     u_char                    key[DM_CERT_KEY_MAX];
 
     ngx_pool_t               *pool;     /* to verify */
@@ -36,12 +40,15 @@ typedef struct {
 } ngx_dm_sec_x509_owner_t;
 
 
+static void ngx_dm_sec_x509_check_on(ngx_conf_t *cf,
+    ngx_dm_sec_srv_conf_t *dscf, ngx_http_core_loc_conf_t *clcf,
+    ngx_dm_sec_loc_conf_t *dlcf);
 static ngx_int_t ngx_dm_sec_x509_add_identity(ngx_conf_t *cf,
     ngx_array_t *identities, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_compile(ngx_conf_t *cf, ngx_str_t *pattern,
     ngx_regex_t **regex);
 static ngx_dm_sec_reason_e ngx_dm_sec_x509_judge(ngx_http_request_t *r,
-    SSL *ssl, X509 *cert);
+    X509 *cert, ngx_uint_t *detail);
 static ngx_uint_t ngx_dm_sec_x509_in_time(ngx_http_request_t *r, X509 *cert);
 static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
     ngx_dm_sec_validity_t *validity);
@@ -62,6 +69,10 @@ static ngx_int_t ngx_dm_sec_x509_by_regex(ngx_dm_sec_x509_owner_t *owner,
     ngx_regex_t *regex, dm_str_t *key);
 static void ngx_dm_sec_x509_complain(ngx_dm_sec_x509_owner_t *owner,
     ngx_int_t rc);
+static ngx_str_t ngx_dm_sec_x509_claim_key(ngx_http_request_t *r,
+    ngx_dm_sec_x509_owner_t *owner, u_char *buf, size_t max);
+static void ngx_dm_sec_x509_claim_subject(X509 *cert, ngx_str_t *claim,
+    u_char *buf, size_t max);
 static ngx_int_t ngx_dm_sec_x509_chain(ngx_http_request_t *r,
     STACK_OF(X509) *chain, ngx_str_t *value);
 static ngx_int_t ngx_dm_sec_x509_encode(ngx_http_request_t *r, X509 *cert,
@@ -237,25 +248,55 @@ ngx_dm_sec_x509_settle(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     if ((dlcf->auth & NGX_DM_SEC_X509) && sscf->verify == 0) {
-        ngx_dm_sec_log_conf(NGX_LOG_EMERG, cf, dscf, clcf,
-                            "\"dm_sec_auth x509\" needs client certificates: "
-                            "write \"ssl_verify_client optional\" and "
-                            "\"ssl_client_certificate\"");
+        ngx_dm_sec_finding(NGX_LOG_EMERG, cf, dscf, clcf,
+                           "\"dm_sec_auth x509\" needs client certificates: "
+                           "write \"ssl_verify_client optional\" and "
+                           "\"ssl_client_certificate\"");
         return NGX_ERROR;
     }
 
-    if (clcf
-        && sscf->verify == 1
-        && (dscf->auth & NGX_DM_SEC_X509)
-        && !(dlcf->auth & NGX_DM_SEC_X509))
-    {
-        ngx_dm_sec_log_conf(NGX_LOG_WARN, cf, dscf, clcf,
-                            "\"ssl_verify_client on\" demands a certificate "
-                            "also where \"dm_sec_auth\" has no x509: write "
-                            "\"ssl_verify_client optional\"");
+    if (clcf && sscf->verify == 1) {
+        ngx_dm_sec_x509_check_on(cf, dscf, clcf, dlcf);
     }
 
     return NGX_OK;
+}
+
+
+/* "ssl_verify_client on": nginx answers 400 before any method is asked */
+static void
+ngx_dm_sec_x509_check_on(ngx_conf_t *cf, ngx_dm_sec_srv_conf_t *dscf,
+    ngx_http_core_loc_conf_t *clcf, ngx_dm_sec_loc_conf_t *dlcf)
+{
+    if (dlcf->auth & NGX_DM_SEC_X509) {
+
+        if (dlcf->http_auth && !dlcf->auth_all) {
+            ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, clcf,
+                               "\"ssl_verify_client on\" refuses a device "
+                               "that has a password and no certificate: write "
+                               "\"ssl_verify_client optional\" or, if it is "
+                               "to have both, \"dm_sec_auth_all on\"");
+        }
+
+        return;
+    }
+
+    if (dscf->auth & NGX_DM_SEC_X509) {
+        ngx_dm_sec_finding(NGX_LOG_WARN, cf, dscf, clcf,
+                           "\"ssl_verify_client on\" demands a certificate "
+                           "also where \"dm_sec_auth\" has no x509: write "
+                           "\"ssl_verify_client optional\"");
+        return;
+    }
+
+    if (dlcf->http_auth) {
+        ngx_dm_sec_finding(NGX_LOG_NOTICE, cf, dscf, clcf,
+                           "\"ssl_verify_client on\" refuses a device that "
+                           "has a password and no certificate: write "
+                           "\"ssl_verify_client optional\" or, if it is to "
+                           "have both, add x509 to \"dm_sec_auth\", with "
+                           "\"dm_sec_auth_all on\"");
+    }
 }
 
 
@@ -270,12 +311,12 @@ void
 ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred)
 {
-    SSL                  *ssl;
     X509                 *cert;
+    ngx_uint_t            detail;
     ngx_dm_sec_reason_e   reason;
 
-    ssl = r->connection->ssl ? r->connection->ssl->connection : NULL;
-    cert = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
+    cert = r->connection->ssl
+           ? SSL_get0_peer_certificate(r->connection->ssl->connection) : NULL;
 
     if (cert == NULL) {
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
@@ -283,10 +324,11 @@ ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return;
     }
 
-    reason = ngx_dm_sec_x509_judge(r, ssl, cert);
+    reason = ngx_dm_sec_x509_judge(r, cert, &detail);
 
     if (reason != NGX_DM_SEC_R_NONE) {
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_WRONG, reason);
+        cred->detail = detail;
         return;
     }
 
@@ -362,39 +404,24 @@ ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search, dm_account_t *account,
 /*
  * NGX_DM_SEC_R_NONE, or why the certificate proves nothing now.  A resumed
  * session was verified with the CAs and CRLs of today, see
- * ngx_dm_sec_hello_session_context().
+ * ngx_dm_sec_hello_session_context().  What OCSP says nginx has refused, but
+ * an error_page for that comes here too.
  */
 static ngx_dm_sec_reason_e
-ngx_dm_sec_x509_judge(ngx_http_request_t *r, SSL *ssl, X509 *cert)
+ngx_dm_sec_x509_judge(ngx_http_request_t *r, X509 *cert, ngx_uint_t *detail)
 {
-    long         rc;
-    const char  *status;
+    ngx_dm_sec_reason_e  reason;
 
-    rc = SSL_get_verify_result(ssl);
+    reason = ngx_dm_sec_verify_reason(r->connection, detail);
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "dm_sec x509: OpenSSL says %l, \"%s\"", rc,
-                   X509_verify_cert_error_string(rc));
-
-    if (rc == X509_V_ERR_CERT_REVOKED) {
-        return NGX_DM_SEC_R_CERT_REVOKED;
-    }
-
-    if (rc != X509_V_OK) {
-        return NGX_DM_SEC_R_CERT_INVALID;
-    }
-
-    /* nginx refuses it, but an error_page for that comes here too */
-
-    if (ngx_ssl_ocsp_get_status(r->connection, &status) != NGX_OK) {
-        return ngx_strcmp(status, "certificate revoked") == 0
-               ? NGX_DM_SEC_R_CERT_REVOKED : NGX_DM_SEC_R_CERT_INVALID;
+    if (reason != NGX_DM_SEC_R_NONE) {
+        return reason;
     }
 
     /* it may have expired since the handshake, also that of a session */
 
     return ngx_dm_sec_x509_in_time(r, cert) ? NGX_DM_SEC_R_NONE
-                                            : NGX_DM_SEC_R_CERT_INVALID;
+                                            : NGX_DM_SEC_R_CERT_EXPIRED;
 }
 
 
@@ -501,7 +528,7 @@ ngx_dm_sec_x509_search(ngx_dm_sec_search_t *search,
     ngx_dm_sec_x509_owner_t *owner)
 {
     owner->way = 0;
-    owner->n = 0;
+    owner->begun = 0;
 
     ngx_memzero(search, sizeof(ngx_dm_sec_search_t));
 
@@ -539,7 +566,7 @@ ngx_dm_sec_x509_next(ngx_dm_sec_search_t *search, dm_store_index_t *index,
             return rc;
         }
 
-        owner->n = 0;
+        owner->begun = 0;
     }
 
     return NGX_DECLINED;
@@ -551,25 +578,28 @@ static ngx_int_t
 ngx_dm_sec_x509_by_key(ngx_dm_sec_x509_owner_t *owner, ngx_uint_t kind,
     dm_str_t *key)
 {
-    while (owner->n == 0 || kind == DM_CERT_SAN) {
+    int         rc;
+    ngx_uint_t  first;
 
-        key->data = owner->key;
+    first = !owner->begun;
+    owner->begun = 1;
+    key->data = owner->key;
 
-        switch (dm_cert_key(owner->cert, kind, owner->n++, owner->key,
-                            &key->len))
-        {
-        case DM_OK:
-            return NGX_OK;
+    if (kind != DM_CERT_SAN) {
+        rc = first ? dm_cert_key(owner->cert, kind, 0, owner->key, &key->len)
+                   : DM_DECLINED;
 
-        case DM_DECLINED:
-            return NGX_DECLINED;
-
-        case DM_ERROR:
-            return NGX_ERROR;
+    } else {
+        if (first) {
+            dm_cert_names(owner->cert, &owner->names);
         }
+
+        do {
+            rc = dm_cert_names_next(&owner->names, owner->key, &key->len);
+        } while (rc == DM_INVALID);
     }
 
-    return NGX_DECLINED;
+    return rc == DM_OK ? NGX_OK : rc == DM_ERROR ? NGX_ERROR : NGX_DECLINED;
 }
 
 
@@ -583,9 +613,11 @@ ngx_dm_sec_x509_by_regex(ngx_dm_sec_x509_owner_t *owner, ngx_regex_t *regex,
     ngx_str_t  subject;
     u_char     buf[DM_CERT_KEY_MAX];
 
-    if (owner->n++) {
+    if (owner->begun) {
         return NGX_DECLINED;
     }
+
+    owner->begun = 1;
 
     rc = dm_cert_subject(owner->cert, buf, sizeof(buf), &subject.len);
 
@@ -641,33 +673,111 @@ ngx_dm_sec_x509_complain(ngx_dm_sec_x509_owner_t *owner, ngx_int_t rc)
 }
 
 
-void
-ngx_dm_sec_x509_claim(ngx_http_request_t *r, ngx_str_t *claim)
+ngx_str_t
+ngx_dm_sec_x509_claim(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
+    u_char *buf, size_t max)
 {
-    X509       *cert;
-    ngx_str_t   key;
-    u_char      buf[DM_CERT_KEY_MAX];
+    ngx_str_t                claim;
+    ngx_uint_t               detail;
+    ngx_dm_sec_x509_owner_t  owner;
 
-    ngx_str_null(claim);
+    ngx_str_null(&claim);
+    owner.cert = NULL;
 
-    if (r->connection->ssl == NULL) {
-        return;
+    if (r->connection->ssl) {
+        owner.cert = SSL_get0_peer_certificate(r->connection->ssl->connection);
     }
 
-    cert = SSL_get0_peer_certificate(r->connection->ssl->connection);
+    if (owner.cert == NULL) {
+        return ngx_dm_sec_log_whole(buf, max, &claim);
+    }
 
-    if (cert == NULL
-        || dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, buf, &key.len) != DM_OK)
+    owner.dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+    owner.log = r->connection->log;
+    owner.ways = dlcf->x509_identity;
+
+    claim = ngx_dm_sec_x509_claim_key(r, &owner, buf, max);
+
+    /* one that is not verified is not found by its key: whose was it? */
+
+    if (ngx_dm_sec_x509_judge(r, owner.cert, &detail) != NGX_DM_SEC_R_NONE) {
+        ngx_dm_sec_x509_claim_subject(owner.cert, &claim, buf, max);
+    }
+
+    return claim;
+}
+
+
+/* the first key that can be written, or else the first, cut */
+static ngx_str_t
+ngx_dm_sec_x509_claim_key(ngx_http_request_t *r,
+    ngx_dm_sec_x509_owner_t *owner, u_char *buf, size_t max)
+{
+    size_t               len;
+    dm_str_t             key;
+    ngx_str_t            claim;
+    dm_store_index_t     index;
+    ngx_dm_sec_search_t  search;
+
+    ngx_str_null(&claim);
+    ngx_dm_sec_x509_search(&search, owner);
+
+    while (ngx_dm_sec_x509_next(&search, &index, &key) == NGX_OK) {
+
+        if (index == DM_BY_CERT
+            && dm_cert_logged(key, buf, max, &len) == DM_OK)
+        {
+            return (ngx_str_t) { len, buf };
+        }
+
+        if (claim.data == NULL
+            && ngx_dm_sec_account_dup(r->pool, key, &claim) != NGX_OK)
+        {
+            break;
+        }
+
+        if (index == DM_BY_ID) {
+            break;
+        }
+    }
+
+    return ngx_dm_sec_log_whole(buf, max, &claim);
+}
+
+
+/* adds the subject behind the key, if it is another and has room */
+static void
+ngx_dm_sec_x509_claim_subject(X509 *cert, ngx_str_t *claim, u_char *buf,
+    size_t max)
+{
+    size_t      len, used;
+    dm_str_t    subject;
+    u_char      key[DM_CERT_KEY_MAX], text[NGX_DM_SEC_LOG_CLAIM];
+
+    subject.data = key;
+
+    if (dm_cert_key(cert, DM_CERT_SUBJECT, 0, key, &subject.len) != DM_OK
+        || dm_cert_logged(subject, text, sizeof(text), &len) != DM_OK)
     {
         return;
     }
 
-    key.data = buf;
-    claim->data = ngx_pstrdup(r->pool, &key);
+    used = claim->data == buf ? claim->len + 1 : 0;
 
-    if (claim->data) {
-        claim->len = key.len;
+    if (used + len > max
+        || (used == len + 1 && ngx_memcmp(buf, text, len) == 0))
+    {
+        return;
     }
+
+    if (used) {
+        buf[used - 1] = ' ';
+    }
+
+    ngx_memcpy(buf + used, text, len);
+
+    claim->data = buf;
+    claim->len = used + len;
 }
 
 
@@ -675,8 +785,9 @@ ngx_int_t
 ngx_dm_sec_x509_client_cert(ngx_http_request_t *r, ngx_str_t *cert,
     ngx_str_t *chain)
 {
-    SSL   *ssl;
-    X509  *leaf;
+    SSL         *ssl;
+    X509        *leaf;
+    ngx_uint_t   detail;
 
     ngx_str_null(cert);
     ngx_str_null(chain);
@@ -689,7 +800,7 @@ ngx_dm_sec_x509_client_cert(ngx_http_request_t *r, ngx_str_t *cert,
     leaf = SSL_get0_peer_certificate(ssl);
 
     if (leaf == NULL
-        || ngx_dm_sec_x509_judge(r, ssl, leaf) != NGX_DM_SEC_R_NONE)
+        || ngx_dm_sec_x509_judge(r, leaf, &detail) != NGX_DM_SEC_R_NONE)
     {
         return NGX_OK;
     }

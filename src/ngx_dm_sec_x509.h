@@ -38,10 +38,13 @@ ngx_int_t ngx_dm_sec_x509_bound(ngx_dm_sec_main_conf_t *dmcf,
     ngx_connection_t *c, ngx_array_t *ways, X509 *cert);
 
 /*
- * The key of the connection's certificate, verified or not, in the form that
- * "dm-account set --cert-key" takes: for the log.  Of length 0: there is none.
+ * The first key that a location looks for of the connection's certificate,
+ * verified or not, and that buf[max] can hold as "dm-account set --cert-key"
+ * takes it, or the id that a regular expression finds.  Where no key can be
+ * written so, it is the first, as ngx_dm_sec_log_escape() cuts it.
  */
-void ngx_dm_sec_x509_claim(ngx_http_request_t *r, ngx_str_t *claim);
+ngx_str_t ngx_dm_sec_x509_claim(ngx_http_request_t *r,
+    ngx_dm_sec_loc_conf_t *dlcf, u_char *buf, size_t max);
 
 /*
  * The values of Client-Cert and Client-Cert-Chain (RFC 9440, section 2) in

@@ -6,9 +6,19 @@
 #define NGX_DM_SEC_ZONE_SIZE  (10 * 1024 * 1024)
 #define NGX_DM_SEC_ZONE_MIN   (128 * 1024)
 
+#define NGX_DM_SEC_ZONE_COUNTS       64     /* places; more workers share */
+#define NGX_DM_SEC_ZONE_COUNTS_PART  32     /* of the zone, at most */
+#define NGX_DM_SEC_ZONE_PROCESSES    8      /* places, at least */
+
+/* the counters behind it begin a line of the processor's cache */
+#define NGX_DM_SEC_ZONE_SHARED                                                \
+    ngx_align(sizeof(ngx_dm_sec_shared_t), NGX_DM_SEC_ZONE_ALIGN)
+
 
 static ngx_int_t ngx_dm_sec_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+static ngx_dm_sec_shared_t *ngx_dm_sec_zone_counts(ngx_shm_zone_t *shm_zone,
+    ngx_slab_pool_t *shpool);
 static ngx_int_t ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone,
     ngx_slab_pool_t *shpool);
 
@@ -20,6 +30,10 @@ static ngx_str_t  ngx_dm_sec_zone_name = ngx_string("dm_sec");
 _Static_assert(sizeof(ngx_msec_t) == sizeof(uint64_t)
                && sizeof(ngx_atomic_uint_t) == sizeof(uint64_t),
                "the clock of the zone needs a platform of 64 bits");
+
+
+_Static_assert(NGX_DM_SEC_RECENT_VERIFIED < NGX_DM_SEC_RECENT_KINDS,
+               "the last minutes have room for all that is counted");
 
 
 char *
@@ -118,7 +132,7 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     u_char               *p;
     ngx_dm_sec_shared_t  *sh;
 
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_dm_sec_shared_t));
+    sh = ngx_dm_sec_zone_counts(shm_zone, shpool);
     if (sh == NULL) {
         return NGX_ERROR;
     }
@@ -128,6 +142,11 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
     {
         ngx_ssl_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "dm_sec: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    sh->recent = ngx_slab_calloc(shpool, sizeof(ngx_dm_sec_recent_t));
+    if (sh->recent == NULL) {
         return NGX_ERROR;
     }
 
@@ -160,6 +179,38 @@ ngx_dm_sec_zone_make(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 }
 
 
+/* makes it, with places for counters and processes; NULL: no memory */
+static ngx_dm_sec_shared_t *
+ngx_dm_sec_zone_counts(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
+{
+    size_t                counts, processes, places;
+    ngx_dm_sec_shared_t  *sh;
+
+    places = shm_zone->shm.size / NGX_DM_SEC_ZONE_COUNTS_PART
+             / NGX_DM_SEC_COUNTS_SIZE;
+
+    counts = ngx_max(1, ngx_min(places, NGX_DM_SEC_ZONE_COUNTS));
+
+    /* at a reload there are those of before beside the new ones */
+
+    processes = ngx_max(4 * counts, NGX_DM_SEC_ZONE_PROCESSES);
+
+    sh = ngx_slab_calloc(shpool, NGX_DM_SEC_ZONE_SHARED
+                                 + counts * NGX_DM_SEC_COUNTS_SIZE
+                                 + processes * NGX_DM_SEC_PROCESS_SIZE);
+    if (sh == NULL) {
+        return NULL;
+    }
+
+    sh->ncounts = counts;
+    sh->nprocesses = processes;
+    sh->counts = (u_char *) sh + NGX_DM_SEC_ZONE_SHARED;
+    sh->processes = sh->counts + counts * NGX_DM_SEC_COUNTS_SIZE;
+
+    return sh;
+}
+
+
 ngx_dm_sec_shared_t *
 ngx_dm_sec_zone_shared(ngx_dm_sec_main_conf_t *dmcf)
 {
@@ -167,18 +218,25 @@ ngx_dm_sec_zone_shared(ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
+ngx_slab_pool_t *
+ngx_dm_sec_zone_pool(ngx_dm_sec_main_conf_t *dmcf)
+{
+    return (ngx_slab_pool_t *) dmcf->zone->shm.addr;
+}
+
+
 /* the one lock that the master frees when a worker dies in it */
 void
 ngx_dm_sec_zone_lock(ngx_dm_sec_main_conf_t *dmcf)
 {
-    ngx_shmtx_lock(&((ngx_slab_pool_t *) dmcf->zone->shm.addr)->mutex);
+    ngx_shmtx_lock(&ngx_dm_sec_zone_pool(dmcf)->mutex);
 }
 
 
 void
 ngx_dm_sec_zone_unlock(ngx_dm_sec_main_conf_t *dmcf)
 {
-    ngx_shmtx_unlock(&((ngx_slab_pool_t *) dmcf->zone->shm.addr)->mutex);
+    ngx_shmtx_unlock(&ngx_dm_sec_zone_pool(dmcf)->mutex);
 }
 
 

@@ -492,7 +492,7 @@ is(tls('/', 'alice', 'bob:no'), '401 bad_credentials',
     'any: right certificate, wrong password');
 is(tls('/', 'alice', 'no'), '401 bad_credentials',
     'any: right certificate, unknown name');
-is(tls('/', 'alice', '='), '400 malformed',
+is(tls('/', 'alice', '='), '401 malformed',
     'any: right certificate, malformed header');
 is(tls('/', 'nobody'), '401 no_credentials', 'any: unbound certificate');
 is(tls('/', 'nobody', 'bob'), '200 upstream urn:uuid:2 basic',
@@ -531,22 +531,26 @@ is(tls('/all', 'alice', 'alice:no'), '401 bad_credentials',
     'all: right certificate, wrong password');
 is(tls('/all', 'alice', 'bob'), '403 account_mismatch', 'all: two accounts');
 is(tls('/all', 'alice', 'alice'), '200 upstream IMEI:1 x509', 'all: both');
-is(tls('/all', 'alice', '='), '400 malformed', 'all: malformed header');
+is(tls('/all', 'alice', '='), '401 malformed', 'all: malformed header');
 
 # a certificate that did not verify proves nothing, and is not overlooked
 
 is(tls('/', 'alice', '', 8444), '200 upstream IMEI:1 x509', 'valid');
-is(tls('/', 'forged', '', 8444), '403 certificate_invalid', 'forged');
-is(tls('/', 'forged', 'alice', 8444), '403 certificate_invalid',
+is(tls('/', 'forged', '', 8444), '403 certificate_unknown_ca', 'forged');
+is(tls('/', 'forged', 'alice', 8444), '403 certificate_unknown_ca',
     'forged, right password');
-is(tls('/', 'forged', 'alice:no', 8444), '403 certificate_invalid',
+is(tls('/', 'forged', 'alice:no', 8444), '403 certificate_unknown_ca',
     'forged, wrong password');
 is(tls('/basic', 'forged', 'alice', 8444), '200 upstream IMEI:1 basic',
     'forged, where none is accepted');
 
+my %refused = (forged => 'certificate_unknown_ca',
+    expired => 'certificate_expired');
+
 foreach my $cert (qw/ forged expired /) {
-    is(tls('/', $cert), '400', "$cert, refused by nginx");
-    is(tls('/', $cert, 'alice'), '400', "$cert, right password");
+    is(tls('/', $cert), "400 $refused{$cert}", "$cert, refused by nginx");
+    is(tls('/', $cert, 'alice'), "400 $refused{$cert}",
+        "$cert, right password");
 }
 
 ###############################################################################
@@ -678,7 +682,7 @@ is(order('off', @wrong, { SSL_cipher_list => 'ECDHE-ECDSA-AES256-GCM-SHA384'
     }), '403 tls_cipher', 'tls_cipher');
 is(order('off', $wrong[2]), '400 devid_missing', 'devid_missing');
 is(order('off', @wrong), '400 devid_malformed', 'devid_malformed');
-is(order('off', @wrong[1, 2]), '400 malformed', 'malformed');
+is(order('off', @wrong[1, 2]), '401 malformed', 'malformed');
 is(order('off', $wrong[1], credentials('late:no')), '401 bad_credentials',
     'bad_credentials');
 is(order('', $wrong[1]), '401 no_credentials', 'no_credentials');
@@ -703,7 +707,7 @@ is(plain('/any/allow', 'off'), '200 account_disabled upstream',
 is(plain('/any/groups', 'bob'), '200 group upstream', 'allow: wrong group');
 is(plain('/any/allow', 'alice'), '200 upstream IMEI:1 basic',
     'allow: verified');
-is(plain('/any/allow', '='), '400 malformed', 'allow: malformed');
+is(plain('/any/allow', '='), '200 malformed upstream', 'allow: malformed');
 is(plain('/any/deny'), '401 no_credentials', 'deny: nothing');
 is(plain('/any/deny', 'off'), '403 account_disabled', 'deny: disabled');
 is(plain('/any/deny', 'alice'), '200 upstream IMEI:1 basic',
@@ -880,7 +884,7 @@ foreach my $port (8445, 8446) {
 
 verdict($t, '', 8081);
 
-is(tls('/', 'forged', '', 8447), '403 certificate_invalid',
+is(tls('/', 'forged', '', 8447), '403 certificate_unknown_ca',
     'authentication in such a page');
 is(result(scalar keepalive(8447)->request(request('GET', '/'))),
     '403 plaintext', 'such a page without TLS');

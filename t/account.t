@@ -42,16 +42,18 @@ my %options = (
     add => [qw/ name password-file generate-password slow-hash psk-identity
         psk-file generate-psk cert cert-key group not-before not-after
         disabled /],
-    set => [qw/ name password-file generate-password slow-hash psk-identity
+    set => [qw/ by-name by-psk-identity by-cert-key by-cert name password-file generate-password slow-hash psk-identity
         psk-file generate-psk drop-psk cert cert-key drop-cert-key
         group not-before not-after disabled /],
-    disable => [],
-    enable => [],
-    unlock => [],
-    del => [],
-    show => [],
-    list => [qw/ state group expired expiring lacks method /],
-    verify => [qw/ password-file /],
+    disable => [qw/ name psk-identity cert-key cert /],
+    enable => [qw/ name psk-identity cert-key cert /],
+    unlock => [qw/ name psk-identity cert-key cert /],
+    del => [qw/ name psk-identity cert-key cert /],
+    show => [qw/ name psk-identity cert-key cert /],
+    explain => [],
+    list => [qw/ state group expired expiring lacks method name psk-identity
+        cert-key cert /],
+    verify => [qw/ password-file name psk-identity cert-key cert /],
     import => [qw/ format update id-map realm keep-going /],
     export => [qw/ secrets /],
     check => [],
@@ -175,8 +177,8 @@ ok(-e $key, 'init: the bad key is kept');
 # keys
 
 refused('list', $key, 'world readable key');
-chmod(0640, $key);
-refused('list', $key, 'group readable key');
+chmod(0620, $key);
+refused('list', $key, 'group writable key');
 chmod(0600, $key);
 
 secret('wrong.key', 'k1 ' . '00' x 32 . "\n");
@@ -471,7 +473,7 @@ usage('add x --cert - --password-file -', 'only one option',
 
 my @keys = ('sha256:' . 'ab' x 32, 'issuer-serial:CN=CA,O=A\\, B#1f',
     'san:URI:urn:dev:1', 'san:DNS:dev.example.org',
-    'subject:CN=D\xc3\xa9v,O=X');
+    "subject:CN=D\xc3\xa9v,O=X");
 
 done(['add', 'k1', map { ('--cert-key', $_) } @keys], '', 'add: keys');
 is_deeply(show('k1')->{cert_keys}, [map { text($_) } @keys], 'keys');
@@ -566,7 +568,7 @@ is(json('disable opaque', 'disable, json')->{result}, 'disabled', 'result');
 is(json('enable opaque', 'enable, json')->{result}, 'enabled', 'result');
 is_deeply(json('unlock OPAQUE', 'unlock, json', 1),
     { error => 'there is no account "OPAQUE": see "dm-account list", or '
-    . 'make it with "dm-account add"' }, 'opaque ids have one case');
+    . 'make it with "dm-account add"', code => 'no_account' }, 'opaque ids have one case');
 refused("$_ none", 'no account "none"', "$_: no account")
     for qw/ disable enable unlock del show /;
 
@@ -695,12 +697,12 @@ is_deeply(decode_json(run('--json show g1')->{out}), show('g1'),
     '--json before the verb');
 is_deeply(json('--json show none', 'error, json', 1), { error =>
     'there is no account "none": see "dm-account list", or make it with '
-    . '"dm-account add"' }, 'error, json');
+    . '"dm-account add"', code => 'no_account' }, 'error, json');
 is_deeply(json('--json set g1', 'misuse, json', 2), { error =>
-    'nothing to set: name what to change; see "dm-account set --help"' },
-    'misuse, json');
+    'nothing to set: name what to change; see "dm-account set --help"',
+    code => 'usage' }, 'misuse, json');
 is_deeply(json("--json add a\xff", 'error with an octet, json', 1), { error =>
-    'the id is not UTF-8 at octet 2' }, 'error with an octet, json');
+    'the id is not UTF-8 at octet 2', code => 'invalid' }, 'error with an octet, json');
 like(json("--json --store $d/\xff list", 'path with an octet, json', 1)
     ->{error}, qr/no store at/, 'path that is not utf-8, json');
 
@@ -842,6 +844,7 @@ added "a", name "a"
 a                         a                     active    -                      -                     -
 var/lib/dm-sec 755 root root
 var/lib/dm-sec/store/data.mdb 640 $owner www-data
+var/lib/dm-sec/store/disabled 644 $owner $owner
 var/lib/dm-sec/store/lock.mdb 600 $owner $owner
 var/lib/dm-sec/store/readers.@{[(getpwnam('www-data'))[2]]} 2750 www-data $owner
 var/lib/dm-sec/store/write.lock 600 $owner $owner

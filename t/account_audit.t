@@ -16,6 +16,7 @@ use POSIX ();
 
 use lib 'lib';
 use Test::DmAccount;
+use Test::DmSec::Preload qw/ loses_stdout /;
 
 ###############################################################################
 
@@ -62,14 +63,27 @@ like($lines[1] // '', qr/ verb=export .* secrets=end accounts=1000$/,
 
 SKIP: {
 
-skip 'no /dev/full', 2 unless -c '/dev/full';
+skip 'no /dev/full', 4 unless -c '/dev/full';
 
 private("mknod $d/full c 1 7; $bin export --secrets >$d/full");
 @lines = messages($log);
 
 is(@lines, 2, 'export that fails: two lines');
-like($lines[1] // '', qr/ verb=export .* refused reason="cannot write /,
-    'it fails');
+like($lines[1] // '',
+    qr/ refused reason=".*cannot (?:be written|write) to stdout: /, 'it fails');
+
+# a batch whose stdout is full from its commit on
+
+my $loses = loses_stdout($d, "$d/full");
+
+put("$d/make", join("\n", '{"verb":"disable","id":"a1"}',
+    '{"verb":"add","id":"made","generate-password":true}',
+    '{"verb":"enable","id":"a1"}', '{"verb":"del","id":"made"}'));
+private("LD_PRELOAD=$loses $bin batch <$d/make");
+@lines = grep { /secret=lost$/ } messages($log);
+
+is(@lines, 1, 'a made secret that is lost: a line');
+like($lines[0] // '', qr/ verb=add id="made" /, 'it is that of its account');
 
 }
 
@@ -187,7 +201,7 @@ my @sets = (
     ['--cert-key san:DNS:hunter2', 'cert_keys'],
     ['--drop-cert-key san:DNS:hunter2', 'cert_keys'],
     ['--group hunter2 --group b', 'groups'],
-    ['--group b --group hunter2', 'groups'],
+    ['--group b --group hunter2', '-'],
     ['--disabled', 'state'],
     ['--not-before 2020-01-31T00:00:00Z', 'not_before'],
     ['--not-after 2030-01-31T00:00:00Z', 'not_after'],

@@ -13,6 +13,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use File::Copy qw/ copy /;
 use JSON::PP;
+use POSIX qw/ strftime /;
 
 use lib 'lib';
 use Test::DmAccount;
@@ -58,7 +59,7 @@ is_deeply([map { owner("$bk/$_") } '.', @files],
     [map { owner("$store/$_") } '.', @files],
     'owners and modes are those of the store');
 is_deeply([map { s/.*\///r } glob("$bk/*")], \@files, 'nothing else is in it');
-is(@files, 4, 'data, two locks and the readers');
+is(@files, 5, 'data, two locks, the disabled and the readers');
 cmp_ok(-s "$bk/data.mdb", '<', 1 << 18, 'it is compact');
 is_deeply([glob("$bk.*")], [], 'nothing is left beside it');
 
@@ -99,17 +100,18 @@ is_deeply([map { owner("$store/$_") } '.', @files],
 like(run('check')->{out}, qr/^14 accounts, .* 0 damages$/m, 'check');
 done('add again', '', 'it can be changed');
 is(-s "$store/data.mdb", 1 << 24, 'its map is as large as before');
-another_second();
 
 # where no store is, through a symbolic link, from a medium that is read only
 
 rename($store, "$d/moved") or die "rename: $!\n";
-$r = json("restore $bk", 'restore: where no store is');
+chmod(0777, $bk);
+$r = json("restore $bk --owner $me --keep 9", 'restore: where no store is');
 is_deeply($r, { result => 'restored', accounts => 14,
-    realm => 'dm@example.org', old => undef }, 'restore, json');
+    realm => 'dm@example.org', old => undef, removed => [] }, 'restore, json');
 is(run('export --secrets')->{out}, $all, 'restored');
-is_deeply(owner($store), owner($bk), 'with the modes of the backup');
-another_second();
+is_deeply([map { mode("$store$_") } '', qw{ /data.mdb /lock.mdb /write.lock },
+    "/readers.$<"], [qw/ 0750 0640 0600 0600 2750 /], 'as init makes one');
+chmod(0750, $bk);
 
 symlink($store, "$d/link") or die "symlink: $!\n";
 done('add change', '', 'a change');
@@ -117,7 +119,6 @@ $r = json("--store $d/link restore $bk", 'restore: a link');
 like($r->{old}, qr/^\Q$store\E\.\d/, 'what it leads to is exchanged');
 ok(-l "$d/link", 'the link is still there');
 is(run("--store $d/link export --secrets")->{out}, $all, 'restored');
-another_second();
 
 unlink("$bk/lock.mdb");
 chmod(0550, $bk);
@@ -201,6 +202,54 @@ is(scalar(() = glob("$store.*")), $others, 'nothing is left beside it');
 
 ###############################################################################
 
+# how many of the stores before are kept, and which
+
+usage("restore $bk --keep $_", '--keep: a number', "--keep $_")
+    for qw/ -1 x 99999 /;
+usage("restore $bk --user daemon", '--user needs --owner', '--user alone');
+
+mkdir("$store.keep");
+mkdir("$store.20200101T000000Z");
+$r = json("restore $bk", 'restore: one is kept');
+is_deeply([glob("$store.20*T*Z")], ["$store.20200101T000000Z", $r->{old}],
+    'the newest, and what is no store');
+ok(-d "$store.keep", 'and what has another name');
+ok(@{ $r->{removed} } > 0, 'and it is said which are removed');
+my $newest = $r->{old};
+
+$r = json("restore $bk --keep 2", 'restore --keep 2');
+is_deeply([glob("$store.20*T*Z")], ["$store.20200101T000000Z", $newest,
+    $r->{old}], 'two are kept');
+$r = json("restore $bk --keep 0", 'restore --keep 0');
+is_deeply([glob("$store.20*T*Z")], ["$store.20200101T000000Z"], 'none is');
+is($r->{old}, undef, 'and none is named');
+
+# its name is the time, and where that is another's, of the next that is not
+
+my @names = map { strftime("$store.%Y%m%dT%H%M%SZ", gmtime(time + $_)) }
+    0 .. 60;
+mkdir($_) for @names;
+$r = json("restore $bk", 'restore: names that are there');
+ok($r->{old} gt $names[-1], 'it has the one behind them');
+rmdir($_) for @names;
+is(run('export --secrets')->{out}, $all, 'restored');
+
+###############################################################################
+
+# a store of an hour to come, as of a clock that went back, is not the newest
+
+my $ahead = strftime("$store.%Y%m%dT%H%M%SZ", gmtime(time + 3600));
+mkdir($ahead);
+copy("$bk/data.mdb", "$ahead/data.mdb") or die "copy: $!\n";
+
+$r = json("restore $bk", 'restore: a store that is named after it');
+is_deeply([glob("$store.20*T*Z")], ["$store.20200101T000000Z", $r->{old}],
+    'the one that was in force last is kept');
+ok($r->{old} gt $ahead, 'and it is the last by its name');
+ok((grep { $_ eq $ahead } @{ $r->{removed} }), 'the other is not');
+
+###############################################################################
+
 # writers while it is restored: none loses what it was told is done
 
 my @pids;
@@ -229,8 +278,7 @@ for my $n (1 .. 4) {
 my @stores = ($store);
 
 for (1 .. 2) {
-    another_second();
-    $r = json("restore $bk", 'restore among writers');
+    $r = json("restore $bk --keep 9", 'restore among writers');
     push @stores, $r->{old};
 }
 
@@ -253,14 +301,6 @@ is_deeply([grep { !$there{$_} } @acknowledged], [],
 done_testing();
 
 ###############################################################################
-
-# the name of a store that was replaced has the time in it
-
-sub another_second {
-    my $now = time();
-    # pause: until the clock says another second
-    select(undef, undef, undef, 0.05) while time() == $now;
-}
 
 sub owner {
     my ($path) = @_;

@@ -53,18 +53,45 @@ bad([['--format', 'psk']],
     ['i:a text of hunter2, which stunnel takes', 'one that stunnel takes as '
         . 'text must be written in hex first'],
     ['i:' . '0' x 30, '16 to 64'], ['i:' . '0' x 33, '16 to 64'],
-    ['i:' . '0' x 130, '16 to 64'], ['i:' . '0' x 32 . ' ', '16 to 64'],
-    ['i: ' . '0' x 32, '16 to 64'], ['i:0x' . '0' x 32, '16 to 64'],
+    ['i:' . '0' x 130, '16 to 64'],
+    ['i:' . '0' x 32 . ' ', 'the key begins or ends with a blank'],
+    ['i: ' . '0' x 32, 'the key begins or ends with a blank'],
+    ['i:0x' . '0' x 32, '16 to 64'],
     ['i:' . 'g' x 32, '16 to 64'],
     [":$key1", 'a PSK identity is empty'],
     ["\xff:$key1", 'UTF-8'], ["i\x01:$key1", 'control character'],
     ['i' x 129 . ":$key1", '128'],
-    [" i:$key1", 'the id begins or ends with a blank'],
-    ["#6465763a31:$key1", 'it begins with "#", behind which GnuTLS has the '
-        . 'identity in hex'],
+    [" i:$key1", 'the identity begins or ends with a blank'],
+    ["#x:$key1", 'it begins with "#", behind which GnuTLS has an identity in '
+        . 'hex, and this is none'],
+    ["#646:$key1", 'and this is none'], ["#:$key1", 'and this is none'],
+    ["#" . '61' x 129 . ":$key1", 'and this is none'],
+    ["#6100:$key1", 'control character'], ["#ff:$key1", 'UTF-8'],
+    ["#6120:$key1", 'the identity begins or ends with a blank'],
+    ['i:' . join(':', ('00') x 15), 'the key is not 16 to 64 octets in hex'],
+    ['i:' . join(':', ('00') x 65), 'the key is not 16 to 64 octets in hex'],
+    ['i:' . join(':', ('00') x 16) . ':', 'the key is not 16 to 64 octets'],
+    ['i:' . join(':', ('0') x 32), 'the key is not 16 to 64 octets in hex'],
+    ['urn:x:' . join(':', ('00') x 16), 'the key is not 16 to 64 octets in '
+        . 'hex; one that stunnel takes as text must be written in hex first, '
+        . 'and one with colons stands behind an identity that has none'],
     ["MAC:00:11:$key1", 'a user name has no colon, so "MAC:00:11" cannot be'],
     ["dev1:$key1", 'there is an account "dev1" already: to change it, import '
         . 'with --update']);
+
+# keys with colons, as stunnel reads them, and identities in hex, as psktool
+# writes them where they have a colon
+
+my $colons = join(':', map { sprintf('%02x', $_) } 1 .. 16);
+
+done(\@import, qr/ 4 added/, 'in other forms', "st1:$colons\n"
+    . 'st2:' . '00' x 32 . ':' . 'ff' . "\n" . "#736369:$key1\n"
+    . "#696d65693A38:$key2\n");
+is_deeply(keys_of('st1'), { st1 => $colons =~ s/://gr }, 'a key with colons');
+is_deeply(keys_of('st2'), { st2 => '00' x 32 . 'ff' }, 'a key with one colon');
+is_deeply(keys_of('sci'), { sci => $key1 }, 'an identity in hex');
+is_deeply(keys_of('IMEI:8'), { 'imei:8' => $key2 }, 'one with a colon');
+run("del $_") for qw/ st1 st2 sci IMEI:8 /;
 
 # an identity is one account's
 
@@ -83,13 +110,13 @@ refused(['set', 'other', '--psk-identity', 'dev1', '--generate-psk'],
     'account "dev1" already has the PSK identity "dev1"', 'set: of another');
 refused(['add', 'x', '--psk-identity', 'dev1', '--generate-psk'],
     'account "dev1" already has the PSK identity "dev1"', 'add: of another');
-like(run(\@import, "a:$key1\na:$key2")->{err}, qr/line 2: there is an account/,
-    'twice in a file');
+like(run(\@import, "a:$key1\na:$key2")->{err},
+    qr/line 2: it is of "a" of account "a", as line 1 is/, 'twice in a file');
 is_deeply(keys_of('dev1'), { dev1 => $key1 }, 'as before');
 
 # the map: identities may have colons
 
-done([@import, '--id-map', secret('map3', "MAC:00:11\tIMEI:7\nx\ty\n")],
+done([@import, '--id-map', secret('map3', "MAC:00:11\tIMEI:7\n")],
     qr/ 2 added/, 'map', "MAC:00:11:$key1\nunmapped:$key2\n");
 is_deeply([@{show('IMEI:7')}{qw/ name psk /}], ['7', [{ identity =>
     'MAC:00:11' }]], 'mapped');
@@ -114,21 +141,23 @@ is(verify('IMEI:1', 'pw'), 0, 'the password is as before');
 
 # a second identity beside the first, and no third
 
-my $map = secret('map4', join('', map { "$_\tIMEI:1\n" } qw/ old new third /));
+my $map = secret('map4', "old\tIMEI:1\nnew\tIMEI:1\n");
+my $map_new = secret('map5', "new\tIMEI:1\n");
+my $map_third = secret('map6', "third\tIMEI:1\n");
 
-done([@import, '--update', '--id-map', $map], qr/: 0 added, 1 updated/,
+done([@import, '--update', '--id-map', $map_new], qr/: 0 added, 1 updated/,
     'a second identity', "new:$key3\n");
 is_deeply(keys_of('IMEI:1'), { old => $key2, new => $key3 }, 'both in force');
-like(run([@import, '--update', '--id-map', $map], "third:$key1")->{err},
+like(run([@import, '--update', '--id-map', $map_third], "third:$key1")->{err},
     qr/line 1: "IMEI:1" holds 2 PSKs already: drop one with "dm-account set /,
     'no third');
-done([@import, '--update', '--id-map', $map], qr/ 2 updated/,
+done([@import, '--update', '--id-map', $map], qr/ 0 added, 1 updated/,
     'new keys for both', "old:$key1\nnew:$key2\n");
 is_deeply(keys_of('IMEI:1'), { old => $key1, new => $key2 }, 'both are new');
 
 done('set IMEI:1 --drop-psk old', '', 'drop');
 is_deeply(keys_of('IMEI:1'), { new => $key2 }, 'the other stays');
-done([@import, '--update', '--id-map', $map], qr/ 1 updated/,
+done([@import, '--update', '--id-map', $map_third], qr/ 1 updated/,
     'room for another', "third:$key3\n");
 is_deeply(keys_of('IMEI:1'), { new => $key2, third => $key3 },
     'two again');
@@ -158,18 +187,21 @@ like(run('check')->{out}, qr/, 0 damages$/, 'no damage');
 
 SKIP: {
 
-skip 'no psktool', 3 if system('psktool --version >/dev/null 2>&1') != 0;
+skip 'no psktool', 4 if system('psktool --version >/dev/null 2>&1') != 0;
 
 system("psktool -u $_ -p $d/pskfile >/dev/null") == 0 or die "psktool: $?\n"
     for 'tool1', 'tool:2';
 
 my ($line) = content("$d/pskfile") =~ /^(tool1:\w+)$/m;
+my ($hex) = content("$d/pskfile") =~ /^#746f6f6c3a32:(\w+)$/m;
 
-$r = run("import $d/pskfile --format psk --keep-going");
-is($r->{out}, "imported \"$d/pskfile\": 1 added, 0 updated, 1 refused\n",
+$r = run(['import', "$d/pskfile", '--format', 'psk', '--id-map',
+    secret('tools', "tool:2\ttool2\n")]);
+is($r->{out}, "imported \"$d/pskfile\": 2 added, 0 updated, 0 refused\n",
     'of psktool');
-like($r->{err}, qr/line 2: it begins with "#"/, 'of psktool: in hex');
 is_deeply(keys_of('tool1'), { split(/:/, $line) }, 'of psktool: key');
+is_deeply(keys_of('tool2'), { 'tool:2' => $hex }, 'of psktool: in hex');
+is(show('tool2')->{name}, 'tool2', 'of psktool: by the map');
 
 }
 

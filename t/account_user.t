@@ -64,6 +64,19 @@ done('show a', 'id +a', 'show');
 done('list', '^a ', 'list');
 is(verify('a', 'secret'), 0, 'verify');
 done('import -', '1 added', 'import', qq({"id":"c"}\n));
+mkdir("$d/root", 0700);
+done("import - --generate-passwords --output $d/root/made", '1 added', 'import '
+    . 'with passwords', qq({"id":"d"}\n));
+is_deeply([(stat("$d/root/made"))[4], mode("$d/root/made")], [0, '0600'],
+    'the passwords are root\'s, where only root can write');
+is(run("import - --generate-passwords --output $d/root/none",
+    qq({"id":"d"}\n))->{rc}, 1, 'import that is refused');
+is_deeply([glob("$d/root/*")], ["$d/root/made"], 'and leaves nothing there');
+done("provision --list - --output $d/root/mos", '1 account', 'provision of a '
+    . 'list', "b\n");
+is_deeply([(stat("$d/root/mos"))[4], mode("$d/root/mos")], [0, '0600'],
+    'it is root\'s too');
+done('del d', 'deleted', 'del');
 done('export', '"id":"a"', 'export');
 done('export --secrets', '"crypt"', 'export --secrets');
 done('provision b', 'Secret', 'provision');

@@ -29,6 +29,8 @@ my $d = $t->testdir();
 ca($t, 'ca');
 cert($t, 'server', ca => 'ca');
 store($t, realm => 'example', args => [ '--map-size', '1m' ]);
+account($t, 'add', 'IMEI:1', '--name', 'one', '--group', 'a', '--group', 'b c',
+    '--group', 'off', { password => 'secret' });
 
 # a location is one line, so that a server can have several
 my $proxy = 'proxy_pass http://127.0.0.1:8081;';
@@ -41,7 +43,7 @@ my $on = 'ssl_verify_client on; ssl_client_certificate ca.crt;';
 
 good('basic', location => 'dm_sec_auth basic;');
 good('basic without TLS', listen => '127.0.0.1:8080',
-    location => 'dm_sec_auth basic;');
+    location => 'dm_sec_auth basic; dm_sec_plaintext_auth on;');
 good('basic behind a load balancer', listen => '127.0.0.1:8080',
     http => 'dm_sec_profile modern;', server => 'dm_sec_profile off;'
         . 'dm_sec_plaintext_auth on;', location => 'dm_sec_auth basic;');

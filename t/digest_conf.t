@@ -23,7 +23,7 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(39);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->plan(65);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -55,7 +55,11 @@ my $on = 'dm_sec_auth digest;';
 
 is(error(server => $on), '', 'digest');
 is(error(server => "$on dm_sec_digest_algorithms sha-256 MD5-sess MD5 "
-    . 'SHA-512-256 sha-256-sess SHA-512-256-SESS;'), '', 'all algorithms');
+    . 'SHA-512-256 SHA-512-256-SESS sha-256-sess;'), '', 'all algorithms');
+is(error(server => "$on dm_sec_digest_algorithms MD5 SHA-256 md5;"), '',
+    'the first is the last, too');
+is(error(server => "$on dm_sec_challenge_parameters $_;"), '', "with $_")
+    foreach 'off', 'charset', 'userhash', 'charset userhash';
 is(error(server => "$on dm_sec_digest_qop auth auth-int;"), '', 'all qops');
 is(error(http => 'dm_sec_digest_nonce_lifetime 1ms;', server => $on), '',
     'a lifetime');
@@ -71,7 +75,9 @@ foreach ([ 'SHA-1', qr/invalid parameter "SHA-1": the algorithms are MD5/ ],
     [ 'MD5 off', qr/invalid parameter "off"/ ],
     [ '""', qr/invalid parameter ""/ ],
     [ 'SHA-256-session', qr/invalid parameter "SHA-256-session"/ ],
-    [ 'MD5 SHA-256 md5', qr/duplicate algorithm "md5"/ ])
+    [ 'MD5 md5', qr/duplicate algorithm "md5"/ ],
+    [ 'MD5 SHA-256 SHA-256', qr/duplicate algorithm "SHA-256"/ ],
+    [ 'MD5 SHA-256 md5 MD5', qr/duplicate algorithm "md5"/ ])
 {
     my ($value, $expected) = @$_;
 
@@ -86,6 +92,17 @@ foreach ([ 'auth-conf', qr/invalid value "auth-conf"/ ],
 
     like(error(server => "$on dm_sec_digest_qop $value;"), $expected,
         "qop $value");
+}
+
+foreach ([ 'opaque', qr/invalid value "opaque"/ ],
+    [ 'charset charset', qr/duplicate value "charset"/ ],
+    [ 'off charset', qr/has "off" beside other parameters/ ],
+    [ 'userhash off', qr/has "off" beside other parameters/ ])
+{
+    my ($value, $expected) = @$_;
+
+    like(error(server => "$on dm_sec_challenge_parameters $value;"), $expected,
+        "parameters $value");
 }
 
 foreach ([ '0', qr/is 0: no nonce would ever be good/ ],
@@ -153,22 +170,83 @@ account($t, 'import', "$d/md5.jsonl");
 
 my $error = error(server => $on, location => $on);
 is(() = $error =~ /^\[/mg, 1, 'one line');
-like($error, qr/^\[notice\] dm_sec: 3 accounts have no SHA-256: Digest is /,
+like($error,
+    qr/^\[notice\] dm_sec: 3 accounts have no SHA-256: .* with MD5 alone; /,
     'it says how many');
 
 is(error(server => 'dm_sec_auth basic;'), '', 'nothing without digest');
-is(error(server => "$on dm_sec_digest_algorithms MD5 SHA-256;"), '',
-    'nothing where MD5 comes first');
+is(error(server => "$on dm_sec_digest_algorithms MD5 MD5-sess;"), '',
+    'nothing where MD5 is alone');
 
 $error = error(http => 'dm_sec_digest_algorithms SHA-256 MD5;',
     server => $on, location => $on);
 is(() = $error =~ /^\[/mg, 1, 'one line, too');
 like($error, qr/^\[warn\] dm_sec: 3 accounts have no SHA-256, and a client /,
-    'where another one comes first');
+    'where another one can be answered');
 like($error, qr/in server "" in .*conf_error\.conf:\d+$/m, 'and where');
 
+# the same for those without MD5, of which others have it, and for both
+
+$t->write_file('sha.jsonl', '{"id":"IMEI:6","digest":{"SHA-256":"'
+    . 'a' x 64 . '"}}');
+account($t, 'import', "$d/sha.jsonl");
+
+like(error(server => $on),
+    qr/^\[warn\] dm_sec: 3 accounts have no SHA-256 and 1 no MD5: /, 'both');
+
 account($t, 'del', "IMEI:$_") foreach 7 .. 9;
+
+like(error(server => $on),
+    qr/^\[warn\] dm_sec: 0 accounts have no SHA-256 and 1 no MD5: /,
+    'no MD5, and one that has it');
+account($t, 'set', 'IMEI:1', '--not-after', '2020-01-01T00:00:00Z');
+
+$error = error(server => $on, location => $on);
+is(() = $error =~ /^\[/mg, 1, 'no MD5: one line');
+like($error, qr/^\[notice\] dm_sec: 1 accounts have no MD5: .*SHA-256 alone, /,
+    'no MD5');
+
+is(error(server => "$on dm_sec_digest_algorithms SHA-256;"), '',
+    'no MD5: nothing where SHA-256 is alone');
+like(error(server => "$on dm_sec_digest_algorithms MD5 SHA-256;"),
+    qr/^\[warn\] dm_sec: 1 accounts have no MD5, and a client /,
+    'no MD5: a list');
+
+account($t, 'del', 'IMEI:6');
 is(error(server => $on), '', 'nothing when they are gone');
+
+# whom the default does not ask for, and who cannot log in anyway
+
+account($t, 'import', '-', { stdin => '{"id":"IMEI:5","digest":{"SHA-512-256":'
+    . '"' . 'a' x 64 . '"}}' });
+$error = error(server => $on, location => $on);
+is(() = $error =~ /^\[/mg, 1, 'SHA-512-256 alone: one line');
+like($error, qr/^\[warn\] dm_sec: 1 accounts have SHA-512-256 alone, which /,
+    'SHA-512-256 alone');
+is(error(server => "$on dm_sec_digest_algorithms SHA-512-256;"), '',
+    'nothing where it is named');
+like(error(server => "$on dm_sec_digest_algorithms SHA-256 SHA-512-256 MD5;"),
+    qr/1 accounts have no SHA-256, .*\n.*1 accounts have no MD5, /,
+    'each that it lacks');
+
+account($t, 'import', '-', { stdin => '{"id":"IMEI:4","digest":{"MD5":"'
+    . 'a' x 32 . '"}}' });
+like(error(server => "$on dm_sec_digest_algorithms SHA-512-256;"),
+    qr/1 accounts have no SHA-512-256, and a client /, 'a list of it alone');
+
+account($t, 'disable', $_) foreach qw/ IMEI:5 IMEI:4 /;
+is(error(server => $on), '', 'nothing where they are disabled');
+account($t, 'enable', 'IMEI:4');
+like(error(server => $on), qr/1 accounts have no SHA-256: /, 'enabled again');
+account($t, 'del', $_) foreach qw/ IMEI:5 IMEI:4 /;
+
+# some clients look at the last alone
+
+like(error(server => "$on dm_sec_digest_algorithms MD5 SHA-512-256;"),
+    qr/^\[warn\] dm_sec: "SHA-512-256" is the last of .*:\d+$/s,
+    'SHA-512-256 last');
+is(error(server => "$on dm_sec_digest_algorithms SHA-512-256;"), '',
+    'SHA-512-256 alone');
 
 undef $t;
 

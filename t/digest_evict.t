@@ -35,7 +35,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy upstream_keepalive/)
-    ->plan(13);
+    ->plan(14);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -49,7 +49,7 @@ events {
 http {
     %%TEST_GLOBALS_HTTP%%
 
-    error_log  %%TESTDIR%%/error.log warn;
+    error_log  %%TESTDIR%%/error.log info;
     access_log off;
 
     dm_sec_account_store  %%TESTDIR%%/store;
@@ -133,6 +133,9 @@ like($lines[0], qr/\[warn\] .* \d+ \x20 were \x20 dropped .*
     write \x20 "dm_sec_zone \x20 dm_sec:256k"/x, 'the size to set');
 cmp_ok(scalar @lines, '<=', workers($t) * (1 + int((time() - $start) / 60)),
     'is said once a minute');
+
+cmp_ok(scalar(grep { ($_->{detail} // '') eq 'evicted' } denied($t, 0)), '>', 0,
+    'a nonce that was dropped, in the log');
 
 # nothing that was ever accepted is accepted again
 

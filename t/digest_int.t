@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 access mirror proxy/)
-    ->has(qw/socket_ssl/)->has_daemon('openssl')->has_daemon('curl')->plan(128);
+    ->has(qw/socket_ssl/)->has_daemon('openssl')->has_daemon('curl')->plan(129);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -47,6 +47,8 @@ http {
     dm_sec_lockout        attempts=3;
     dm_sec_auth           digest;
     dm_sec_digest_qop     auth-int;
+
+    dm_sec_digest_algorithms SHA-256 SHA-512-256 MD5;
 
     client_max_body_size    200k;
     client_body_buffer_size 8k;
@@ -182,7 +184,8 @@ my $large = join '', map { chr($_ * 7 % 256) x ($_ % 13 + 1) } 1 .. 20000;
 ###############################################################################
 
 is((challenge('/'))[0]{qop}, 'auth-int', 'auth-int alone');
-is((challenge('/both'))[0]{qop}, 'auth, auth-int', 'both');
+is((challenge('/both'))[0]{qop}, 'auth,auth-int', 'both');
+is((challenge('/both'))[-1]{qop}, 'auth', 'both: the last one is auth alone');
 
 # each algorithm, with and without a body; the body arrives as it was sent
 
@@ -256,7 +259,7 @@ like(header($r, 'Authentication-Info'), qr/^rspauth="[0-9a-f]{64}"/,
     'auth: with info');
 
 $r = post('/', 'body', qop => 'auth');
-is(verdict($t, $r, 8081), '401 no_credentials', 'auth where it is not');
+is(verdict($t, $r, 8081), '401 malformed', 'auth where it is not');
 
 # another body, a truncated and a longer one, one where there was none
 

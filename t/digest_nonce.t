@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/);
 my $clock = Test::DmSec::Clock->new($t);
 
-$t->plan(57);
+$t->plan(61);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -162,6 +162,7 @@ foreach (1 .. 2) {
 is(try(challenge(), 1), '429 locked', 'locked');
 is(try(\%next, 1, user => 'bob'), '401 stale_nonce',
     'it is for nobody else');
+is(detail(), 'other_account', 'it is for nobody else, detail');
 is(try(\%next, 1), '200 upstream', 'the device goes on');
 is(try(\%next, 1), '401 replay', 'once');
 is(try($c, 3), '200 upstream', 'with the old one, too');
@@ -169,6 +170,7 @@ account($t, 'unlock', 'IMEI:1');
 
 $clock->pass(17 * MINUTE);
 is(try($c, 4), '401 stale_nonce', 'the old one has expired');
+is(detail(), 'expired', 'the old one has expired, detail');
 is((challenges($r))[0]{stale}, 'true', 'stale');
 is(try($c, 2), '401 stale_nonce', 'its old counts are stale, not replayed');
 is(try($c, 5, password => 'wrong'), '401 bad_credentials',
@@ -181,6 +183,7 @@ is(try(\%next, 2), '200 upstream', 'the next one lives');
 $c = challenge();
 $clock->pass(81 * MINUTE);
 is(try($c, 1), '401 stale_nonce', 'expired before its first use');
+is(detail(), 'expired', 'expired before its first use, detail');
 is(used(), 0, 'all of them are gone');
 
 # auth-int has no rspauth, but a nonce that follows
@@ -211,6 +214,7 @@ $t->write_file('nginx.conf', $t->read_file('nginx.conf')
     =~ s/(dm_sec_digest_nonce)/dm_sec_zone dm_sec:1m;\n    $1/r);
 ok(reload_wait($t), 'reload with a resized zone');
 is(try($c, 1), '401 stale_nonce', 'nothing is known of it');
+is(detail(), 'other_node', 'nothing is known of it, detail');
 is(try($c, 3), '401 stale_nonce', 'of a new count neither');
 is((challenges($r))[0]{stale}, 'true', 'the device is told to go on');
 is(try((challenges($r))[0], 1), '200 upstream', 'and does');
@@ -236,6 +240,11 @@ sub try {
         nc => $nc, %o)));
 
     return verdict($t, $r, 8081);
+}
+
+# of the refusal before
+sub detail {
+    return (denied($t, 0))[-1]{detail};
 }
 
 sub used {

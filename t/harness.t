@@ -379,14 +379,14 @@ like(digest({ realm => 'testrealm@host.com',
 
 # logs
 
-log_line('[error] 1#1: *1 dm_sec: denied reason=group status=403 method=basic '
-    . 'account="a\\"b" claimed="x, client: y" devid="-" protocol=TLSv1.2 '
-    . 'cipher=X, client: 127.0.0.1, server: a');
+log_line('[error] 1#1: *1 dm_sec: denied reason=group detail=- status=403 '
+    . 'method=basic account="a\\"b" claimed="x, client: y" devid="-" '
+    . 'protocol=TLSv1.2 cipher=X request=01ef, client: 127.0.0.1, server: a');
 
 is_deeply([ denied($t) ], [ { level => 'error', reason => 'group',
-    status => 403, method => 'basic', account => 'a\\"b',
+    detail => undef, status => 403, method => 'basic', account => 'a\\"b',
     claimed => 'x, client: y', devid => undef, protocol => 'TLSv1.2',
-    cipher => 'X' } ], 'denied');
+    cipher => 'X', request => '01ef' } ], 'denied');
 is(() = handshake_failures($t, 0), 0, 'no handshake failure');
 
 # processes

@@ -31,7 +31,7 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)
 my $clock = Test::DmSec::Clock->new($t);
 my $gate = Test::DmSec::Gate->new($t);
 
-$t->plan(60);
+$t->plan(70);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -142,6 +142,7 @@ account($t, 'enable', 'IMEI:1');
 account($t, 'set', 'IMEI:1', '--slow-hash', { password => 'right' });
 is(status(meanwhile($t, 'set', '--slow-hash', { password => 'other' })), 401,
     'another password meanwhile');
+is((denied($t))[-1]{detail}, 'changed_meanwhile', 'and said so');
 is(status(ask('slow', 'right')), 401, 'which is not remembered');
 
 account($t, 'unlock', 'IMEI:1');
@@ -177,6 +178,9 @@ my %hash = (
     ssha => '{SSHA}' . encode_base64(sha1('rightsalt') . 'salt', ''),
     bcrypt => crypt('right', '$2b$05$abcdefghijklmnopqrstuu'),
     sha512 => crypt('right', '$6$rounds=1000$saltsalt'),
+    bcrypta => crypt('right', '$2a$05$abcdefghijklmnopqrstuu'),
+    sha256 => (run_command([qw/ openssl passwd -5 -salt saltsalt right /]))[1],
+    md5 => (run_command([qw/ openssl passwd -1 -salt 12345678 right /]))[1],
 );
 
 chomp %hash;

@@ -50,6 +50,9 @@ http {
 
     error_log  %%TESTDIR%%/error.log info;
 
+    log_format refused '$host $status $dm_sec_result $dm_sec_reason';
+    access_log %%TESTDIR%%/refused.log refused;
+
     ssl_certificate      server.crt;
     ssl_certificate_key  server.key;
 
@@ -129,6 +132,9 @@ my $d = $t->testdir();
 ca($t, 'ca');
 cert($t, 'server', ca => 'ca');
 cert($t, 'device', ca => 'ca');
+cert($t, 'expired', ca => 'ca', not_after => time() - 60);
+ca($t, 'stranger');
+cert($t, 'foreign', ca => 'stranger');
 
 store($t, realm => 'dm.example.com');
 account($t, 'add', 'urn:one', '--name', 'one', { password => 'secret' });
@@ -136,7 +142,7 @@ account($t, 'add', 'urn:slow', '--name', 'slow', '--slow-hash',
     { password => 'secret' });
 account($t, 'add', 'urn:device', '--name', 'device', '--cert', "$d/device.crt");
 
-$t->plan(30);
+$t->plan(35);
 
 # what is written wrong
 
@@ -214,6 +220,30 @@ my ($unknown) = h3('b.test', { });
 is($known->{status}, 200, 'a certificate: 200');
 is($unknown->{status}, 403, 'none: 403');
 is((denied($t, 4))[3]{reason}, 'certificate_required', 'reason');
+
+# what nginx refuses by itself, as the server without the module's words
+
+my $count = denied($t, 0);
+
+foreach ([ 'b.test', 400, 'certificate_expired -', 'expired', { } ],
+    [ 'b.test', 400, 'certificate_unknown_ca -', 'foreign', { } ],
+    [ 'b.test', 400, 'bad_request two_authorizations',
+        { headers => [ ($basic{one}) x 2 ] } ],
+    [ 'b.test', 400, 'bad_request syntax_of_request',
+        { headers => [ [ 'content-length' => 'x' ] ] } ],
+    [ 'b.test', 405, 'bad_request method', { method => 'TRACE' } ])
+{
+    my ($sni, $status, $said, @request) = @$_;
+    my ($stock) = h3('c.test', @request);
+    my ($own) = h3($sni, @request);
+    my ($line) = (denied($t, ++$count))[-1];
+    my ($logged) = "$sni $status denied " . $line->{reason};
+
+    is_deeply([ $stock->{status}, $own->{status},
+        join(' ', map { $_ // '-' } @$line{qw/ reason detail /}),
+        (grep { $t->read_file('refused.log') =~ /^\Q$_\E$/m } $logged) ],
+        [ $status, $status, $said, $logged ], "nginx refuses: $said");
+}
 
 # another server than the handshake's
 

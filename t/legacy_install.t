@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for make install-legacy, and for the drop-in for systemd that README.md
-# shows: with what it says nginx has SSL 3.0, and without it an error.
+# Tests for make install-legacy, and for the drop-in for systemd that
+# docs/ssl3.md shows: with what it says nginx has SSL 3.0, and without it an
+# error.
 
 ###############################################################################
 
@@ -89,7 +90,7 @@ is(must([ 'stat', '-c', '%a', map { "$d/root$_" } @installed ]),
 
 # the drop-in
 
-my ($unit) = slurp('../README.md') =~ /^( +\[Service\]\n(?: +\w+=.*\n)+)/m;
+my ($unit) = slurp('../docs/ssl3.md') =~ /^( +\[Service\]\n(?: +\w+=.*\n)+)/m;
 my %env = $unit =~ /^ +Environment=(\w+)=(\S+)$/mg;
 
 is(join(' ', sort keys %env), 'LD_LIBRARY_PATH OPENSSL_MODULES', 'drop-in');

@@ -39,7 +39,7 @@ use constant {
 # failures of a flood; the table has room for some 400 counters
 use constant FLOOD => FULL ? 200_000 : 1_200;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)->plan(15);
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy realip/)->plan(16);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -137,6 +137,8 @@ is_deeply([ try_all('10.66.0.1', [ 'bob', 'right' ]) ], [ 200 ],
     'its neighbours log in');
 is_deeply([ try_all('two', [ 'bob', 'right' ], [ 'nobody', 'wrong' ]) ],
     [ 429, 429 ], 'networks are locked as a whole');
+cmp_ok(status_json()->{denied_details}{'network'}, '>', 0,
+    'and said to be so');
 cmp_ok(status_json()->{lockout_overflow}, '>', 0, 'counted');
 ok($t->read_file('error.log') =~
     /\[warn\].*dm_sec: no room for a lock, \d+ so far/, 'and said');

@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl access auth_request proxy rewrite sni socket_ssl/)
-    ->has_daemon('openssl')->plan(61);
+    ->has_daemon('openssl')->plan(65);
 
 # the level is debug: nothing is missed
 
@@ -43,6 +43,9 @@ events {
 
 http {
     %%TEST_GLOBALS_HTTP%%
+
+    log_format id "$request_id $uri";
+    access_log %%TESTDIR%%/id.log id;
 
     dm_sec_account_store %%TESTDIR%%/store;
     dm_sec_store_key     %%TESTDIR%%/store.key;
@@ -221,7 +224,7 @@ is(plain('/', [ 'alice', $password{wrong} ]),
     '[error] reason=bad_credentials status=401 '
     . "$none claimed=\"alice\" devid=\"-\" $no_tls", 'wrong password');
 is(plain('/', '', 'Authorization: Basic ' . encode_base64('alice', '')),
-    '[error] reason=malformed status=400 '
+    '[error] reason=malformed status=401 '
     . "$none claimed=\"-\" devid=\"-\" $no_tls", 'malformed');
 is(plain('/', 'off'), '[error] reason=account_disabled status=403 method=basic'
     . " account=\"3\" claimed=\"off\" devid=\"-\" $no_tls", 'account_disabled');
@@ -244,9 +247,9 @@ is(tls('/', ''), '[info] reason=no_credentials status=401 '
     . "$none claimed=\"-\" devid=\"-\" $tls13", 'no_credentials over TLS');
 is(tls('/x509', ''), '[error] reason=certificate_required status=403 '
     . "$none claimed=\"-\" devid=\"-\" $tls13", 'certificate_required');
-is(tls('/x509', 'forged'), '[error] reason=certificate_invalid status=403 '
-    . "$none claimed=\"$sha256{forged}\" devid=\"-\" $tls13",
-    'certificate_invalid');
+is(tls('/x509', 'forged'), '[error] reason=certificate_unknown_ca status=403 '
+    . "$none claimed=\"$sha256{forged} subject:CN=forged\" devid=\"-\" $tls13",
+    'certificate_unknown_ca');
 is(tls('/x509', 'nobody'), '[error] reason=certificate_unbound status=403 '
     . "$none claimed=\"$sha256{nobody}\" devid=\"-\" $tls13",
     'certificate_unbound');
@@ -277,7 +280,8 @@ is(refusals(), '[error] reason=misdirected status=421 '
 keepalive(8080)->request(request('GET', '/a?b', basic('x', 'y')));
 like((log_lines($t, qr/dm_sec: denied/, 0))[-1],
     qr{ ^\d{4}/\d\d/\d\d[ ]\S+[ ]\[error\][ ]\d+\#\d+:[ ]\*\d+[ ]dm_sec:
-    [ ]denied[ ].*cipher=-,[ ]client:[ ]"?127[.]0[.]0[.]1"?,
+    [ ]denied[ ]reason=bad_credentials[ ]detail=\S+[ ]status=401[ ].*
+    [ ]cipher=-[ ]request=[0-9a-f]{32},[ ]client:[ ]"?127[.]0[.]0[.]1"?,
     [ ]server:[ ]"?plain[.]example[.]org"?,
     [ ]request(?:_line)?:[ ]"GET[ ]/a\?b[ ]HTTP/1.1",
     [ ]host:[ ]"localhost"$ }x, 'the whole line');
@@ -300,10 +304,11 @@ foreach ([ 'a"b', 'a\x22b' ],
     [ 'x" account="root', 'x\x22 account=\x22root' ],
     [ 'a, client 1.2.3.4', 'a, client 1.2.3.4' ],
     [ '%s%n%V', '%s%n%V' ],
-    [ 'n' x 128, 'n' x 128 ],
-    [ 'n' x 129, 'n' x 128 ],
+    [ 'n' x 255, 'n' x 255 ],
+    [ 'n' x 256, 'n' x 128 ],
+    [ "\xc3\xbc" x 127, '\xC3\xBC' x 127 ],
     [ '"' x 600, '\x22' x 128 ],
-    [ 'n' x 127 . "\xc3\xbc", 'n' x 127 . '\xC3' ])
+    [ 'n' x 255 . "\xc3\xbc", 'n' x 128 ])
 {
     my ($name, $logged) = @$_;
 
@@ -331,14 +336,15 @@ foreach ([ "a\x01b\tc\x7f", 'a\x01b\x09c\x7F' ],
 is(plain('/', [ "\xc3" x 200, $password{wrong} ],
     'OMADM-DevID: ' . "\xc3" x 200),
     '[error] reason=bad_credentials status=401 ' . "$none claimed=\""
-    . '\xC3' x 128 . '" devid="' . '\xC3' x 128 . "\" $no_tls", 'longest');
+    . '\xC3' x 200 . '" devid="' . '\xC3' x 128 . "\" $no_tls", 'longest');
 
 # what denied() reads out of it
 
 plain('/', [ 'a"b', $password{wrong} ], 'OMADM-DevID: x');
 is_deeply((denied($t))[-1], { level => 'error', reason => 'bad_credentials',
-    status => 401, method => undef, account => undef, claimed => 'a\x22b',
-    devid => 'x', protocol => undef, cipher => undef }, 'fields');
+    detail => 'unknown_name', status => 401, method => undef, account => undef,
+    claimed => 'a\x22b', devid => 'x', protocol => undef, cipher => undef,
+    request => joined_id() }, 'fields, and the id of the access log');
 
 ###############################################################################
 
@@ -360,6 +366,13 @@ is(plain('/try', 'bob'), '[error] reason=group status=403 method=basic '
     . 'account="Ger\xC3\xA4t \x222\x22" claimed="bob" devid="-" '
     . $no_tls, 'after a redirect');
 is(plain('/auth_request', 'bob'), '', 'a subrequest is not judged');
+
+# wherever it was led, the access log has the id of the line
+
+foreach my $uri (qw{ /page/uri /try /auth_request }) {
+    plain($uri);
+    ok(joined_id(), "$uri id");
+}
 
 my $c = keepalive(8080);
 $c->request(request($_, '/')) foreach qw/ GET HEAD POST /;
@@ -403,7 +416,7 @@ foreach my $user (sort keys %password) {
         "no secret of $user");
 }
 
-is(index($log . $level . $t->read_file('access.log'), 'Sesam'), -1,
+is(index($log . $level . $t->read_file('id.log'), 'Sesam'), -1,
     'nor a part of any');
 
 my ($key) = $t->read_file('store.key') =~ /([0-9a-f]{64})/i;
@@ -447,7 +460,15 @@ sub tls {
     return refusals();
 }
 
-# the lines since the last call, without what nginx adds
+# the id of the last line, undef where the access log never gets it
+sub joined_id {
+    my $id = (denied($t))[-1]{request} // 'none';
+
+    return wait_for(30, sub { $t->read_file('id.log') =~ /^\Q$id\E /m })
+        ? $id : undef;
+}
+
+# the lines since the last call, without their request's id, and what nginx adds
 sub refusals {
     my ($log) = $t->read_file('error.log');
     my (@lines);
@@ -456,9 +477,11 @@ sub refusals {
     $seen = length $log;
 
     push @lines, "$1 $2" while $log =~ /\G.*? (\[\w+\]) [^\n]* dm_sec:
-        [ ]denied[ ]([^\n]*?),[ ]client:[ ]"?127[^\n]*\n/gcsx;
+        [ ]denied[ ]([^\n]*?)[ ]request=[0-9a-f]{32},[ ]client:[ ]"?127
+        [^\n]*\n/gcsx;
 
-    return join "\n", @lines;
+    # t/details.t looks at the details
+    return join("\n", @lines) =~ s/ detail=[a-z_-]+(?= status=)//gr;
 }
 
 ###############################################################################

@@ -351,7 +351,8 @@ is(cached('/cache/own/a'), '401 no_credentials -', 'own, denied');
 is(cached('/cache/own/IMEI:', $two), '200 upstream MISS 2', 'own, two');
 is(cached('/cache/own/', $bob), '200 upstream MISS IMEI:2',
     'not the answer of two');
-is(plain('/cache/own/ IMEI:2', $bob), '400', 'no URI has a space');
+is(plain('/cache/own/ IMEI:2', $bob), '400 bad_request',
+    'no URI has a space');
 
 # nobody is nobody's device
 

@@ -397,9 +397,9 @@ is($line->{fields}{authorization}[0], 'Basic ZGV2OnNlY3JldA==',
 
 # plain HTTP to a TLS port
 
-is(get_port(8443, '/'), '400', 'TLS port');
-is(get_port(8443, '/allowed', basic('dev', 'secret')), '400',
-    'TLS port, allowed');
+is(get_port(8443, '/'), '400 plaintext', 'TLS port');
+is(get_port(8443, '/allowed', basic('dev', 'secret')),
+    '400 plaintext', 'TLS port, allowed');
 
 $r = plain(request('GET', '/a'), 8444);
 
@@ -448,8 +448,10 @@ like(conf(listen => '127.0.0.1:8443 ssl', server => 'dm_sec_profile modern;'
     'in a TLS server');
 is(conf(http => 'dm_sec_profile modern;', server => 'dm_sec_profile off;'
     . 'dm_sec_plaintext_auth on; dm_sec_auth basic;'), '', 'profile off');
-is(conf(server => 'dm_sec_profile modern; dm_sec_plaintext_auth off;'
-    . 'dm_sec_auth basic;'), '', 'plaintext_auth off');
+like(conf(server => 'dm_sec_profile modern; dm_sec_plaintext_auth off;'
+    . 'dm_sec_auth basic;'),
+    qr/\A\[warn\] dm_sec: a TLS policy is in force, and "listen" of .*\n\z/,
+    'plaintext_auth off, and nothing but that');
 like(conf(server => 'dm_sec_plaintext_auth on; dm_sec_auth x509;'),
     qr/^\[emerg\] dm_sec: "dm_sec_auth x509" needs TLS.*"listen .* ssl"/m,
     'x509 without TLS');

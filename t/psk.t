@@ -637,10 +637,10 @@ foreach my $port (8446, 8447) {
 
         ok(!$key_used, "server without psk takes no key, $name");
 
-        # this way nginx itself refuses, without a reason of ours
+        # this way nginx itself refuses, and the module tells of it
 
         is(verdict($t, perl($port, %tls, SSL_hostname => 'psk.example.com',
-            host => 'cert.example.com'), 8081), '421',
+            host => 'cert.example.com'), 8081), '421 misdirected',
             "request for the server without psk, $name");
         is(verdict($t, perl($port, %tls, SSL_hostname => 'cert.example.com',
             host => 'psk.example.com'), 8081), '421 misdirected',

@@ -147,7 +147,7 @@ sub works {
     verdict($t, undef, 8081);
 
     $r = http_get('/');
-    is(verdict($t, $r, 8081) . ' ' . challenges($r), '401 no_credentials 3',
+    is(verdict($t, $r, 8081) . ' ' . challenges($r), '401 no_credentials 4',
         "$name: challenges");
 
     $r = post('body', 'body', 'auth');

@@ -66,7 +66,7 @@ spent(enable => 200);
 
 my ($neighbour, $can) = neighbour();
 
-is($can, 'read data.mdb', 'all that he can open');
+is($can, 'read data.mdb, read disabled', 'all that he can open');
 
 ok(kill(0, $neighbour), 'he has it locked');
 is(answers(), '200 200', 'locked: let in');
@@ -87,7 +87,7 @@ is(answers(), '200 200', 'locked: restored');
 
 end($neighbour);
 ($neighbour, $can) = neighbour();
-is($can, 'read data.mdb', 'restored: all that he can open');
+is($can, 'read data.mdb, read disabled', 'restored: all that he can open');
 
 like(account($t, 'rekey', '--prepare'), qr/^prepared /, 'rekey: prepare');
 my $err = (dm_account($t, 'rekey'))[2];

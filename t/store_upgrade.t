@@ -49,7 +49,7 @@ open my $old, '<', "$d/store/lock.mdb" or die "Can't open: $!\n";
 
 like((nginx_t($t))[1], qr/\[emerg\] dm_sec: store .* is not for processes of /,
     'nginx -t');
-like((nginx_t($t))[1], qr/dm-account init --upgrade --owner USER/,
+like((nginx_t($t))[1], qr/run "dm-account .* init --upgrade --owner $owner"/,
     'nginx -t: what to do');
 
 foreach my $verb ([ 'disable', 'me' ], [ 'list' ], [ 'rekey', '--prepare' ]) {
@@ -70,7 +70,8 @@ isnt((run_command([ $ENV{TEST_DM_ACCOUNT} || '../build/dm-account', '--store',
 
 link "$d/store.key", "$d/store/write.lock" or die "Can't link: $!\n";
 like((dm_account($t, 'init', '--upgrade', '--owner', $owner))[2],
-    qr/write\.lock" cannot be given to .*: Too many links/, 'a hard link');
+    qr/write\.lock" is not what a store has there: no file, or one with /,
+    'a hard link');
 unlink "$d/store/write.lock";
 
 # and as it should be

@@ -406,7 +406,8 @@ is(suites(8449, 'TLSv1_3', @modern13), 'TLS_CHACHA20_POLY1305_SHA256 '
     . 'TLS_AES_128_GCM_SHA256', 'own list TLS 1.3');
 is((tls(8449, 'TLSv1_1', 'ALL'))[0], undef, 'own list TLS 1.1');
 
-is(denied($t, 0), 0, 'no request was refused');
+is(grep({ $_->{status} != 400 } denied($t, 0)), 0,
+    'no request was refused, but by nginx itself');
 
 undef $t;
 

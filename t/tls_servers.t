@@ -319,10 +319,12 @@ like(s_client(8443, '-servername', 'c1.example.com', '-tls1_2')->{output},
 
 is(get('a.example.com', cert => 'client1'),
     '200 - a.example.com SUCCESS', 'CA 1 at a');
-is(get('a.example.com', cert => 'client2'), '400 -', 'CA 2 at a');
+is(get('a.example.com', cert => 'client2'), '400 certificate_unknown_ca',
+    'CA 2 at a');
 is(get('b.example.com', cert => 'client2'),
     '200 - b.example.com SUCCESS', 'CA 2 at b');
-is(get('b.example.com', cert => 'client1'), '400 -', 'CA 1 at b');
+is(get('b.example.com', cert => 'client1'), '400 certificate_unknown_ca',
+    'CA 1 at b');
 is(get('x.b.example.com', cert => 'client2'),
     '200 - b.example.com SUCCESS', 'CA 2 at b, by a wildcard');
 like(get('c1.example.com', cert => 'client1'), qr/^200 - \S+ NONE$/,
@@ -336,7 +338,7 @@ is(outcome(s_client(8444, '-servername', 'a.example.com', '-tls1_2',
     '-cipher', 'ALL:@SECLEVEL=0', '-cert', "$d/short.crt",
     '-key', "$d/short.key", { request => request('GET', '/',
     'Connection: close', { host => 'a.example.com' }) })->{response}),
-    '400 -', '1024 bits at a, level 0 at the default server');
+    '400 certificate_weak', '1024 bits at a, level 0 at the default server');
 
 # a request for another server than the handshake
 
@@ -468,7 +470,7 @@ get('open.example.com', port => 8446, %open);
 configure('off', 'ca2');
 ok(reload_wait($t), 'reload with another CA');
 
-is(get('open.example.com', port => 8446, %open), '400 -',
+is(get('open.example.com', port => 8446, %open), '400 certificate_unknown_ca',
     'session from before another CA');
 ok(!$info->{reused}, 'not resumed with another CA');
 
@@ -594,7 +596,8 @@ sub sessions_stay {
 
         %o = sessions(client($version));
         get('open.example.com', port => 8446, %o);
-        is(get('closed.example.com', port => 8446, %o), '400 -',
+        is(get('closed.example.com', port => 8446, %o),
+            '400 certificate_required',
             "$kind $version, no way round the certificate");
 
         %o = sessions(client($version), client_cert('client1'));

@@ -421,14 +421,15 @@ is(verdict($t, upgraded(request('GET', '/both', @ask,
 
 # nginx's own checks of certificates are not passed by
 
-foreach ([ 'none' ], [ 'another', SSL_cert_file => "$d/other.crt",
-    SSL_key_file => "$d/other.key" ], [ 'right', %cert ])
+foreach ([ 'none', '400 certificate_required' ],
+    [ 'another', '400 certificate_unknown_ca', SSL_cert_file => "$d/other.crt",
+        SSL_key_file => "$d/other.key" ],
+    [ 'right', '403 plaintext', %cert ])
 {
-    my ($name, @tls) = @$_;
+    my ($name, $verdict, @tls) = @$_;
 
     is(verdict($t, upgraded(request('GET', '/', @ask), port => 8083, @tls),
-        8081), $name eq 'right' ? '403 plaintext' : '400',
-        "ssl_verify_client on, certificate: $name");
+        8081), $verdict, "ssl_verify_client on, certificate: $name");
 }
 
 $c = star_client(port => 8083, %cert);
@@ -487,8 +488,8 @@ my $star = request('OPTIONS', '*', @ask);
 is(status(upgraded($star)), 200, 'OPTIONS *');
 ok(logged(qr/^OPTIONS \* HTTP\/1\.1\|200\|https\|TLSv1\.3$/m),
     'OPTIONS *, logged');
-is(verdict($t, upgraded($star, port => 8083), 8081), '400',
-    'OPTIONS *, no certificate');
+is(verdict($t, upgraded($star, port => 8083), 8081),
+    '400 certificate_required', 'OPTIONS *, no certificate');
 
 $c = keepalive(8080);
 # pause: the octets may come together or apart

@@ -428,11 +428,11 @@ is(ocsp_get(), '403 plaintext', 'ocsp good');
 ocsp('V', 'slow');
 is(ocsp_get(), '403 plaintext', 'ocsp good, slowly');
 ocsp('R', '');
-is(ocsp_get(), '400', 'ocsp revoked');
+is(ocsp_get(), '400 certificate_revoked', 'ocsp revoked');
 ocsp('R', 'slow');
-is(ocsp_get(), '400', 'ocsp revoked, slowly');
+is(ocsp_get(), '400 certificate_revoked', 'ocsp revoked, slowly');
 ocsp('V', 'fail');
-is(ocsp_get(), '400', 'ocsp fails');
+is(ocsp_get(), '400 certificate_invalid', 'ocsp fails');
 ocsp('V', 'hang');
 is(ocsp_get(8086), '0', 'ocsp hangs');
 

@@ -311,7 +311,7 @@ is(plain('/'), qq/401 denied no_credentials $denied $no_tls "-"/, 'nothing');
 is(plain('/', basic('alice', 'x')),
     qq/401 denied bad_credentials $denied $no_tls "-"/, 'wrong password');
 is(plain('/', 'Authorization: Basic YWxpY2U='),
-    qq/400 denied malformed $denied $no_tls "-"/, 'malformed');
+    qq/401 denied malformed $denied $no_tls "-"/, 'malformed');
 is(plain('/', basic('off', 'pw')),
     qq/403 denied account_disabled $denied $no_tls "-"/, 'disabled');
 is(plain('/groups', $bob), qq/403 denied group $denied $no_tls "-"/, 'group');
@@ -339,13 +339,15 @@ is(tls('/', '', { SSL_version => 'TLSv1_2',
     SSL_cipher_list => 'ECDHE-ECDSA-AES128-GCM-SHA256' }),
     qq/401 denied no_credentials $denied $tls12 "-"/, 'TLS 1.2');
 is(tls('/moved', ''), qq/301 off - $denied $tls13 "-"/, 'return');
-is(tls('/', 'forged'), qq/400 off - $denied $tls13 "-"/,
+is(tls('/', 'forged'),
+    qq/400 denied certificate_unknown_ca $denied $tls13 "-"/,
     'certificate that nginx refuses');
 is(tls('/', '', { port => 8444 }), qq/200 off - $denied $stock "-"/,
     'server without dm_sec');
 
 keepalive(8443, SSL => 1)->request("garbage\r\n\r\n");
-is((logged('-'))[0], qq/400 off - $denied $tls13 "-"/, 'no request');
+is((logged('-'))[0], qq/400 denied bad_request $denied $tls13 "-"/,
+    'no request');
 
 ###############################################################################
 

@@ -29,7 +29,7 @@ my $t = Test::Nginx->new()->has(qw/http http_ssl proxy socket_ssl/)
     ->has_daemon('openssl');
 my $clock = Test::DmSec::Clock->new($t);
 
-$t->plan(170);
+$t->plan(173);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -221,7 +221,10 @@ cert($t, 'comma', ca => 'root', subject => '/O=Evil/CN=IMEI:1,O=Example');
 cert($t, 'nameless', ca => 'root', subject => '/',
     san => [ 'DNS:nameless.example.org' ]);
 cert($t, 'many', ca => 'root', subject => '/O=Example/CN=many',
-    san => [ map { "DNS:n$_.example.org" } 1 .. 20 ]);
+    san => [ map { ("email:e$_\@example.org", "DNS:n$_.example.org") }
+        1 .. 129 ]);
+cert($t, 'addressed', ca => 'root', subject => '/O=Example/CN=addressed',
+    san => [ 'IP:127.0.0.1' ]);
 
 # the name that stands before the NUL is that of an account
 
@@ -247,7 +250,7 @@ account($t, 'add', '1', '--name', 'one');
 account($t, 'add', "Ger\xc3\xa4t 7", '--name', 'geraet',
     '--cert-key', "subject:CN=Ger\xc3\xa4t 7,O=Example");
 account($t, 'add', 'uri', '--cert-key', 'san:URI:urn:example:one');
-account($t, 'add', 'many', '--cert-key', 'san:DNS:n16.example.org');
+account($t, 'add', 'many', '--cert-key', 'san:DNS:n128.example.org');
 account($t, 'add', 'nameless', '--cert-key',
     'san:DNS:nameless.example.org');
 
@@ -334,6 +337,19 @@ is((upstream_log($t, 8081))[-1]{fields}{'dm-groups'}[0], 'a,b', 'groups');
 
 # names that are like another's
 
+my %keys = (
+    '/issuer-serial twin' => 'issuer-serial:CN=root,O=Other#abcd',
+    '/subject twin'       => 'subject:OU=twin,CN=IMEI:1,O=Example',
+    '/subject lower'      => 'subject:CN=imei:1,O=Example',
+    '/subject comma'      => 'subject:CN=IMEI:1\,O=Example,O=Evil',
+    '/subject nul-dns'    => 'subject:CN=nul-dns',
+    '/subject nul-uri'    => 'subject:CN=nul-uri',
+    '/san one'            => 'san:DNS:dev.example.org',
+    '/san many'           => 'san:DNS:n1.example.org',
+    '/san nul-dns'        => 'san:DNS:second.example.org',
+    '/regex/cn many'      => 'many',
+);
+
 refused('/issuer-serial', 'twin', 'certificate_unbound');
 refused('/subject', 'twin', 'certificate_unbound');
 refused('/subject', 'lower', 'certificate_unbound');
@@ -402,10 +418,14 @@ accepted('/', 'nameless', 'nameless');
 refused('/subject', 'nameless', 'certificate_unbound');
 refused('/regex/cn', 'nameless', 'certificate_unbound');
 
-accepted('/san', 'many', 'many', name => 'the 16th name');
-account($t, 'set', 'many', '--drop-cert-key', 'san:DNS:n16.example.org',
-    '--cert-key', 'san:DNS:n17.example.org');
-refused('/san', 'many', 'certificate_unbound', name => 'the 17th name');
+accepted('/san', 'many', 'many', name => 'the 128th name');
+account($t, 'set', 'many', '--drop-cert-key', 'san:DNS:n128.example.org',
+    '--cert-key', 'san:DNS:n129.example.org');
+refused('/san', 'many', 'certificate_unbound', name => 'the 129th name');
+like((dm_account($t, 'add', 'more', '--cert', "$d/many.crt"))[2],
+    qr/many.crt" has 129 URIs and DNS names, of which nginx looks at the first/,
+    'dm-account says so');
+refused('/san', 'addressed', 'certificate_unbound');
 
 # versions, and the keys of both ends
 
@@ -496,9 +516,9 @@ account($t, 'add', 'brief', '--cert', "$d/brief.crt");
 
 $clock->pass(3601);
 
-refused('/', 'brief', 'certificate_invalid', client => $brief,
+refused('/', 'brief', 'certificate_expired', client => $brief,
     name => 'expired on an open connection');
-refused('/mixed', 'brief', 'certificate_invalid', client => $brief,
+refused('/mixed', 'brief', 'certificate_expired', client => $brief,
     lines => [ basic('me', 'secret') ],
     name => 'expired beside a right password');
 is(who($brief->request(request('GET', '/basic', basic('me', 'secret')))),
@@ -578,12 +598,22 @@ sub refused {
     $r = ($o{client} || connection($cert))->request($request);
 
     $line = (denied($t, ++$denied))[-1];
-    $claimed = $o{lines} ? 'me' : $cert && 'sha256:' . sha256($cert);
+    $line->{claimed} =~ s/ subject:.*// if $line->{claimed};
+    $claimed = $o{lines} ? 'me' : $cert && claimed($uri, $cert);
 
     is(status($r), $o{status} || 403, "$name status");
     is_deeply([ @{$line}{qw/ reason account claimed /},
         upstream_count($t, 8081) - $contacted ],
         [ $reason, $o{account}, $claimed, 0 ], "$name refused");
+}
+
+# the first key that a location looks for, if the certificate has one
+
+sub claimed {
+    my ($uri, $cert) = @_;
+
+    return 'sha256:' . sha256($cert) if $uri eq '/' || $uri eq '/mixed';
+    return $keys{"$uri $cert"};
 }
 
 {

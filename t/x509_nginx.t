@@ -311,9 +311,9 @@ refused_by_nginx(8443, 'other-good', 'another CA');
 # optional_no_ca
 
 accepted(8451, 'good');
-refused(8451, 'untrusted', 'certificate_invalid');
-refused(8451, 'self', 'certificate_invalid', 'self-signed');
-refused(8451, 'untrusted', 'certificate_invalid', 'beside a right password',
+refused(8451, 'untrusted', 'certificate_unknown_ca');
+refused(8451, 'self', 'certificate_unknown_ca', 'self-signed');
+refused(8451, 'untrusted', 'certificate_unknown_ca', 'beside a right password',
     '/mixed', basic('good', 'secret'));
 refused_by_nginx(8451, 'expired', 'optional_no_ca, expired');
 refused_by_nginx(8451, 'server-auth', 'optional_no_ca, only serverAuth');
@@ -409,8 +409,8 @@ refused_by_nginx(8450, 'other-good', 'ssl_trusted_certificate without the CA');
 accepted(8445, 'good');
 refused(8445, 'victim', 'certificate_revoked', 'revoked, error_page');
 refused(8445, 'inner', 'certificate_revoked', 'CA revoked, error_page');
-refused(8445, 'expired', 'certificate_invalid', 'expired, error_page');
-refused(8445, 'untrusted', 'certificate_invalid', 'untrusted, error_page');
+refused(8445, 'expired', 'certificate_expired', 'expired, error_page');
+refused(8445, 'untrusted', 'certificate_unknown_ca', 'untrusted, error_page');
 
 # without a CRL for each CA of the chain, nobody is verified
 
@@ -466,7 +466,7 @@ sub refused {
         "$name refused");
 }
 
-# nginx's own answer, before the module sees the request
+# nginx's own answer, before the module sees the request, and the module's line
 sub refused_by_nginx {
     my ($port, $client, $name) = @_;
     my ($contacted, $r);
@@ -477,8 +477,9 @@ sub refused_by_nginx {
 
     like($r, qr/^HTTP\S+ 400 .*SSL certificate (?:error|was sent)/s,
         "$name 400");
-    is_deeply([ denied($t, 0) - $denied, upstream_count($t, 8081)
-        - $contacted ], [ 0, 0 ], "$name refused");
+    is_deeply([ (denied($t, ++$denied))[-1]{status}, denied($t, 0) - $denied,
+        upstream_count($t, 8081) - $contacted ], [ 400, 0, 0 ],
+        "$name refused");
 }
 
 # a client that has a session

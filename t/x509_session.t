@@ -182,7 +182,7 @@ foreach my $way (@ways) {
 foreach my $way (@ways) {
     my $device = device(@$way, 'wrong');
 
-    is(poll($device), '400', "@$way, of another CA");
+    is(poll($device), '400 certificate_unknown_ca', "@$way, of another CA");
     shows($device, 'new');
     is(poll($device), '200 upstream', "@$way, now one of this CA");
 }

@@ -7,10 +7,14 @@
 #include "dm.h"
 
 
+#define DM_TEXT_MARK    "\xef\xbb\xbf"   /* of UTF-8 */
+#define DM_TEXT_CTRL_Z  0x1a
+
+
 static unsigned dm_lower(unsigned c);
 static size_t dm_utf8_octets(const unsigned char *p, const unsigned char *last);
 static int dm_is_control(const unsigned char *p);
-static int dm_is_direction(const unsigned char *p, size_t n);
+static int dm_is_misleading(uint32_t c);
 
 
 int
@@ -99,6 +103,36 @@ dm_err_set(dm_err_t *err, const char *fmt, ...)
 }
 
 
+size_t
+dm_text_mark(const unsigned char *text, size_t len)
+{
+    size_t  n, skip;
+
+    n = sizeof(DM_TEXT_MARK) - 1;
+
+    /* some programs write it before the one that is there */
+
+    for (skip = 0; len - skip >= n; skip += n) {
+        if (memcmp(text + skip, DM_TEXT_MARK, n) != 0) {
+            break;
+        }
+    }
+
+    return skip;
+}
+
+
+size_t
+dm_text_end(const unsigned char *text, size_t len)
+{
+    while (len > 0 && text[len - 1] == DM_TEXT_CTRL_Z) {
+        len--;
+    }
+
+    return len;
+}
+
+
 int
 dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err)
 {
@@ -150,9 +184,11 @@ dm_text_check_shown(dm_str_t text, const char *what, dm_err_t *err)
     last = text.data + text.len;
 
     for (p = text.data; p < last; p += n) {
-        if (dm_text_next(p, last, &n) == DM_TEXT_DIRECTION) {
-            dm_err_set(err, "%s has a character at octet %zu that makes "
-                       "others look like something else", what,
+        if (dm_text_next(p, last, &n) == DM_TEXT_MISLEADING) {
+            dm_err_set(err, "%s has the character U+%04X at octet %zu, which "
+                       "nobody sees, or which makes others look like "
+                       "something else: write it without", what,
+                       (unsigned) dm_text_code(p, n),
                        (size_t) (p - text.data) + 1);
             return DM_INVALID;
         }
@@ -176,7 +212,28 @@ dm_text_next(const unsigned char *p, const unsigned char *last, size_t *n)
         return DM_TEXT_CONTROL;
     }
 
-    return dm_is_direction(p, *n) ? DM_TEXT_DIRECTION : DM_TEXT_PLAIN;
+    if (*n == 1) {
+        return DM_TEXT_PLAIN;
+    }
+
+    return dm_is_misleading(dm_text_code(p, *n)) ? DM_TEXT_MISLEADING
+                                                 : DM_TEXT_PLAIN;
+}
+
+
+uint32_t
+dm_text_code(const unsigned char *p, size_t n)
+{
+    size_t    i;
+    uint32_t  c;
+
+    c = (n == 1) ? *p : *p & (0x7fu >> n);
+
+    for (i = 1; i < n; i++) {
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+
+    return c;
 }
 
 
@@ -201,15 +258,13 @@ dm_utf8_octets(const unsigned char *p, const unsigned char *last)
         return 0;
     }
 
-    c = *p & (0x7fu >> n);
-
     for (i = 1; i < n; i++) {
         if ((p[i] & 0xc0) != 0x80) {
             return 0;
         }
-
-        c = c << 6 | (p[i] & 0x3fu);
     }
+
+    c = dm_text_code(p, n);
 
     /* overlong forms, surrogates, beyond Unicode */
 
@@ -236,22 +291,34 @@ dm_is_control(const unsigned char *p)
 }
 
 
+/*
+ * Blanks but U+0020, what has no width (the byte order mark too), what turns
+ * or breaks the line, fillers, tags, and what chooses among forms of a
+ * character.
+ */
 static int
-dm_is_direction(const unsigned char *p, size_t n)
+dm_is_misleading(uint32_t c)
 {
-    if (n == 2) {
-        return p[0] == 0xd8 && p[1] == 0x9c;    /* U+061C */
+    size_t  i;
+
+    static const struct {
+        uint32_t  first;
+        uint32_t  last;
+    } ranges[] = {
+        { 0x00a0, 0x00a0 }, { 0x00ad, 0x00ad }, { 0x034f, 0x034f },
+        { 0x061c, 0x061c }, { 0x115f, 0x1160 }, { 0x1680, 0x1680 },
+        { 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x2000, 0x200f },
+        { 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x2800, 0x2800 },
+        { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },
+        { 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb },
+        { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff }
+    };
+
+    for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (c <= ranges[i].last) {
+            return c >= ranges[i].first;
+        }
     }
 
-    if (n != 3 || p[0] != 0xe2) {
-        return 0;
-    }
-
-    /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
-
-    if (p[1] == 0x80) {
-        return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
-    }
-
-    return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
+    return 0;
 }

@@ -12,6 +12,15 @@
 #include <stdint.h>
 
 
+/* of the module and of the tools */
+#define DM_VERSION  "0.1.0"
+
+
+/* where dm-account looks that is told of no other place */
+#define DM_DEFAULT_STORE  "/var/lib/dm-sec/store"
+#define DM_DEFAULT_KEY    "/etc/dm-sec/store.key"
+
+
 /* octets with a length, not NUL-terminated, owned by somebody else */
 typedef struct {
     const unsigned char  *data;
@@ -38,6 +47,7 @@ int dm_str_ieq(dm_str_t a, dm_str_t b);
 #define DM_INVALID   -2     /* malformed input, err says what and where */
 #define DM_EXISTS    -3     /* a name, identity or certificate is taken */
 #define DM_ERROR     -4
+#define DM_USELESS   -5     /* it has one reading, but nothing to verify */
 
 
 /*
@@ -46,11 +56,17 @@ int dm_str_ieq(dm_str_t a, dm_str_t b);
  * accepted wherever a dm_err_t is.
  */
 typedef struct {
-    char  text[512];
+    char  text[1024];
 } dm_err_t;
 
 void dm_err_set(dm_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* the octets of the byte order mark of UTF-8 that text begins with, or 0 */
+size_t dm_text_mark(const unsigned char *text, size_t len);
+
+/* how much of a file is text: DOS may have ^Z, 0x1A, behind it */
+size_t dm_text_end(const unsigned char *text, size_t len);
 
 /*
  * Looks whether text has 1 to max octets of UTF-8 (RFC 3629) without control
@@ -63,7 +79,8 @@ int dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err);
 typedef enum {
     DM_TEXT_PLAIN,
     DM_TEXT_CONTROL,            /* C0, DEL, C1: it may be obeyed */
-    DM_TEXT_DIRECTION,          /* turns or breaks the line: it misleads */
+    DM_TEXT_MISLEADING,         /* nobody sees it, or it turns or breaks the
+                                   line: such as U+00A0, U+200B, U+202E */
     DM_TEXT_BROKEN              /* an octet that is no UTF-8 */
 } dm_text_e;
 
@@ -71,11 +88,14 @@ typedef enum {
 dm_text_e dm_text_next(const unsigned char *p, const unsigned char *last,
     size_t *n);
 
+/* the code point of the character at p, of n octets, as dm_text_next() said */
+uint32_t dm_text_code(const unsigned char *p, size_t n);
+
 /*
- * Looks whether text has no DM_TEXT_DIRECTION.  A text that comes into a store
+ * Looks whether text has no DM_TEXT_MISLEADING.  A text that comes into a store
  * must pass this beside dm_text_check(); one that is there already need not,
  * or nobody could read or delete it.  DM_OK, or DM_INVALID and err starts with
- * what.
+ * what, and names the character and its place.
  */
 int dm_text_check_shown(dm_str_t text, const char *what, dm_err_t *err);
 

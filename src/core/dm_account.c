@@ -341,6 +341,7 @@ dm_account_check_unique(const dm_str_t *list, unsigned n, const char *what,
 }
 
 
+/* the names of a certificate are as its CA wrote them */
 int
 dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
     dm_err_t *err)
@@ -360,10 +361,6 @@ dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
            != DM_OK
         || dm_account_check_list(account->group, account->ngroups,
                                  old->group, old->ngroups, "a group", err)
-           != DM_OK
-        || dm_account_check_list(account->cert_key, account->ncert_keys,
-                                 old->cert_key, old->ncert_keys,
-                                 "a certificate key", err)
            != DM_OK
         || dm_account_check_list(identity, account->npsks, old_identity,
                                  old->npsks, "a PSK identity", err)
@@ -764,9 +761,9 @@ dm_account_has_ha1(const dm_account_t *account)
 
 
 int
-dm_account_lacks_sha256(const dm_account_t *account)
+dm_account_lacks(const dm_account_t *account, dm_algorithm_t alg)
 {
-    return dm_account_has_ha1(account) && !account->has_ha1[DM_SHA256];
+    return dm_account_has_ha1(account) && !account->has_ha1[alg];
 }
 
 

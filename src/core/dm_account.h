@@ -85,8 +85,8 @@ int dm_account_check(const dm_account_t *account, dm_err_t *err);
 
 /*
  * Looks at the texts of account that old (NULL: nothing) does not have: each
- * must look like what it is, see dm_text_check_shown().  The borders that
- * write ask this too.  DM_OK or DM_INVALID.
+ * must look like what it is, see dm_text_check_shown(), but for the keys of
+ * certificates.  The borders that write ask this too.  DM_OK or DM_INVALID.
  */
 int dm_account_check_new(const dm_account_t *account, const dm_account_t *old,
     dm_err_t *err);
@@ -124,10 +124,10 @@ int dm_account_sealed_key(unsigned char *record, size_t len, dm_str_t *id);
 
 /*
  * 1 if the account has an HA1 of any algorithm, and if it has one but none for
- * SHA-256, so that Digest with SHA-256 cannot serve it; else 0.
+ * alg, so that Digest with alg cannot serve it; else 0.
  */
 int dm_account_has_ha1(const dm_account_t *account);
-int dm_account_lacks_sha256(const dm_account_t *account);
+int dm_account_lacks(const dm_account_t *account, dm_algorithm_t alg);
 
 /* wipes the secrets held in the struct itself (not those in its record) */
 void dm_account_wipe(dm_account_t *account);

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "dm_cert.h"
+#include "dm_cert_logged.h"
 #include "dm_hex.h"
 
 
@@ -28,7 +29,11 @@ typedef struct {
 static int dm_cert_fingerprint(X509 *cert, dm_cert_out_t *out);
 static int dm_cert_issuer_serial(X509 *cert, dm_cert_out_t *out);
 static int dm_cert_san(X509 *cert, unsigned n, dm_cert_out_t *out);
-static int dm_cert_san_put(const GENERAL_NAME *name, dm_cert_out_t *out);
+static int dm_cert_names_read(dm_cert_names_t *names, int *tag,
+    dm_str_t *text);
+static int dm_cert_element(dm_str_t *text, const unsigned char *last,
+    int *tag, int *class);
+static int dm_cert_san_put(int tag, dm_str_t text, dm_cert_out_t *out);
 static int dm_cert_dn(const X509_NAME *name, dm_cert_out_t *out);
 static int dm_cert_dn_print(const X509_NAME *name, BIO *bio,
     dm_cert_out_t *out);
@@ -196,62 +201,170 @@ dm_cert_issuer_serial(X509 *cert, dm_cert_out_t *out)
 }
 
 
+/* the n-th of the names */
 static int
 dm_cert_san(X509 *cert, unsigned n, dm_cert_out_t *out)
 {
-    int             i, type, rc, last, critical;
-    GENERAL_NAME   *name;
-    GENERAL_NAMES  *names;
+    int              tag;
+    dm_str_t         text;
+    dm_cert_names_t  names;
 
-    names = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
+    dm_cert_names(cert, &names);
 
-    if (names == NULL) {
+    while (dm_cert_names_read(&names, &tag, &text)) {
 
-        /* absent, there twice, or not to be decoded: no names */
+        if (names.n > DM_CERT_NAMES_MAX) {
+            break;
+        }
 
-        return (critical < 0) ? DM_DECLINED : dm_cert_blame(DM_DECLINED);
+        if (names.n > n) {
+            return dm_cert_san_put(tag, text, out);
+        }
     }
 
-    last = sk_GENERAL_NAME_num(names);
-    if (last > DM_CERT_NAMES_MAX) {
-        last = DM_CERT_NAMES_MAX;
+    return DM_DECLINED;
+}
+
+
+void
+dm_cert_names(X509 *cert, dm_cert_names_t *names)
+{
+    int                       i, tag, class;
+    dm_str_t                  text;
+    const unsigned char      *p, *last;
+    const ASN1_OCTET_STRING  *value;
+
+    names->p = NULL;
+    names->last = NULL;
+    names->n = 0;
+
+    i = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
+
+    if (i < 0 || X509_get_ext_by_NID(cert, NID_subject_alt_name, i) >= 0) {
+        return;
     }
+
+    value = X509_EXTENSION_get_data(X509_get_ext(cert, i));
+    text.data = ASN1_STRING_get0_data(value);
+    last = text.data + ASN1_STRING_length(value);
+
+    if (dm_cert_element(&text, last, &tag, &class) != V_ASN1_CONSTRUCTED
+        || tag != V_ASN1_SEQUENCE
+        || class != V_ASN1_UNIVERSAL
+        || text.data + text.len != last)
+    {
+        return;
+    }
+
+    names->p = text.data;
+    names->last = last;
+
+    /* if one is torn, those in front of it are worth nothing either */
+
+    for (p = names->p; p < names->last; p = text.data + text.len) {
+        text.data = p;
+
+        if (dm_cert_element(&text, names->last, &tag, &class) == -1
+            || class != V_ASN1_CONTEXT_SPECIFIC)
+        {
+            names->last = names->p;
+            return;
+        }
+    }
+}
+
+
+int
+dm_cert_names_next(dm_cert_names_t *names, unsigned char *out, size_t *len)
+{
+    int            rc, tag;
+    dm_str_t       text;
+    dm_cert_out_t  key;
+
+    dm_cert_out_init(&key, out, DM_CERT_KEY_MAX);
 
     rc = DM_DECLINED;
 
-    for (i = 0; i < last; i++) {
-        name = sk_GENERAL_NAME_value(names, i);
+    if (names->n < DM_CERT_NAMES_MAX
+        && dm_cert_names_read(names, &tag, &text))
+    {
+        rc = dm_cert_san_put(tag, text, &key);
+    }
 
-        (void) GENERAL_NAME_get0_value(name, &type);
+    return dm_cert_out_done(&key, rc, len);
+}
 
-        if (type != GEN_URI && type != GEN_DNS) {
-            continue;
-        }
 
-        if (n-- == 0) {
-            rc = dm_cert_san_put(name, out);
-            break;
+unsigned
+dm_cert_names_count(X509 *cert)
+{
+    int              tag;
+    dm_str_t         text;
+    dm_cert_names_t  names;
+
+    dm_cert_names(cert, &names);
+
+    while (dm_cert_names_read(&names, &tag, &text)) {
+        /* void */
+    }
+
+    return names.n;
+}
+
+
+/* the next URI or DNS name: 1, or 0 at the end; names were found sound */
+static int
+dm_cert_names_read(dm_cert_names_t *names, int *tag, dm_str_t *text)
+{
+    int  class, form;
+
+    while (names->p < names->last) {
+        text->data = names->p;
+        form = dm_cert_element(text, names->last, tag, &class);
+        names->p = text->data + text->len;
+
+        if (form == 0 && (*tag == GEN_URI || *tag == GEN_DNS)) {
+            names->n++;
+            return 1;
         }
     }
 
-    GENERAL_NAMES_free(names);
+    return 0;
+}
 
-    return rc;
+
+/*
+ * Reads the head of an element of DER at text->data, and leaves what it holds
+ * in text.  Returns 0, or V_ASN1_CONSTRUCTED, or -1: it is none, or goes
+ * beyond last.
+ */
+static int
+dm_cert_element(dm_str_t *text, const unsigned char *last, int *tag,
+    int *class)
+{
+    int   rc;
+    long  len;
+
+    rc = ASN1_get_object(&text->data, &len, tag, class,
+                         (long) (last - text->data));
+
+    /* 0x80: an error, 1: of a length that is not said, which is no DER */
+
+    if (rc & 0x81) {
+        ERR_clear_error();
+        return -1;
+    }
+
+    text->len = (size_t) len;
+
+    return rc & V_ASN1_CONSTRUCTED;
 }
 
 
 static int
-dm_cert_san_put(const GENERAL_NAME *name, dm_cert_out_t *out)
+dm_cert_san_put(int tag, dm_str_t text, dm_cert_out_t *out)
 {
-    int                 type;
-    size_t              i;
-    dm_str_t            text;
-    const ASN1_STRING  *value;
-
-    value = GENERAL_NAME_get0_value(name, &type);
-
-    text.data = ASN1_STRING_get0_data(value);
-    text.len = (size_t) ASN1_STRING_length(value);
+    size_t  i;
 
     if (text.len == 0) {
         return DM_INVALID;
@@ -263,7 +376,7 @@ dm_cert_san_put(const GENERAL_NAME *name, dm_cert_out_t *out)
         }
     }
 
-    if (type == GEN_DNS) {
+    if (tag == GEN_DNS) {
         dm_cert_put_text(out, "san:DNS:");
         dm_cert_put_lower(out, text);
 
@@ -412,6 +525,13 @@ dm_cert_key_canonical(dm_str_t in, unsigned char *out, size_t *len,
     rc = dm_text_check(in, in.len, "a certificate key", err);
     if (rc != DM_OK) {
         return rc;
+    }
+
+    if (dm_cert_logged_escape(in)) {
+        dm_err_set(err, "\"\\xHH\" is how a log writes an octet, and stands in "
+                   "no certificate key: write the octet itself, or bind the "
+                   "certificate by its file or its fingerprint");
+        return DM_INVALID;
     }
 
     dm_cert_out_init(&key, out, in.len);
@@ -615,6 +735,13 @@ dm_cert_write_dn(dm_cert_out_t *out, dm_str_t value, dm_err_t *err)
 
             if (octet >= 0x80) {
                 out->len--;
+            }
+
+            /* OpenSSL escapes these by a backslash alone */
+
+            if (octet >= 0x80
+                || (octet > 0 && strchr("\"+,;<>\\", octet) != NULL))
+            {
                 c = (unsigned char) octet;
                 p++;
             }

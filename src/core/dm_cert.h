@@ -19,7 +19,23 @@ typedef enum {
     DM_CERT_SUBJECT         /* subject:DN */
 } dm_cert_kind_t;
 
-#define DM_CERT_NAMES_MAX  16   /* no more are looked at */
+/*
+ * So many URIs and DNS names are looked at: more than a device has ever been
+ * seen with, and as many look-ups of what nobody has take some 0.9 ms, which
+ * is what the handshake takes that brought the certificate.
+ */
+#define DM_CERT_NAMES_MAX  128
+
+
+/*
+ * The URIs and DNS names of a certificate, in its order; they lie in the
+ * certificate, which must stay.
+ */
+typedef struct {
+    const unsigned char  *p;
+    const unsigned char  *last;
+    unsigned              n;        /* so many were there */
+} dm_cert_names_t;
 
 
 /*
@@ -31,8 +47,8 @@ typedef enum {
 
 /*
  * Writes the n-th key (from 0) of that kind into out[DM_CERT_KEY_MAX], with
- * no terminating NUL.  Only DM_CERT_SAN has more than one: the URIs and DNS
- * names among the first DM_CERT_NAMES_MAX names, in the certificate's order.
+ * no terminating NUL.  Only DM_CERT_SAN has more than one: those of
+ * dm_cert_names_next().
  *
  * DM_OK; DM_DECLINED: no (further) such key: an empty DN, a key too long,
  * or the end of the names; DM_INVALID: this one has an embedded NUL, another
@@ -44,12 +60,30 @@ int dm_cert_key(X509 *cert, dm_cert_kind_t kind, unsigned n,
     unsigned char *out, size_t *len);
 
 /*
+ * Begins with the names of a certificate.  It has none where the extension is
+ * not as RFC 5280 wants it: there twice, or not in DER.
+ */
+void dm_cert_names(X509 *cert, dm_cert_names_t *names);
+
+/*
+ * Writes the key of the next URI or DNS name into out[DM_CERT_KEY_MAX], which
+ * takes no memory, and for all of them no longer than to read the extension
+ * once.  The same results as of dm_cert_key(), but for DM_ERROR; DM_DECLINED
+ * also behind DM_CERT_NAMES_MAX of them.
+ */
+int dm_cert_names_next(dm_cert_names_t *names, unsigned char *out,
+    size_t *len);
+
+/* how many URIs and DNS names it has, those that are not looked at too */
+unsigned dm_cert_names_count(X509 *cert);
+
+/*
  * Brings a key as a person writes it into the form above: prefixes in their
  * case, hex in lower case without colons, a serial number without leading
- * zeros, DNS names in lower case, "\C3\BC" in a DN as UTF-8.  A DN that
- * OpenSSL would not print so (the slash form, a space after a comma) could
- * never match and is refused.  out has room for in.len.  DM_OK, or DM_INVALID
- * with err.
+ * zeros, DNS names in lower case, "\C3\BC" in a DN as UTF-8, "\22" as "\"".
+ * A DN that OpenSSL would not print so (the slash form, a space after a comma),
+ * and "\xHH", which is of a log, could never match and is refused.  out has
+ * room for in.len.  DM_OK, or DM_INVALID with err.
  */
 int dm_cert_key_canonical(dm_str_t in, unsigned char *out, size_t *len,
     dm_err_t *err);

@@ -34,6 +34,8 @@ typedef struct {
     dm_str_t        name;
     unsigned char  *text;               /* its value, up to out */
     unsigned char  *out;                /* where the next octet goes */
+    size_t          useless;            /* octet of the header; 0: none */
+    unsigned        twice;              /* 1: a parameter is */
     enum {
         sw_start = 0,
         sw_name,
@@ -74,17 +76,21 @@ static int dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
     unsigned char c, dm_err_t *err);
 static int dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
     dm_err_t *err);
-static int dm_digest_store(dm_digest_params_t *params, dm_err_t *err);
-static int dm_digest_required(const dm_digest_params_t *params,
+static int dm_digest_step_token(dm_digest_params_t *params, unsigned char c,
     dm_err_t *err);
+static int dm_digest_store(dm_digest_params_t *params, dm_err_t *err);
+static int dm_digest_ambiguous(dm_digest_answer_t *answer,
+    dm_digest_params_t *params, dm_err_t *err);
+static int dm_digest_required(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err);
+static int dm_digest_read(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err);
 static int dm_digest_read_protection(dm_digest_answer_t *answer,
     const dm_digest_params_t *params, dm_err_t *err);
 static int dm_digest_read_nc(dm_digest_answer_t *answer, dm_str_t value,
     dm_err_t *err);
 static int dm_digest_read_name(dm_digest_answer_t *answer,
     const dm_digest_params_t *params, dm_err_t *err);
-static int dm_digest_read_userhash(dm_digest_answer_t *answer, dm_str_t value,
-    dm_err_t *err);
 static int dm_digest_read_ext(dm_str_t value, dm_str_t *name, dm_err_t *err);
 static int dm_digest_limit(dm_str_t value, size_t max, const char *what,
     dm_err_t *err);
@@ -99,22 +105,25 @@ dm_digest_parse(dm_digest_answer_t *answer, dm_str_t value,
     int                 rc;
     dm_digest_params_t  params;
 
+    memset(answer, 0, sizeof(dm_digest_answer_t));
+
+    answer->malformed = DM_MALFORMED_SCHEME;
+
     rc = dm_scheme_match(value, dm_str("Digest"), err);
     if (rc != DM_OK) {
         return rc;
     }
 
-    memset(answer, 0, sizeof(dm_digest_answer_t));
     memset(&params, 0, sizeof(dm_digest_params_t));
 
     params.out = buf;
 
     rc = dm_digest_split(&params, value, err);
-    if (rc != DM_OK) {
-        return rc;
-    }
 
-    rc = dm_digest_required(&params, err);
+    answer->malformed = params.twice ? DM_MALFORMED_TWICE
+                                     : DM_MALFORMED_SYNTAX;
+    answer->name = params.value[DM_P_USERNAME];
+
     if (rc != DM_OK) {
         return rc;
     }
@@ -124,37 +133,24 @@ dm_digest_parse(dm_digest_answer_t *answer, dm_str_t value,
     answer->uri = params.value[DM_P_URI];
     answer->cnonce = params.value[DM_P_CNONCE];
 
-    rc = dm_digest_limit(answer->nonce, DM_DIGEST_NONCE_MAX, "nonce", err);
+    rc = dm_digest_ambiguous(answer, &params, err);
     if (rc != DM_OK) {
         return rc;
     }
 
-    rc = dm_digest_limit(answer->cnonce, DM_DIGEST_NONCE_MAX, "cnonce", err);
+    rc = dm_digest_required(answer, &params, err);
     if (rc != DM_OK) {
         return rc;
     }
 
-    rc = dm_digest_read_protection(answer, &params, err);
-    if (rc != DM_OK) {
-        return rc;
-    }
-
-    rc = dm_digest_read_nc(answer, params.value[DM_P_NC], err);
-    if (rc != DM_OK) {
-        return rc;
-    }
-
-    rc = dm_digest_read_hash(params.value[DM_P_RESPONSE], answer->alg,
-                             "response", answer->response, err);
-    if (rc != DM_OK) {
-        return rc;
-    }
-
-    return dm_digest_read_name(answer, &params, err);
+    return dm_digest_read(answer, &params, err);
 }
 
 
-/* #auth-param: empty elements are allowed, RFC 7230, section 7 */
+/*
+ * #auth-param: empty elements are allowed, RFC 7230, section 7.  What is
+ * useless in one parameter does not hide what is wrong behind it.
+ */
 static int
 dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
 {
@@ -164,27 +160,32 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
     rc = DM_OK;
     last = value.data + value.len;
 
-    for (p = value.data + sizeof("Digest") - 1; p < last; p++) {
+    /* the end of the header ends a parameter as a comma does */
+
+    for (p = value.data + sizeof("Digest") - 1; p <= last; p++) {
 
         if (params->state == sw_quoted) {
             p = dm_digest_quoted(params, p, last);
-
-            if (p == last) {
-                break;
-            }
         }
 
-        rc = dm_digest_step(params, p, *p, err);
+        if (p == last
+            && (params->state == sw_quoted || params->state == sw_escaped))
+        {
+            rc = DM_DECLINED;
+            break;
+        }
+
+        rc = dm_digest_step(params, p, p < last ? *p : ',', err);
+
+        if (rc == DM_USELESS) {
+            params->useless = params->useless ? params->useless
+                                              : (size_t) (p - value.data) + 1;
+            rc = DM_OK;
+        }
+
         if (rc != DM_OK) {
             break;
         }
-    }
-
-    /* the end of the header ends a parameter as a comma does */
-
-    if (rc == DM_OK) {
-        rc = (params->state == sw_quoted || params->state == sw_escaped)
-             ? DM_DECLINED : dm_digest_step(params, p, ',', err);
     }
 
     if (rc == DM_DECLINED) {
@@ -216,7 +217,10 @@ dm_digest_quoted(dm_digest_params_t *params, const unsigned char *p,
 }
 
 
-/* DM_OK, DM_DECLINED c cannot stand at p, DM_INVALID the parameter is wrong */
+/*
+ * DM_OK; DM_USELESS: a parameter has no value; DM_DECLINED: c cannot stand at
+ * p; DM_INVALID: the parameter is wrong.
+ */
 static int
 dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
     unsigned char c, dm_err_t *err)
@@ -253,6 +257,11 @@ dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
             return DM_OK;
         }
 
+        if (c == ',') {
+            params->state = sw_start;
+            return DM_USELESS;
+        }
+
         return c == ' ' || c == '\t' ? DM_OK : DM_DECLINED;
 
     default:
@@ -285,22 +294,7 @@ dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
         /* fall through */
 
     case sw_token:
-        if (dm_is_token(c)) {
-            *params->out++ = c;
-            return DM_OK;
-        }
-
-        if (params->out == params->text) {
-            return DM_DECLINED;
-        }
-
-        params->state = sw_after_value;
-
-        if (dm_digest_store(params, err) != DM_OK) {
-            return DM_INVALID;
-        }
-
-        break;
+        return dm_digest_step_token(params, c, err);
 
     case sw_quoted:
         if (c == '"') {
@@ -334,6 +328,32 @@ dm_digest_step_value(dm_digest_params_t *params, unsigned char c,
 }
 
 
+/* takes a character of a value without quotes, or what ends it */
+static int
+dm_digest_step_token(dm_digest_params_t *params, unsigned char c,
+    dm_err_t *err)
+{
+    int  empty;
+
+    if (c > ' ' && c != ',' && c != '"' && c != '\\' && c != 0x7f) {
+
+        /* a uri or Base64 is no token, but has one reading all the same */
+
+        *params->out++ = c;
+        return DM_OK;
+    }
+
+    if (c != ' ' && c != '\t' && c != ',') {
+        return DM_DECLINED;
+    }
+
+    empty = (params->out == params->text);
+    params->state = (c == ',') ? sw_start : sw_after_value;
+
+    return empty ? DM_USELESS : dm_digest_store(params, err);
+}
+
+
 static int
 dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
 {
@@ -350,6 +370,7 @@ dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
         }
 
         if (params->seen[i]) {
+            params->twice = 1;
             dm_err_set(err, "the Digest credentials have \"%s\" twice",
                        (const char *) dm_digest_params[i].data);
             return DM_INVALID;
@@ -365,8 +386,69 @@ dm_digest_store(dm_digest_params_t *params, dm_err_t *err)
 }
 
 
+/*
+ * Refuses what another reader could take for something else, before anything
+ * that is only of no use: DM_OK, DM_INVALID, or DM_USELESS.
+ */
 static int
-dm_digest_required(const dm_digest_params_t *params, dm_err_t *err)
+dm_digest_ambiguous(dm_digest_answer_t *answer, dm_digest_params_t *params,
+    dm_err_t *err)
+{
+    int       rc;
+    unsigned  star;
+
+    star = params->seen[DM_P_USERNAME_STAR];
+    answer->malformed = DM_MALFORMED_TWO_NAMES;
+
+    if (star && params->seen[DM_P_USERNAME]) {
+        dm_err_set(err, "the Digest credentials have both \"username\" and "
+                   "\"username*\"");
+        return DM_INVALID;
+    }
+
+    /* RFC 7616, section 3.4.4: username* never holds a userhash */
+
+    if (star
+        && dm_str_ieq(params->value[DM_P_USERHASH], dm_str("true")))
+    {
+        dm_err_set(err, "the Digest credentials have userhash=true beside "
+                   "\"username*\"");
+        return DM_INVALID;
+    }
+
+    rc = star ? dm_digest_read_ext(params->value[DM_P_USERNAME_STAR],
+                                   &answer->name, err)
+              : DM_OK;
+
+    answer->malformed = (rc == DM_OK) ? DM_MALFORMED_TOO_LONG
+                                      : DM_MALFORMED_USERNAME;
+
+    if (rc == DM_INVALID
+        || dm_digest_limit(answer->name, DM_DIGEST_NAME_MAX, "user name", err)
+           != DM_OK
+        || dm_digest_limit(answer->nonce, DM_DIGEST_NONCE_MAX, "nonce", err)
+           != DM_OK
+        || dm_digest_limit(answer->cnonce, DM_DIGEST_NONCE_MAX, "cnonce", err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    if (params->useless) {
+        answer->malformed = DM_MALFORMED_NO_VALUE;
+        dm_err_set(err, "the Digest credentials cannot be used at octet %zu "
+                   "of the header: a parameter has no value",
+                   params->useless);
+        return DM_USELESS;
+    }
+
+    return rc;
+}
+
+
+static int
+dm_digest_required(dm_digest_answer_t *answer,
+    const dm_digest_params_t *params, dm_err_t *err)
 {
     unsigned  i;
 
@@ -375,24 +457,84 @@ dm_digest_required(const dm_digest_params_t *params, dm_err_t *err)
         DM_P_CNONCE
     };
 
+    /* 3GPP TS 24.109: a client that has no challenge says who it is */
+
+    if (params->seen[DM_P_NONCE] && params->value[DM_P_NONCE].len == 0
+        && params->seen[DM_P_RESPONSE]
+        && params->value[DM_P_RESPONSE].len == 0)
+    {
+        answer->malformed = DM_MALFORMED_FIRST_REQUEST;
+        dm_err_set(err, "the nonce of the Digest credentials is empty, and so "
+                   "is the response: this is a first request");
+        return DM_USELESS;
+    }
+
+    answer->malformed = DM_MALFORMED_MISSING;
+
     for (i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
 
         if (!params->seen[required[i]]) {
+
+            if (required[i] == DM_P_QOP) {
+                answer->malformed = DM_MALFORMED_NO_QOP;
+            }
+
             dm_err_set(err, "the Digest credentials have no \"%s\"%s",
                        (const char *) dm_digest_params[required[i]].data,
                        required[i] == DM_P_QOP ? ": a client that is older "
                        "than RFC 2617 cannot be protected from replay" : "");
-            return DM_INVALID;
+            return DM_USELESS;
         }
     }
 
-    if (params->seen[DM_P_USERNAME] + params->seen[DM_P_USERNAME_STAR] != 1) {
+    if (!params->seen[DM_P_USERNAME] && !params->seen[DM_P_USERNAME_STAR]) {
         dm_err_set(err, "the Digest credentials need either \"username\" or "
                    "\"username*\"");
-        return DM_INVALID;
+        return DM_USELESS;
     }
 
     return DM_OK;
+}
+
+
+/* reads what is there once: DM_OK or DM_USELESS */
+static int
+dm_digest_read(dm_digest_answer_t *answer, const dm_digest_params_t *params,
+    dm_err_t *err)
+{
+    int  rc;
+
+    if (answer->nonce.len == 0 || answer->name.len == 0) {
+        answer->malformed = answer->nonce.len ? DM_MALFORMED_EMPTY_NAME
+                                              : DM_MALFORMED_EMPTY_NONCE;
+        dm_err_set(err, "the %s of the Digest credentials is empty",
+                   answer->nonce.len ? "user name" : "nonce");
+        return DM_USELESS;
+    }
+
+    rc = dm_digest_read_protection(answer, params, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    answer->malformed = DM_MALFORMED_NC;
+
+    rc = dm_digest_read_nc(answer, params->value[DM_P_NC], err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    answer->malformed = DM_MALFORMED_RESPONSE;
+
+    rc = dm_digest_read_hash(params->value[DM_P_RESPONSE], answer->alg,
+                             "response", answer->response, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    answer->malformed = DM_MALFORMED_USERHASH;
+
+    return dm_digest_read_name(answer, params, err);
 }
 
 
@@ -404,6 +546,7 @@ dm_digest_read_protection(dm_digest_answer_t *answer,
     dm_str_t  value;
 
     value = params->value[DM_P_ALGORITHM];
+    answer->malformed = DM_MALFORMED_ALGORITHM;
 
     if (!params->seen[DM_P_ALGORITHM]) {
         answer->alg = DM_MD5;
@@ -413,86 +556,79 @@ dm_digest_read_protection(dm_digest_answer_t *answer,
     {
         dm_err_set(err, "the Digest credentials have an algorithm that is "
                    "not known");
-        return DM_INVALID;
+        return DM_USELESS;
     }
 
+    answer->malformed = DM_MALFORMED_QOP;
     answer->qop = params->value[DM_P_QOP];
     answer->auth_int = (unsigned) dm_str_ieq(answer->qop, dm_str("auth-int"));
 
     if (!answer->auth_int && !dm_str_ieq(answer->qop, dm_str("auth"))) {
         dm_err_set(err, "the Digest credentials have a qop that is neither "
                    "auth nor auth-int");
-        return DM_INVALID;
+        return DM_USELESS;
     }
 
     return DM_OK;
 }
 
 
+/* a count is a number: how many zeros lead it does not matter */
 static int
 dm_digest_read_nc(dm_digest_answer_t *answer, dm_str_t value, dm_err_t *err)
 {
-    size_t         i, len;
-    unsigned char  nc[4];
+    int     digit;
+    size_t  i;
 
     answer->nc_text = value;
     answer->nc = 0;
 
-    if (dm_hex_read(value, nc, sizeof(nc), &len) == DM_OK
-        && len == sizeof(nc))
-    {
-        for (i = 0; i < sizeof(nc); i++) {
-            answer->nc = answer->nc << 8 | nc[i];
+    digit = -1;
+
+    for (i = 0; i < value.len && i < 2 * sizeof(answer->nc); i++) {
+        digit = OPENSSL_hexchar2int(value.data[i]);
+
+        if (digit < 0) {
+            break;
         }
+
+        answer->nc = answer->nc << 4 | (uint32_t) digit;
     }
 
-    if (answer->nc == 0) {
-        dm_err_set(err, "the nc of the Digest credentials is not 8 "
-                   "hexadecimal digits from 00000001 on");
-        return DM_INVALID;
+    if (digit < 0 || i < value.len) {
+        dm_err_set(err, "the nc of the Digest credentials is not 1 to 8 "
+                   "hexadecimal digits");
+        return DM_USELESS;
     }
 
     return DM_OK;
 }
 
 
-/* RFC 7616, section 3.4.4: username* never holds a userhash */
+/* makes the octets of a name that is a hash */
 static int
 dm_digest_read_name(dm_digest_answer_t *answer,
     const dm_digest_params_t *params, dm_err_t *err)
 {
-    int  rc;
+    int       rc;
+    dm_str_t  value;
 
-    if (params->seen[DM_P_USERHASH]) {
-        rc = dm_digest_read_userhash(answer, params->value[DM_P_USERHASH],
-                                     err);
-        if (rc != DM_OK) {
-            return rc;
-        }
+    if (!params->seen[DM_P_USERHASH]) {
+        return DM_OK;
     }
 
-    if (params->seen[DM_P_USERNAME_STAR]) {
+    value = params->value[DM_P_USERHASH];
+    answer->userhash = (unsigned) dm_str_ieq(value, dm_str("true"));
 
-        if (answer->userhash) {
-            dm_err_set(err, "the Digest credentials have userhash=true beside "
-                       "\"username*\"");
-            return DM_INVALID;
+    if (!answer->userhash) {
+
+        if (dm_str_ieq(value, dm_str("false"))) {
+            return DM_OK;
         }
 
-        rc = dm_digest_read_ext(params->value[DM_P_USERNAME_STAR],
-                                &answer->name, err);
-        if (rc != DM_OK) {
-            return rc;
-        }
-
-    } else {
-        answer->name = params->value[DM_P_USERNAME];
-    }
-
-    rc = dm_digest_limit(answer->name, DM_DIGEST_NAME_MAX, "user name", err);
-
-    if (rc != DM_OK || !answer->userhash) {
-        return rc;
+        dm_err_set(err, "the Digest credentials have a userhash that is "
+                   "neither true nor false");
+        return DM_USELESS;
     }
 
     rc = dm_digest_read_hash(answer->name, answer->alg, "user name",
@@ -513,90 +649,77 @@ dm_digest_read_name(dm_digest_answer_t *answer,
 }
 
 
-static int
-dm_digest_read_userhash(dm_digest_answer_t *answer, dm_str_t value,
-    dm_err_t *err)
-{
-    answer->userhash = (unsigned) dm_str_ieq(value, dm_str("true"));
-
-    if (!answer->userhash && !dm_str_ieq(value, dm_str("false"))) {
-        dm_err_set(err, "the Digest credentials have a userhash that is "
-                   "neither true nor false");
-        return DM_INVALID;
-    }
-
-    return DM_OK;
-}
-
-
 /*
  * ext-value of RFC 5987, section 3.2: UTF-8'language'octets, with %XX.  It is
- * decoded where it stands, in the caller's buffer.
+ * decoded where it stands, in the caller's buffer.  DM_OK; DM_USELESS: it is
+ * none; DM_INVALID: it has a control character.
  */
 static int
 dm_digest_read_ext(dm_str_t value, dm_str_t *name, dm_err_t *err)
 {
-    int                   octet;
+    int                   octet, rc;
     unsigned char        *out;
     dm_str_t              charset;
-    const unsigned char  *p, *last;
+    const unsigned char  *p, *last, *language;
 
+    rc = DM_OK;
     last = value.data + value.len;
 
     p = memchr(value.data, '\'', value.len);
-
-    if (p == NULL) {
-        goto invalid;
-    }
+    language = p ? memchr(p + 1, '\'', (size_t) (last - p - 1)) : NULL;
 
     charset.data = value.data;
-    charset.len = (size_t) (p - value.data);
+    charset.len = p ? (size_t) (p - value.data) : 0;
 
-    p = memchr(p + 1, '\'', (size_t) (last - p - 1));
-
-    if (p == NULL || !dm_str_ieq(charset, dm_str("UTF-8"))) {
-        goto invalid;
+    if (language == NULL || !dm_str_ieq(charset, dm_str("UTF-8"))) {
+        rc = DM_USELESS;
     }
 
-    name->data = ++p;
+    p = language ? language + 1 : value.data;
+
+    name->data = p;
     out = (unsigned char *) p;
 
     for ( /* void */ ; p < last; p++) {
 
-        if (*p != '%') {
-            *out++ = *p;
+        octet = *p;
+
+        if (octet == '%') {
+            octet = (last - p > 2) ? dm_hex_octet(p + 1) : -1;
+        }
+
+        if (octet < 0) {
+            rc = DM_USELESS;
             continue;
         }
 
-        octet = (last - p > 2) ? dm_hex_octet(p + 1) : -1;
-
         if (octet < 0x20 || octet == 0x7f) {
-            goto invalid;
+            dm_err_set(err, "the \"username*\" of the Digest credentials has "
+                       "a control character");
+            return DM_INVALID;
         }
 
+        p += (*p == '%') ? 2 : 0;
         *out++ = (unsigned char) octet;
-        p += 2;
     }
 
     name->len = (size_t) (out - name->data);
 
-    return DM_OK;
+    if (rc != DM_OK) {
+        dm_err_set(err, "the \"username*\" of the Digest credentials is not "
+                   "UTF-8''NAME with its octets as %%XX");
+    }
 
-invalid:
-
-    dm_err_set(err, "the \"username*\" of the Digest credentials is not "
-               "UTF-8''NAME with its octets as %%XX");
-
-    return DM_INVALID;
+    return rc;
 }
 
 
 static int
 dm_digest_limit(dm_str_t value, size_t max, const char *what, dm_err_t *err)
 {
-    if (value.len == 0 || value.len > max) {
+    if (value.len > max) {
         dm_err_set(err, "the %s of the Digest credentials has %zu octets: it "
-                   "must have 1 to %zu", what, value.len, max);
+                   "must have no more than %zu", what, value.len, max);
         return DM_INVALID;
     }
 
@@ -616,7 +739,7 @@ dm_digest_read_hash(dm_str_t value, dm_algorithm_t alg, const char *what,
         dm_err_set(err, "the %s of the Digest credentials is not %zu "
                    "hexadecimal digits, as %s makes them", what, 2 * n,
                    dm_digest_name(alg));
-        return DM_INVALID;
+        return DM_USELESS;
     }
 
     return DM_OK;

@@ -115,6 +115,14 @@ dm_failures_left(dm_failures_t *failures, const dm_failures_key_t *key,
 
 
 int
+dm_failures_own(dm_failures_t *failures, const dm_failures_key_t *key,
+    uint64_t now)
+{
+    return dm_table_find(failures->table, &key->slot, now) != NULL;
+}
+
+
+int
 dm_failures_add(dm_failures_t *failures, const dm_failures_key_t *key,
     const dm_failures_limit_t *limit, uint64_t now)
 {

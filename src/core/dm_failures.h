@@ -65,6 +65,11 @@ dm_failures_t *dm_failures_init(void *memory, size_t size);
 uint64_t dm_failures_left(dm_failures_t *failures,
     const dm_failures_key_t *key, uint64_t now);
 
+/* 1 if the claimant has a counter of his own, else 0: then he has the lock of
+   his network, if any */
+int dm_failures_own(dm_failures_t *failures, const dm_failures_key_t *key,
+    uint64_t now);
+
 /*
  * Counts a failure; it changes nothing for a claimant who is locked.  1: a
  * lock was pushed out for it, and the network of that is locked instead; else

@@ -59,7 +59,7 @@ int dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
  */
 int dm_nonce_open(dm_mac_t *mac, dm_str_t text, dm_nonce_t *nonce);
 
-/* begins the counts of a nonce that was first answered with nc, 1 or more */
+/* begins the counts of a nonce with nc, which is used then */
 void dm_nonce_first(dm_nonce_counts_t *counts, uint32_t nc);
 
 /*

@@ -9,11 +9,15 @@
 
 #include "dm_digest.h"
 #include "dm_password.h"
+#include "dm_password_other.h"
 
 
 #define DM_PASSWORD_SHA1         20     /* octets */
 #define DM_PASSWORD_MD5          16
-#define DM_PASSWORD_BCRYPT_COST  10     /* below it is tried too quickly */
+
+/* below these a password is tried too quickly; the rounds are the default */
+#define DM_PASSWORD_BCRYPT_LEAST  10
+#define DM_PASSWORD_ROUNDS_LEAST  5000
 
 /*
  * Above these one verification takes more than about a second or more than
@@ -21,23 +25,43 @@
  * waiting.  The defaults are far below: 5, 5000 rounds and 16 MB.
  */
 #define DM_PASSWORD_BCRYPT_MOST  14
-#define DM_PASSWORD_SHA512_MOST  1000000            /* rounds */
+#define DM_PASSWORD_ROUNDS_MOST  1000000
 #define DM_PASSWORD_SCRYPT_MOST  (128u << 20)       /* octets, as of $y$jCT$ */
+
+/* crypt(3) makes no others */
+#define DM_PASSWORD_ROUNDS       "rounds="
+#define DM_PASSWORD_ROUNDS_MIN   1000
+#define DM_PASSWORD_ROUNDS_MAX   999999999
+#define DM_PASSWORD_BCRYPT_MIN   4
+#define DM_PASSWORD_BCRYPT_MAX   31
 
 #define DM_PASSWORD_APR1         "$apr1$"
 #define DM_PASSWORD_APR1_SALT    8      /* characters at most */
 #define DM_PASSWORD_APR1_TEXT    22     /* characters of the hash */
 #define DM_PASSWORD_APR1_ROUNDS  1000
 
+#define DM_PASSWORD_BCRYPT_SALT  22     /* characters */
+
 /* twice a password, and the salt and the rest, which a hash has room for */
 #define DM_PASSWORD_INPUT        (2 * DM_PASSWORD_MAX + DM_CRYPT_MAX)
 
 
+typedef enum {
+    DM_PASSWORD_NONE,       /* refused, but for what is decoded */
+    DM_PASSWORD_SALT,       /* $1$salt$... */
+    DM_PASSWORD_SHA,        /* $5$salt$... and $5$rounds=N$salt$... */
+    DM_PASSWORD_BCRYPT,     /* $2b$NN$... */
+    DM_PASSWORD_YESCRYPT
+} dm_password_form_e;
+
+
 typedef struct {
-    const char  *prefix;
-    const char  *name;
-    size_t       tail;      /* characters behind the last "$", 0: refused */
-    int          weak;
+    const char          *prefix;
+    const char          *name;
+    dm_password_form_e   form;
+    int                  weak;
+    size_t               salt;      /* characters at most; 0: libcrypt's */
+    size_t               tail;      /* characters behind the last "$" */
 } dm_password_kind_t;
 
 
@@ -50,6 +74,16 @@ typedef struct {
 
 static const dm_password_kind_t *dm_password_find(dm_str_t hash);
 static int dm_password_is_whole(dm_str_t hash,
+    const dm_password_kind_t *kind);
+static int dm_password_is_padded(const unsigned char *tail,
+    const dm_password_kind_t *kind);
+static int dm_password_is_setting(dm_str_t setting,
+    const dm_password_kind_t *kind);
+static int dm_password_is_known(dm_str_t hash,
+    const dm_password_kind_t *kind);
+static int dm_password_is_number(dm_str_t text, uint64_t min, uint64_t max);
+static int dm_password_rounds(dm_str_t setting, dm_str_t *rounds);
+static uint64_t dm_password_cost(dm_str_t hash,
     const dm_password_kind_t *kind);
 static uint64_t dm_password_number(dm_str_t text, size_t *i);
 static unsigned dm_password_digit64(unsigned char ch);
@@ -72,19 +106,18 @@ static int dm_password_match_crypt(dm_str_t hash, dm_str_t password);
 
 /* the first that fits; {SHA} and {SSHA} have no "$" and are decoded */
 static const dm_password_kind_t  dm_password_kinds[] = {
-    { "$y$", "yescrypt", 43, 0 },
-    { "$2b$", "bcrypt", 53, 0 },
-    { "$2y$", "bcrypt", 53, 0 },
-    { "$6$", "sha512crypt", 86, 0 },
-    { DM_PASSWORD_APR1, "apr1", 22, 1 },
-    { "{SHA}", "SHA", 0, 1 },
-    { "{SSHA}", "SSHA", 0, 1 },
-    { "$2", "bcrypt of an old kind", 0, 0 },
-    { "$gy$", "gost-yescrypt", 0, 0 },
-    { "$7$", "scrypt", 0, 0 },
-    { "$5$", "sha256crypt", 0, 0 },
-    { "$1$", "md5crypt", 0, 1 },
-    { "", "DES crypt or unknown", 0, 1 }
+    { "$y$", "yescrypt", DM_PASSWORD_YESCRYPT, 0, 0, 43 },
+    { "$2b$", "bcrypt", DM_PASSWORD_BCRYPT, 0, 0, 53 },
+    { "$2y$", "bcrypt", DM_PASSWORD_BCRYPT, 0, 0, 53 },
+    { "$2a$", "bcrypt", DM_PASSWORD_BCRYPT, 0, 0, 53 },
+    { "$6$", "sha512crypt", DM_PASSWORD_SHA, 0, 16, 86 },
+    { "$5$", "sha256crypt", DM_PASSWORD_SHA, 0, 16, 43 },
+    { "$1$", "md5crypt", DM_PASSWORD_SALT, 1, 8, 22 },
+    { DM_PASSWORD_APR1, "apr1", DM_PASSWORD_SALT, 1, DM_PASSWORD_APR1_SALT,
+      DM_PASSWORD_APR1_TEXT },
+    { "{SHA}", "SHA", DM_PASSWORD_NONE, 1, 0, 0 },
+    { "{SSHA}", "SSHA", DM_PASSWORD_NONE, 1, 0, 0 },
+    { "", "unknown", DM_PASSWORD_NONE, 1, 0, 0 }
 };
 
 
@@ -124,10 +157,11 @@ dm_password_check(dm_str_t hash, dm_err_t *err)
 
     OPENSSL_cleanse(sha, sizeof(sha));
 
-    if (rc == DM_DECLINED && kind->tail == 0) {
-        dm_err_set(err, "a password hash of the scheme %s is not kept, for "
-                   "it must begin with $y$, $2b$, $2y$, $6$, $apr1$, {SHA} "
-                   "or {SSHA}: set a password instead", kind->name);
+    if (rc == DM_DECLINED && kind->form == DM_PASSWORD_NONE) {
+        dm_err_set(err, "the password hash %s; those are kept that begin with "
+                   "$y$, $2a$, $2b$, $2y$, $6$, $5$, $1$, $apr1$, {SHA} or "
+                   "{SSHA}: for another set a password",
+                   dm_password_other(hash));
         return DM_INVALID;
     }
 
@@ -142,9 +176,10 @@ dm_password_check(dm_str_t hash, dm_err_t *err)
     if (dm_password_is_costly(hash)) {
         dm_err_set(err, "the %s password hash is not kept, for whoever sends "
                    "its name would keep a server busy with it: at most a cost "
-                   "of %d for bcrypt, %d rounds for sha512crypt and %u MB for "
-                   "yescrypt; set a password instead", kind->name,
-                   DM_PASSWORD_BCRYPT_MOST, DM_PASSWORD_SHA512_MOST,
+                   "of %d for bcrypt, %d rounds for sha256crypt and "
+                   "sha512crypt and %u MB for yescrypt; set a password "
+                   "instead", kind->name,
+                   DM_PASSWORD_BCRYPT_MOST, DM_PASSWORD_ROUNDS_MOST,
                    DM_PASSWORD_SCRYPT_MOST >> 20);
         return DM_INVALID;
     }
@@ -156,12 +191,12 @@ dm_password_check(dm_str_t hash, dm_err_t *err)
 static int
 dm_password_is_whole(dm_str_t hash, const dm_password_kind_t *kind)
 {
-    size_t         i, start;
-    unsigned char  ch;
+    size_t    i, len, start;
+    dm_str_t  setting;
 
-    if (hash.len > DM_CRYPT_MAX
-        || hash.len <= strlen(kind->prefix) + kind->tail)
-    {
+    len = strlen(kind->prefix);
+
+    if (hash.len > DM_CRYPT_MAX || hash.len <= len + kind->tail) {
         return 0;
     }
 
@@ -172,16 +207,134 @@ dm_password_is_whole(dm_str_t hash, const dm_password_kind_t *kind)
     }
 
     for (i = start; i < hash.len; i++) {
-        ch = hash.data[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || ch == '.' || ch == '/'))
-        {
+        if (dm_password_digit64(hash.data[i]) == 64) {
             return 0;
         }
     }
 
-    return 1;
+    setting = (dm_str_t) { hash.data + len, start - 1 - len };
+
+    return dm_password_is_padded(hash.data + start, kind)
+           && dm_password_is_setting(setting, kind)
+           && dm_password_is_known(hash, kind);
+}
+
+
+/*
+ * Returns 1 if the bits that stand for nothing are 0 in what is behind the last
+ * "$".  Else no password has this hash, for crypt(3) makes none such.
+ */
+static int
+dm_password_is_padded(const unsigned char *tail,
+    const dm_password_kind_t *kind)
+{
+    unsigned       unused;
+    unsigned char  last;
+
+    last = tail[kind->tail - 1];
+
+    /* of 16 octets of salt, and of 23 of the hash, in an alphabet of its own */
+
+    if (kind->form == DM_PASSWORD_BCRYPT) {
+        return strchr(".Oeu", tail[DM_PASSWORD_BCRYPT_SALT - 1]) != NULL
+               && strchr(".CGKOSWaeimquy26", last) != NULL;
+    }
+
+    unused = (unsigned) (kind->tail * 6 % 8);
+
+    return dm_password_digit64(last) < 1u << (6 - unused);
+}
+
+
+/* 1 if cost, rounds and salt before the last "$" are such as crypt(3) makes */
+static int
+dm_password_is_setting(dm_str_t setting, const dm_password_kind_t *kind)
+{
+    dm_str_t  rounds;
+
+    if (kind->form == DM_PASSWORD_BCRYPT) {
+        return setting.len == 2
+               && dm_password_is_number(setting, DM_PASSWORD_BCRYPT_MIN,
+                                        DM_PASSWORD_BCRYPT_MAX);
+    }
+
+    if (kind->form == DM_PASSWORD_SHA
+        && dm_password_rounds(setting, &rounds) == DM_OK)
+    {
+        if (rounds.len == 0 || rounds.data[0] == '0'
+            || !dm_password_is_number(rounds, DM_PASSWORD_ROUNDS_MIN,
+                                      DM_PASSWORD_ROUNDS_MAX)
+            || rounds.data + rounds.len == setting.data + setting.len)
+        {
+            return 0;
+        }
+
+        setting.len -= (size_t) (rounds.data - setting.data) + rounds.len + 1;
+        setting.data = rounds.data + rounds.len + 1;
+    }
+
+    return kind->salt == 0
+           || (setting.len <= kind->salt
+               && memchr(setting.data, '$', setting.len) == NULL);
+}
+
+
+/* 1 if libcrypt knows it: it may have been built with fewer kinds */
+static int
+dm_password_is_known(dm_str_t hash, const dm_password_kind_t *kind)
+{
+    int   rc;
+    char  setting[DM_CRYPT_MAX + 1];
+
+    if (strcmp(kind->prefix, DM_PASSWORD_APR1) == 0) {
+        return 1;
+    }
+
+    memcpy(setting, hash.data, hash.len);
+    setting[hash.len] = '\0';
+
+    rc = crypt_checksalt(setting);
+
+    OPENSSL_cleanse(setting, sizeof(setting));
+
+    return rc != CRYPT_SALT_INVALID && rc != CRYPT_SALT_METHOD_DISABLED;
+}
+
+
+static int
+dm_password_is_number(dm_str_t text, uint64_t min, uint64_t max)
+{
+    size_t    i;
+    uint64_t  n;
+
+    i = 0;
+    n = dm_password_number(text, &i);
+
+    return i == text.len && n >= min && n <= max;
+}
+
+
+/* the text between "rounds=" and "$".  DM_OK or DM_DECLINED: there is none */
+static int
+dm_password_rounds(dm_str_t setting, dm_str_t *rounds)
+{
+    size_t                n;
+    const unsigned char  *dollar;
+
+    n = sizeof(DM_PASSWORD_ROUNDS) - 1;
+
+    if (setting.len < n || memcmp(setting.data, DM_PASSWORD_ROUNDS, n) != 0) {
+        return DM_DECLINED;
+    }
+
+    *rounds = (dm_str_t) { setting.data + n, setting.len - n };
+    dollar = memchr(rounds->data, '$', rounds->len);
+
+    if (dollar != NULL) {
+        rounds->len = (size_t) (dollar - rounds->data);
+    }
+
+    return DM_OK;
 }
 
 
@@ -233,19 +386,42 @@ dm_password_decode_sha(dm_str_t hash, unsigned char *out, size_t *len)
 int
 dm_password_is_weak(dm_str_t hash)
 {
-    int                      cost;
     const dm_password_kind_t  *kind;
 
     kind = dm_password_find(hash);
 
-    if (kind->weak || strcmp(kind->name, "bcrypt") != 0) {
+    switch (kind->form) {
+
+    /* htpasswd's own default is 5 */
+    case DM_PASSWORD_BCRYPT:
+        return dm_password_cost(hash, kind) < DM_PASSWORD_BCRYPT_LEAST;
+
+    case DM_PASSWORD_SHA:
+        return dm_password_cost(hash, kind) < DM_PASSWORD_ROUNDS_LEAST;
+
+    default:
         return kind->weak;
     }
+}
 
-    /* $2y$05$: htpasswd's own default is 5 */
-    cost = 10 * (hash.data[4] - '0') + (hash.data[5] - '0');
 
-    return cost < DM_PASSWORD_BCRYPT_COST;
+/* of bcrypt, or the rounds of sha256crypt and sha512crypt */
+static uint64_t
+dm_password_cost(dm_str_t hash, const dm_password_kind_t *kind)
+{
+    size_t    i;
+    dm_str_t  rounds;
+
+    i = strlen(kind->prefix);
+    hash = (dm_str_t) { hash.data + i, hash.len - i };
+    i = 0;
+
+    if (kind->form == DM_PASSWORD_BCRYPT) {
+        return dm_password_number(hash, &i);
+    }
+
+    return dm_password_rounds(hash, &rounds) == DM_OK
+           ? dm_password_number(rounds, &i) : DM_PASSWORD_ROUNDS_LEAST;
 }
 
 
@@ -259,23 +435,15 @@ dm_password_is_costly(dm_str_t hash)
     kind = dm_password_find(hash);
     i = strlen(kind->prefix);
 
-    if (strcmp(kind->name, "bcrypt") == 0) {
-        return dm_password_number(hash, &i) > DM_PASSWORD_BCRYPT_MOST;
+    if (kind->form == DM_PASSWORD_BCRYPT) {
+        return dm_password_cost(hash, kind) > DM_PASSWORD_BCRYPT_MOST;
     }
 
-    if (strcmp(kind->name, "sha512crypt") == 0) {
-        n = sizeof("rounds=") - 1;
-
-        if (hash.len < i + n || memcmp(hash.data + i, "rounds=", n) != 0) {
-            return 0;
-        }
-
-        i += n;
-
-        return dm_password_number(hash, &i) > DM_PASSWORD_SHA512_MOST;
+    if (kind->form == DM_PASSWORD_SHA) {
+        return dm_password_cost(hash, kind) > DM_PASSWORD_ROUNDS_MOST;
     }
 
-    if (strcmp(kind->name, "yescrypt") != 0) {
+    if (kind->form != DM_PASSWORD_YESCRYPT) {
         return 0;
     }
 

@@ -42,6 +42,8 @@ static int dm_keys_load(const char *path, unsigned char *text, size_t *len,
     dm_err_t *err);
 static int dm_keys_load_fd(int fd, const char *path, unsigned char *text,
     size_t *len, dm_err_t *err);
+static int dm_keys_closed(const struct stat *sb, const char *path,
+    dm_err_t *err);
 static int dm_keys_parse(const unsigned char *p, const unsigned char *last,
     dm_keys_t *keys);
 static const unsigned char *dm_key_parse(const unsigned char *p,
@@ -58,14 +60,18 @@ int
 dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err)
 {
     int            rc;
-    size_t         len;
+    size_t         len, mark;
     unsigned char  text[DM_KEY_FILE_MAX];
 
     memset(keys, 0, sizeof(dm_keys_t));
 
     rc = dm_keys_load(path, text, &len, err);
+    mark = (rc == DM_OK) ? dm_text_mark(text, len) : 0;
 
-    if (rc == DM_OK && dm_keys_parse(text, text + len, keys) != DM_OK) {
+    if (rc == DM_OK
+        && dm_keys_parse(text + mark, text + dm_text_end(text, len), keys)
+           != DM_OK)
+    {
         dm_err_set(err, "key file \"%s\" must have one or two lines, each a "
                    "key id of its own (at most %d of A-Z a-z 0-9 . _ -), a "
                    "space and %d hexadecimal digits: line %u has not", path,
@@ -166,9 +172,7 @@ dm_keys_load_fd(int fd, const char *path, unsigned char *text, size_t *len,
         return DM_INVALID;
     }
 
-    if (sb.st_mode & (S_IRWXG|S_IRWXO)) {
-        dm_err_set(err, "key file \"%s\" is open to its group or to others: "
-                   "chmod it to 600, and think of the key as known", path);
+    if (dm_keys_closed(&sb, path, err) != DM_OK) {
         return DM_INVALID;
     }
 
@@ -180,6 +184,30 @@ dm_keys_load_fd(int fd, const char *path, unsigned char *text, size_t *len,
     }
 
     *len = (size_t) n;
+
+    return DM_OK;
+}
+
+
+/*
+ * Root may let a group read its file, as a secret of a container is given to
+ * who has no root there; whoever else has the file may let in nobody.
+ */
+static int
+dm_keys_closed(const struct stat *sb, const char *path, dm_err_t *err)
+{
+    if (sb->st_uid != 0 && sb->st_mode & (S_IRWXG|S_IRWXO)) {
+        dm_err_set(err, "key file \"%s\" is open to its group or to others: "
+                   "chmod it to 600, and think of the key as known", path);
+        return DM_INVALID;
+    }
+
+    if (sb->st_uid == 0 && sb->st_mode & (S_IWGRP|S_IXGRP|S_IRWXO)) {
+        dm_err_set(err, "key file \"%s\" is open to others, or for its group "
+                   "to do more than read it: chmod it to 600, or to 640 for a "
+                   "group that needs it, and think of the key as known", path);
+        return DM_INVALID;
+    }
 
     return DM_OK;
 }

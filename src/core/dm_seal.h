@@ -38,8 +38,9 @@ typedef struct dm_sealer_s  dm_sealer_t;
 
 /*
  * Reads a key file: one or two lines "ID HEX64".  Refuses a file that is not
- * regular or that group or world can read.  DM_OK, DM_INVALID or DM_ERROR;
- * the buffers it used are wiped.  The caller wipes keys.
+ * regular, that is open to the world, or that a group can write, or, unless it
+ * is root's, read.  DM_OK, DM_INVALID or DM_ERROR; the buffers it used are
+ * wiped.  The caller wipes keys.
  */
 int dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err);
 

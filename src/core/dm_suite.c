@@ -124,8 +124,9 @@ static const char *const  dm_dm20_lists[] = {
     "DM-X509", "DM-PSK", "DM-TLS11", NULL
 };
 
+/* its suites are of SSL 3.0 alone, where AES, in CBC, must not go before RC4 */
 static const char *const  dm_dm20_ssl3_lists[] = {
-    "DM-X509", "DM-PSK", "DM-TLS11", "DM-SSL3", NULL
+    "DM-SSL3", "DM-X509", "DM-PSK", "DM-TLS11", NULL
 };
 
 static const char *const  dm_modern_lists[] = {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm_store_access.h"
 #include "dm_store_internal.h"
 #include "dm_wire.h"
 
@@ -24,8 +25,6 @@ static int dm_store_identify(dm_store_t *store, dm_err_t *err);
 static int dm_store_is(const dm_store_t *store, int fd, const char *file);
 static int dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
     dm_err_t *err);
-static int dm_store_access(dm_store_t *store, const char *file, int flags,
-    const char *verb, dm_err_t *err);
 static int dm_store_load(dm_store_t *store, dm_err_t *err);
 static int dm_store_load_once(dm_store_t *store, int *settled,
     dm_err_t *err);
@@ -35,6 +34,16 @@ static int dm_store_parse_meta(dm_store_t *store, unsigned char *record,
 static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
     unsigned char *record, char *key_id, dm_err_t *err);
 static int dm_store_tell_keys(dm_store_t *store, dm_err_t *err);
+
+
+static int  (*dm_store_waits)(const char *path, int fd);
+
+
+void
+dm_store_on_wait(int (*fn)(const char *path, int fd))
+{
+    dm_store_waits = fn;
+}
 
 
 int
@@ -49,6 +58,11 @@ dm_store_open(dm_store_t **out, const char *path, dm_store_mode_t mode,
     store = dm_store_new(path, keys, err);
     if (store == NULL) {
         return DM_ERROR;
+    }
+
+    if (mode == DM_STORE_BATCH) {
+        store->batch = 1;
+        mode = DM_STORE_WRITE;
     }
 
     rc = dm_store_locate(store, mode, err);
@@ -96,6 +110,7 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
     }
 
     store->lock = -1;
+    store->disabled.fd = -1;
     store->patience = DM_STORE_PATIENCE;
     store->path = strdup(path);
     store->data = dm_store_join(path, DM_STORE_DATA);
@@ -112,7 +127,7 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
 
     if (store->path == NULL || store->data == NULL
         || mdb_env_create(&store->env) != 0
-        || mdb_env_set_maxdbs(store->env, DM_DB_N) != 0
+        || mdb_env_set_maxdbs(store->env, DM_DB_N + 1) != 0
         || mdb_env_set_maxreaders(store->env, DM_STORE_READERS) != 0)
     {
         dm_err_set(err, "out of memory");
@@ -185,6 +200,9 @@ dm_store_close(dm_store_t *store)
         close(store->lock);
     }
 
+    dm_disabled_close(store);
+    free(store->aside);
+
     dm_slot_close(store->slot);
 
     dm_sealer_free(store->sealer);
@@ -241,7 +259,9 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
         }
     }
 
-    rc = dm_store_open_env(store, store->env, flags[mode]);
+    rc = dm_store_open_env(store, store->env, store->batch
+                           ? flags[mode] & ~(unsigned) MDB_WRITEMAP
+                           : flags[mode]);
 
     if (rc == EACCES) {
         return dm_store_denied(store, mode, rc, err);
@@ -259,11 +279,11 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
 
     rc = dm_store_identify(store, err);
 
-    if (rc != DM_OK || mode == DM_STORE_PEEK) {
-        return rc;
+    if (rc == DM_OK && mode != DM_STORE_PEEK) {
+        rc = dm_store_tell_keys(store, err);
     }
 
-    return dm_store_tell_keys(store, err);
+    return rc == DM_OK ? dm_disabled_open(store, err) : rc;
 }
 
 
@@ -408,11 +428,21 @@ dm_store_is(const dm_store_t *store, int fd, const char *file)
 }
 
 
-/* says which file it is that the user of this process may not use */
+/* says what it is that the user of this process may not use */
 static int
 dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
     dm_err_t *err)
 {
+    int              locks;
+    dm_access_for_t  whom;
+
+    static const int  dir[] = {
+        [DM_STORE_PEEK] = X_OK,
+        [DM_STORE_SERVE] = R_OK|X_OK,
+        [DM_STORE_READ] = X_OK,
+        [DM_STORE_WRITE] = X_OK
+    };
+
     static const int  data[] = {
         [DM_STORE_PEEK] = R_OK,
         [DM_STORE_SERVE] = R_OK,
@@ -420,52 +450,24 @@ dm_store_denied(dm_store_t *store, dm_store_mode_t mode, int rc,
         [DM_STORE_WRITE] = R_OK|W_OK
     };
 
-    if (dm_store_access(store, ".", X_OK, "entered", err) != DM_OK
-        || dm_store_access(store, DM_STORE_DATA, data[mode], "used", err)
-           != DM_OK)
-    {
-        return DM_INVALID;
-    }
+    locks = (mode == DM_STORE_READ || mode == DM_STORE_WRITE);
+    whom = (mode == DM_STORE_SERVE) ? DM_ACCESS_WORKER : DM_ACCESS_TOOL;
 
-    if ((mode == DM_STORE_READ || mode == DM_STORE_WRITE)
-        && (dm_store_access(store, DM_STORE_WRITERS, R_OK|W_OK, "used", err)
-            != DM_OK
-            || dm_store_access(store, DM_STORE_LOCK, R_OK|W_OK, "used", err)
-               != DM_OK))
+    if (dm_access_check(store->path, ".", dir[mode], whom, err) != DM_OK
+        || dm_access_check(store->path, DM_STORE_DATA, data[mode], whom, err)
+           != DM_OK
+        || (locks
+            && (dm_access_check(store->path, DM_STORE_WRITERS, R_OK|W_OK, whom,
+                                err)
+                != DM_OK
+                || dm_access_check(store->path, DM_STORE_LOCK, R_OK|W_OK, whom,
+                                   err)
+                   != DM_OK)))
     {
         return DM_INVALID;
     }
 
     return dm_store_fail(store, rc, "cannot be opened", err);
-}
-
-
-static int
-dm_store_access(dm_store_t *store, const char *file, int flags,
-    const char *verb, dm_err_t *err)
-{
-    int    rc;
-    char  *name;
-
-    name = dm_store_join(store->path, file);
-    if (name == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    rc = DM_OK;
-
-    if (faccessat(AT_FDCWD, name, flags, AT_EACCESS) == -1) {
-        dm_err_set(err, "\"%s\" cannot be %s by user id %u: %s; its group "
-                   "must be one of that user's, see \"dm-account init "
-                   "--owner\"", name, verb, (unsigned) geteuid(),
-                   strerror(errno));
-        rc = DM_INVALID;
-    }
-
-    free(name);
-
-    return rc;
 }
 
 
@@ -663,6 +665,7 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
     dm_str_t          realm;
     dm_wire_t         w;
     MDB_envinfo       info;
+    uint64_t          lacks_md5;
     unsigned char    *id;
     dm_store_meta_t   meta;
 
@@ -679,7 +682,10 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
     id = dm_wire_take(&w, DM_STORE_ID_SIZE);
     realm = dm_wire_get_str(&w, 1);
     meta.accounts = dm_wire_get(&w, 8);
-    meta.lacks_sha256 = dm_wire_get(&w, 8);
+    meta.lacks_sha256 = dm_wire_get(&w, 4);
+    lacks_md5 = dm_wire_get(&w, 4);
+    meta.lacks_md5 = lacks_md5 & (DM_STORE_COUNTED - 1);
+    meta.counted = (lacks_md5 & DM_STORE_COUNTED) != 0;
 
     rc = dm_store_prove(store, &w, record, meta.key_id, err);
     if (rc != DM_OK) {
@@ -778,9 +784,21 @@ dm_store_lock(dm_store_t *store, dm_err_t *err)
         return DM_OK;
     }
 
-    do {
+    for ( ;; ) {
         rc = flock(store->lock, LOCK_EX);
-    } while (rc == -1 && errno == EINTR);
+
+        if (rc != -1 || errno != EINTR) {
+            break;
+        }
+
+        if (dm_store_waits != NULL
+            && dm_store_waits(store->path, store->lock) != DM_OK)
+        {
+            dm_err_set(err, "another process writes to store \"%s\"",
+                       store->path);
+            return DM_DECLINED;
+        }
+    }
 
     if (rc == -1) {
         return dm_store_fail(store, errno, "cannot be locked", err);

@@ -1,6 +1,6 @@
 /*
  * The account store: one LMDB environment, a directory.  Named databases:
- * account (id -> record), name, userhash, psk, cert (key -> id), meta.
+ * account (id -> record), name, userhash, psk, cert (key -> id), meta, count.
  */
 
 #ifndef DM_STORE_H
@@ -25,7 +25,9 @@ typedef struct {
     unsigned char  id[DM_STORE_ID_SIZE];
     dm_str_t       realm;           /* lives as long as the store is open */
     uint64_t       accounts;
-    uint64_t       lacks_sha256;    /* have an HA1, but none for SHA-256 */
+    unsigned       counted;         /* 0: by an older version, which did not */
+    uint64_t       lacks_md5;       /* active, have SHA-256 alone of both */
+    uint64_t       lacks_sha256;    /* the same, MD5 */
     uint64_t       map_size;        /* octets */
     char           key_id[DM_KEY_ID_MAX + 1];   /* names the key that seals */
 } dm_store_meta_t;
@@ -48,7 +50,9 @@ typedef enum {
                            nobody writes */
     DM_STORE_SERVE,     /* read, with a slot that writers see: workers */
     DM_STORE_READ,      /* read, in LMDB's own table of readers: tools */
-    DM_STORE_WRITE      /* tools */
+    DM_STORE_WRITE,     /* tools, and transactions of any size */
+    DM_STORE_BATCH      /* the same, for thousands of changes at most in each:
+                           faster, and the changed pages are in memory */
 } dm_store_mode_t;
 
 
@@ -137,6 +141,14 @@ int dm_store_stat_data(const char *path, struct stat *sb);
 
 /* reads the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
+
+/*
+ * fn, or NULL, is called where a signal comes while this process, a tool, waits
+ * for another writer of the store at path, whose lock is on the file of fd.
+ * Where it returns DM_DECLINED the wait ends, and with it dm_store_open() or
+ * dm_store_begin(), which return that; DM_OK is to wait on.
+ */
+void dm_store_on_wait(int (*fn)(const char *path, int fd));
 
 
 #endif /* DM_STORE_H */

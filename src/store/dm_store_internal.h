@@ -7,10 +7,15 @@
  * writer that maps while another grows would cut off what that one has
  * committed.  So a writer holds an flock() on the file "write.lock" while it
  * opens the environment, and from before it looks at the size until its
- * transaction ends.
+ * transaction ends.  DM_STORE_BATCH goes without MDB_WRITEMAP beside writers
+ * that have it: a system of one page cache, and commits that sync all of the
+ * file before the number, make no difference of the two.
  *
  * A tool holds a fcntl() read lock on an octet of that file, by whose place a
  * rekey sees which keys the process has.
+ *
+ * Who only disables accounts does not wait for a writer: see
+ * dm_store_disabled_file.h.
  *
  * Both lock files are the store's user's alone.  Workers use neither: see
  * dm_store_slot.h.
@@ -24,6 +29,7 @@
 #include <sys/types.h>
 
 #include "dm_store.h"
+#include "dm_store_disabled_file.h"
 #include "dm_store_slot.h"
 
 
@@ -57,14 +63,32 @@ typedef enum {
 
 /*
  * The meta record: format (16) | store id (16 octets) | realm str8
- * accounts (64) | lacks_sha256 (64) | nothing, sealed, bound to all of it.
+ * accounts (64) | lacks_sha256 (32) | lacks_md5 (31) | counted (1)
+ * | nothing, sealed, bound to all of it.
  * The format comes first in every format there will be.  The map size is in
  * LMDB's own meta page.
  */
 #define DM_STORE_META_KEY  "meta"
+#define DM_STORE_COUNTED   ((uint64_t) 1 << 31)
 #define DM_STORE_META_MAX                                                     \
     (2 + DM_STORE_ID_SIZE + 1 + DM_REALM_MAX + 8 + 8 + DM_SEAL_OVERHEAD)
 #define DM_STORE_META_BOUND  2
+
+
+/*
+ * The database of counters, which a store of an older version has not: a kind
+ * and a value -> so many accounts (64).  Groups come last.  An entry of the
+ * kind DM_COUNT_ENDING without a value says that those were counted, too.
+ */
+#define DM_STORE_COUNT     "count"
+
+#define DM_COUNT_STATE     'A'      /* the state */
+#define DM_COUNT_HASHES    'B'      /* active: the set of hashes, (8) */
+#define DM_COUNT_LAST_DAY  'C'      /* active: not_after in days, big-endian */
+#define DM_COUNT_ENDING    'D'      /* the set of hashes, then that day */
+#define DM_COUNT_GROUP     'G'      /* the group */
+
+#define DM_COUNT_DAY_LEN   7        /* octets */
 
 
 struct dm_store_s {
@@ -79,6 +103,11 @@ struct dm_store_s {
     MDB_txn          *read;                 /* NULL: the map was lost */
     unsigned          reading;              /* calls in it: walk, lookup */
 
+    dm_disabled_t     disabled;
+    unsigned char    *aside;                /* entries for it */
+    size_t            aside_len;
+    size_t            aside_size;
+
     dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */
     uint64_t          newest;               /* the newest that was ever seen */
@@ -86,7 +115,9 @@ struct dm_store_s {
     int               elsewhere;            /* the writers' is another file */
 
     MDB_txn          *write;                /* NULL: none is open */
-    dm_store_mode_t   mode;
+    dm_store_mode_t   mode;                 /* DM_STORE_BATCH is .._WRITE */
+    int               batch;
+    MDB_dbi           count;                /* in the write transaction */
     int               lock;                 /* of a tool's lock file, or -1 */
     unsigned          patience;             /* ms, for readers */
     uint64_t          reserve;              /* octets, dm_store_reserve() */
@@ -113,6 +144,19 @@ typedef struct {
     size_t            len;
     unsigned char     data[DM_ID_MAX];
 } dm_store_key_t;
+
+
+/* a key of a counter */
+typedef struct {
+    size_t            len;
+    unsigned char     data[1 + DM_GROUP_MAX];
+} dm_store_count_key_t;
+
+/* those that count an account */
+typedef struct {
+    unsigned              n;
+    dm_store_count_key_t  key[4 + DM_GROUPS];
+} dm_store_count_keys_t;
 
 
 /*
@@ -155,6 +199,9 @@ void dm_store_release(dm_store_t *store);
  */
 int dm_store_open_env(const dm_store_t *store, MDB_env *env, unsigned flags);
 
+/* the number of the last transaction, as LMDB has it, or 0 */
+uint64_t dm_store_last(const dm_store_t *store);
+
 /* begins a reading transaction, or renews *txn.  DM_OK or DM_ERROR */
 int dm_store_start(dm_store_t *store, MDB_txn **txn, dm_err_t *err);
 
@@ -195,9 +242,56 @@ int dm_store_decode(dm_store_t *store, dm_str_t id, unsigned char *record,
  */
 int dm_store_fit(dm_store_t *store, dm_err_t *err);
 
-/* DM_OK or DM_ERROR; waits for the other writer */
+/*
+ * Waits for the other writer.  DM_OK; DM_DECLINED: longer than this process
+ * will, see dm_store_on_wait(); DM_ERROR.
+ */
 int dm_store_lock(dm_store_t *store, dm_err_t *err);
 void dm_store_unlock(dm_store_t *store);
+
+void dm_store_count_keys(const dm_account_t *account,
+    dm_store_count_keys_t *keys);
+
+/*
+ * DM_OK: this version wrote the counters of dbi; DM_DECLINED: an older one,
+ * which did not count all; DM_ERROR.
+ */
+int dm_store_count_is_whole(dm_store_t *store, MDB_txn *txn, MDB_dbi dbi,
+    dm_err_t *err);
+uint64_t dm_store_count_value(const MDB_val *value);
+
+/*
+ * Opens the file of those that are disabled beside the records, if the store
+ * has one: see dm_store_disabled_file.h.  DM_OK; DM_INVALID: it cannot be used,
+ * and err says what to do; DM_ERROR.
+ */
+int dm_disabled_open(dm_store_t *store, dm_err_t *err);
+void dm_disabled_close(dm_store_t *store);
+
+/* looks for a file that was made since, or is another one now */
+void dm_disabled_tend(dm_store_t *store);
+
+/* reads what is new in it, before a snapshot is chosen.  DM_OK or DM_ERROR */
+int dm_disabled_read(dm_store_t *store, dm_err_t *err);
+
+/* 1 if nothing has changed in it since, else 0 */
+int dm_disabled_same(const dm_store_t *store);
+
+/* the number of its last change; 0: there is no file */
+uint64_t dm_disabled_changes(const dm_store_t *store);
+
+/*
+ * Makes a disabled one of an account that stands in what was read; not within
+ * a write transaction, which began by taking all over.
+ */
+void dm_disabled_apply(const dm_store_t *store, dm_account_t *account);
+
+/* calls fn for each id; it returns DM_OK to go on, and else ends the walk */
+int dm_disabled_walk(const dm_store_t *store,
+    int (*fn)(dm_str_t id, void *data), void *data);
+
+/* the associated data of an entry */
+void dm_disabled_bind(const dm_store_t *store, dm_str_t id, dm_str_t *ad);
 
 /* DM_ERROR, and err says that what failed for LMDB's reason rc */
 int dm_store_fail(dm_store_t *store, int rc, const char *what, dm_err_t *err);

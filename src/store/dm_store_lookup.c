@@ -83,6 +83,8 @@ dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
         return DM_ERROR;
     }
 
+    dm_disabled_apply(store, account);
+
     return DM_OK;
 }
 
@@ -158,7 +160,7 @@ dm_store_find_once(dm_store_t *store, dm_store_index_t index,
         OPENSSL_cleanse(record, *len);
     }
 
-    store->looked = mdb_txn_id(txn);
+    store->looked = mdb_txn_id(txn) + store->disabled.changes;
     *settled = dm_store_settled(store, txn);
 
     dm_store_release(store);

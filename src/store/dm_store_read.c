@@ -11,6 +11,7 @@
 
 
 static int dm_store_open_data(const dm_store_t *store, int flags);
+static int dm_store_choose(dm_store_t *store, dm_err_t *err);
 static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
 static int dm_store_is_elsewhere(const dm_store_t *store);
 static uint64_t dm_store_number(const dm_store_t *store);
@@ -259,7 +260,7 @@ dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
     if (store->reading == 0) {
         dm_store_enter(store);
 
-        if (dm_store_start(store, &store->read, err) != DM_OK) {
+        if (dm_store_choose(store, err) != DM_OK) {
             dm_store_leave(store);
             return DM_ERROR;
         }
@@ -269,6 +270,31 @@ dm_store_acquire(dm_store_t *store, MDB_txn **txn, dm_err_t *err)
     *txn = store->read;
 
     return DM_OK;
+}
+
+
+/* a snapshot, and what is disabled beside it */
+static int
+dm_store_choose(dm_store_t *store, dm_err_t *err)
+{
+    unsigned  tries;
+
+    for (tries = 0; tries < DM_STORE_TRIES; tries++) {
+
+        if (dm_disabled_read(store, err) != DM_OK
+            || dm_store_start(store, &store->read, err) != DM_OK)
+        {
+            return DM_ERROR;
+        }
+
+        if (dm_disabled_same(store)) {
+            return DM_OK;
+        }
+
+        mdb_txn_reset(store->read);
+    }
+
+    return dm_store_moved(store, err);
 }
 
 
@@ -342,6 +368,8 @@ dm_store_tend(dm_store_t *store)
         return;
     }
 
+    dm_disabled_tend(store);
+
     if (dm_store_is_elsewhere(store)) {
         store->elsewhere = 1;
         return;
@@ -374,16 +402,16 @@ dm_store_is_elsewhere(const dm_store_t *store)
 {
     uint64_t  mapped, there;
 
-    mapped = dm_store_version(store);
+    mapped = dm_store_last(store);
     there = dm_store_number(store);
 
     /* the number that grows meanwhile is seen to grow: it is that file's */
 
-    return there != 0 && there != mapped && dm_store_version(store) == mapped;
+    return there != 0 && there != mapped && dm_store_last(store) == mapped;
 }
 
 
-/* dm_store_version() of the file that is at the path now, or 0 */
+/* dm_store_last() of the file that is at the path now, or 0 */
 static uint64_t
 dm_store_number(const dm_store_t *store)
 {

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/rand.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "dm_hex.h"
+#include "dm_store_access.h"
 #include "dm_store_slot.h"
 
 
@@ -41,9 +44,13 @@ typedef struct {
 } dm_slots_walk_t;
 
 
-static int dm_slots_dir(const char *path, uid_t uid, dm_err_t *err);
+static int dm_slots_dir(const char *path, uid_t uid, char *slots,
+    dm_err_t *err);
+static void dm_slots_denied(const char *path, uid_t uid, const char *slots,
+    int rc, dm_err_t *err);
 static int dm_slots_find(DIR *store, uid_t uid, uid_t owner, char *name);
-static int dm_slot_make(dm_store_slot_t *slot, dm_err_t *err);
+static int dm_slot_make(dm_store_slot_t *slot, const char *path,
+    const char *slots, dm_err_t *err);
 static int dm_slot_create(dm_store_slot_t *slot);
 static int dm_slot_fill(dm_store_slot_t *slot, uint64_t badge);
 static int dm_slot_lock(int fd);
@@ -61,6 +68,7 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
     dm_err_t *err)
 {
     int               rc;
+    char              slots[DM_SLOTS_NAME];
     unsigned          n;
     dm_store_slot_t  *slot;
 
@@ -72,7 +80,7 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
 
     slot->fd = -1;
     slot->content = MAP_FAILED;
-    slot->dir = dm_slots_dir(path, geteuid(), err);
+    slot->dir = dm_slots_dir(path, geteuid(), slots, err);
 
     n = 0;
     rc = slot->dir == -1 ? DM_INVALID : DM_OK;
@@ -89,7 +97,7 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
     }
 
     if (rc == DM_OK) {
-        rc = dm_slot_make(slot, err);
+        rc = dm_slot_make(slot, path, slots, err);
     }
 
     if (rc == DM_OK && dm_slot_fill(slot, badge) != DM_OK) {
@@ -112,9 +120,10 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
 int
 dm_slots_check(const char *path, uid_t uid, dm_err_t *err)
 {
-    int  fd;
+    int   fd;
+    char  slots[DM_SLOTS_NAME];
 
-    fd = dm_slots_dir(path, uid, err);
+    fd = dm_slots_dir(path, uid, slots, err);
     if (fd == -1) {
         return DM_INVALID;
     }
@@ -125,30 +134,30 @@ dm_slots_check(const char *path, uid_t uid, dm_err_t *err)
 }
 
 
-/* the directory of that user's slots, or -1 */
+/* the directory of that user's slots, its name in slots, or -1 */
 static int
-dm_slots_dir(const char *path, uid_t uid, dm_err_t *err)
+dm_slots_dir(const char *path, uid_t uid, char *slots, dm_err_t *err)
 {
-    int          fd;
+    int          fd, rc;
     DIR         *store;
-    char         name[DM_SLOTS_NAME];
     struct stat  sb;
 
     fd = -1;
+    rc = DM_ERROR;
+    slots[0] = '\0';
     store = opendir(path);
 
-    if (store != NULL && fstat(dirfd(store), &sb) == 0
-        && dm_slots_find(store, uid, sb.st_uid, name) == DM_OK)
-    {
-        fd = openat(dirfd(store), name,
+    if (store != NULL && fstat(dirfd(store), &sb) == 0) {
+        rc = dm_slots_find(store, uid, sb.st_uid, slots);
+    }
+
+    if (rc == DM_OK) {
+        fd = openat(dirfd(store), slots,
                     O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     }
 
     if (fd == -1) {
-        dm_err_set(err, "store \"%s\" is not for processes of user id %u: "
-                   "%s; name the user of nginx's workers with \"dm-account "
-                   "init --upgrade --owner USER\"", path,
-                   (unsigned) uid, strerror(errno));
+        dm_slots_denied(path, uid, slots, rc, err);
     }
 
     if (store != NULL) {
@@ -156,6 +165,35 @@ dm_slots_dir(const char *path, uid_t uid, dm_err_t *err)
     }
 
     return fd;
+}
+
+
+/* rc is DM_DECLINED where there is no such directory; errno says the rest */
+static void
+dm_slots_denied(const char *path, uid_t uid, const char *slots, int rc,
+    dm_err_t *err)
+{
+    int   saved;
+    char  writers[PATH_MAX];
+
+    saved = errno;
+
+    if (rc == DM_DECLINED) {
+        (void) snprintf(writers, sizeof(writers), "%s/write.lock", path);
+        dm_access_no_slots(path, slots, uid, access(writers, F_OK) == -1
+                           && errno == ENOENT, err);
+        return;
+    }
+
+    if (dm_access_check(path, ".", R_OK|X_OK, DM_ACCESS_WORKER, err) == DM_OK
+        && (rc != DM_OK
+            || dm_access_check(path, slots, R_OK|W_OK|X_OK, DM_ACCESS_WORKER,
+                               err)
+               == DM_OK))
+    {
+        dm_err_set(err, "\"%s/%s\" cannot be opened by %s: %s", path, slots,
+                   dm_access_who(uid, getegid()), strerror(saved));
+    }
 }
 
 
@@ -229,8 +267,10 @@ dm_slots_next(DIR *store, const char **name, uid_t *uid)
  * removes it, so one that is locked here and is still there stays ours.
  */
 static int
-dm_slot_make(dm_store_slot_t *slot, dm_err_t *err)
+dm_slot_make(dm_store_slot_t *slot, const char *path, const char *slots,
+    dm_err_t *err)
 {
+    int          saved;
     unsigned     i;
     struct stat  sb;
 
@@ -250,8 +290,18 @@ dm_slot_make(dm_store_slot_t *slot, dm_err_t *err)
         slot->fd = -1;
     }
 
-    dm_err_set(err, "user id %u cannot make its file among the store's "
-               "readers: %s", (unsigned) geteuid(), strerror(errno));
+    saved = errno;
+
+    if (dm_access_check(path, slots, R_OK|W_OK|X_OK, DM_ACCESS_WORKER, err)
+        != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    dm_err_set(err, "%s, cannot make a file in \"%s/%s\", by which writers "
+               "see the store's readers: %s",
+               dm_access_who(geteuid(), getegid()), path, slots,
+               strerror(saved));
 
     return DM_ERROR;
 }
@@ -285,7 +335,7 @@ dm_slot_fill(dm_store_slot_t *slot, uint64_t badge)
 {
     dm_slot_content_t  content;
 
-    content.counter = 0;
+    memset(&content, 0, sizeof(content));
     content.badge = badge;
     content.pid = (uint64_t) getpid();
     content.space = dm_slot_space();
@@ -378,6 +428,28 @@ void
 dm_slot_leave(dm_store_slot_t *slot)
 {
     (void) __atomic_add_fetch(&slot->content->counter, 1, __ATOMIC_SEQ_CST);
+}
+
+
+void
+dm_slot_follow(dm_store_slot_t *slot, uint64_t ino)
+{
+    __atomic_store_n(&slot->content->follows, ino, __ATOMIC_SEQ_CST);
+}
+
+
+int
+dm_slot_read(int fd, dm_slot_content_t *content)
+{
+    ssize_t  n;
+
+    memset(content, 0, sizeof(dm_slot_content_t));
+
+    n = pread(fd, content, sizeof(dm_slot_content_t), 0);
+
+    return n == (ssize_t) sizeof(dm_slot_content_t)
+           || n == (ssize_t) offsetof(dm_slot_content_t, follows)
+           ? DM_OK : DM_ERROR;
 }
 
 
@@ -482,6 +554,17 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
     walk->dir = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     slots = walk->dir == -1 ? NULL : fdopendir(walk->dir);
 
+    /*
+     * Workers whose store it was have left theirs.  Who writes must see all of
+     * them; those who only read have their own.
+     */
+
+    if (slots == NULL && errno == EACCES && geteuid() != 0
+        && geteuid() != walk->owner)
+    {
+        return DM_OK;
+    }
+
     if (slots == NULL) {
         dm_err_set(walk->err, "directory \"%s\" of the store cannot be "
                    "searched: %s", name, strerror(errno));
@@ -570,11 +653,10 @@ dm_slots_look(dm_slot_seen_t *seen, const dm_slots_walk_t *walk)
         return DM_DECLINED;
     }
 
+    seen->uid = sb.st_uid;
     seen->alive = dm_slot_alive(seen->fd);
 
-    if (pread(seen->fd, &seen->content, sizeof(seen->content), 0)
-        == (ssize_t) sizeof(seen->content))
-    {
+    if (dm_slot_read(seen->fd, &seen->content) == DM_OK) {
         return DM_OK;
     }
 

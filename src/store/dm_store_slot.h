@@ -41,6 +41,10 @@ typedef struct {
     uint64_t           badge;           /* shows which keys it has */
     uint64_t           pid;
     uint64_t           space;           /* the pid's: a container's inode */
+    uint64_t           follows;         /* the inode of the file of those that
+                                           are disabled; 0: of none, as one of
+                                           an older version, which has no such
+                                           field */
 } dm_slot_content_t;
 
 
@@ -50,6 +54,7 @@ typedef struct {
     const char        *name;
     int                fd;              /* to read it */
     int                alive;
+    uid_t              uid;             /* whose it is */
     dm_slot_content_t  content;
 } dm_slot_seen_t;
 
@@ -74,6 +79,12 @@ void dm_slot_close(dm_store_slot_t *slot);
 /* a worker calls these before and after all that it reads of the store */
 void dm_slot_enter(dm_store_slot_t *slot);
 void dm_slot_leave(dm_store_slot_t *slot);
+
+/* shows which file of those that are disabled it reads, by its inode */
+void dm_slot_follow(dm_store_slot_t *slot, uint64_t ino);
+
+/* reads the content of the slot that is open at fd.  DM_OK or DM_ERROR */
+int dm_slot_read(int fd, dm_slot_content_t *content);
 
 /*
  * Calls fn for each slot of the store at path that belongs to the user of its

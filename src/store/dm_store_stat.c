@@ -62,12 +62,29 @@ dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
     out->readers_max = DM_SLOTS_MAX;
     out->changed = file.st_mtime;
 
+    if (store->disabled.fd != -1 && fstat(store->disabled.fd, &file) == 0
+        && file.st_mtime > out->changed)
+    {
+        out->changed = file.st_mtime;
+    }
+
     return DM_OK;
 }
 
 
 uint64_t
 dm_store_version(const dm_store_t *store)
+{
+    uint64_t  last;
+
+    last = dm_store_last(store);
+
+    return last == 0 ? 0 : last + dm_disabled_changes(store);
+}
+
+
+uint64_t
+dm_store_last(const dm_store_t *store)
 {
     MDB_envinfo  info;
 

@@ -7,25 +7,48 @@
 #include "dm_wire.h"
 
 
-static int dm_store_begin_locked(dm_store_t *store, dm_err_t *err);
+static void dm_store_end(dm_store_t *store);
+static int dm_store_begin_new(dm_store_t *store, dm_err_t *err);
 static int dm_store_write_meta(dm_store_t *store, dm_err_t *err);
 static int dm_store_load_old(dm_store_t *store, dm_str_t id,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 static int dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err);
-static void dm_store_count(dm_store_t *store, const dm_account_t *account,
-    int n);
+static int dm_store_exchange_keys(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err);
+static int dm_store_same_keys(const dm_account_t *a, const dm_account_t *b);
 
 
 int
 dm_store_begin(dm_store_t *store, dm_err_t *err)
 {
-    if (dm_store_lock(store, err) != DM_OK) {
+    int  rc;
+
+    rc = dm_store_lock(store, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    if (dm_disabled_settle(store, err) != DM_OK
+        || dm_store_begin_locked(store, err) != DM_OK)
+    {
+        dm_store_unlock(store);
         return DM_ERROR;
     }
 
-    if (dm_store_begin_locked(store, err) != DM_OK) {
-        dm_store_abort(store);
+    return DM_OK;
+}
+
+
+int
+dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
+{
+    int  rc;
+
+    rc = dm_store_begin_new(store, err);
+
+    if (rc != DM_OK) {
+        dm_store_abort_locked(store);
         return DM_ERROR;
     }
 
@@ -34,7 +57,7 @@ dm_store_begin(dm_store_t *store, dm_err_t *err)
 
 
 static int
-dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
+dm_store_begin_new(dm_store_t *store, dm_err_t *err)
 {
     int          rc;
     MDB_envinfo  info;
@@ -73,18 +96,51 @@ dm_store_begin_locked(dm_store_t *store, dm_err_t *err)
 
     store->changed = 0;
 
-    return dm_store_read_meta(store, store->write, err);
+    rc = dm_store_read_meta(store, store->write, err);
+
+    if (rc == DM_OK && store->meta.counted) {
+        rc = dm_store_count_open(store, 0, err);
+    }
+
+    if (rc == DM_DECLINED || (rc == DM_OK && !store->meta.counted)) {
+        rc = dm_store_recount(store, err);
+    }
+
+    return rc;
 }
 
 
 int
 dm_store_commit(dm_store_t *store, dm_err_t *err)
 {
+    int  rc;
+
+    rc = dm_store_commit_locked(store, err);
+
+    dm_store_end(store);
+
+    return rc;
+}
+
+
+/* gives the lock back; who comes next takes over what this one cannot */
+static void
+dm_store_end(dm_store_t *store)
+{
+    (void) dm_disabled_settle(store, NULL);
+
+    dm_store_unlock(store);
+}
+
+
+int
+dm_store_commit_locked(dm_store_t *store, dm_err_t *err)
+{
     int       rc;
     MDB_txn  *txn;
 
     if (store->changed && dm_store_write_meta(store, err) != DM_OK) {
-        dm_store_abort(store);
+        dm_store_abort_locked(store);
         return DM_ERROR;
     }
 
@@ -92,8 +148,6 @@ dm_store_commit(dm_store_t *store, dm_err_t *err)
     store->write = NULL;
 
     rc = mdb_txn_commit(txn);
-
-    dm_store_unlock(store);
 
     if (rc != 0) {
         store->meta = store->before;
@@ -107,13 +161,19 @@ dm_store_commit(dm_store_t *store, dm_err_t *err)
 void
 dm_store_abort(dm_store_t *store)
 {
+    dm_store_abort_locked(store);
+    dm_store_end(store);
+}
+
+
+void
+dm_store_abort_locked(dm_store_t *store)
+{
     if (store->write != NULL) {
         mdb_txn_abort(store->write);
         store->write = NULL;
         store->meta = store->before;
     }
-
-    dm_store_unlock(store);
 }
 
 
@@ -140,7 +200,9 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
     dm_wire_put_octets(&w, store->meta.id, DM_STORE_ID_SIZE);
     dm_wire_put_str(&w, 1, store->meta.realm);
     dm_wire_put(&w, 8, store->meta.accounts);
-    dm_wire_put(&w, 8, store->meta.lacks_sha256);
+    dm_wire_put(&w, 4, store->meta.lacks_sha256);
+    dm_wire_put(&w, 4, store->meta.lacks_md5
+                       | (store->meta.counted ? DM_STORE_COUNTED : 0));
 
     len = (size_t) (w.pos - record);
     dm_store_bind_meta(ad, record, len);
@@ -240,7 +302,7 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
     }
 
     if (rc == DM_OK) {
-        dm_store_count(store, &old, -1);
+        rc = dm_store_count_account(store, &old, -1, err);
     }
 
     dm_account_wipe(&old);
@@ -282,6 +344,34 @@ static int
 dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err)
 {
+    int  rc;
+
+    /* most changes leave them: what is found by them is not looked up */
+
+    if (old == NULL || !dm_store_same_keys(old, account)) {
+        rc = dm_store_exchange_keys(store, old, account, err);
+        if (rc != DM_OK) {
+            return rc;
+        }
+    }
+
+    if (old != NULL && dm_store_count_account(store, old, -1, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    rc = dm_store_set(store, DM_DB_ACCOUNT, account->id, record, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    return dm_store_count_account(store, account, 1, err);
+}
+
+
+static int
+dm_store_exchange_keys(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err)
+{
     int              rc;
     dm_store_keys_t  keys;
 
@@ -290,37 +380,43 @@ dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     }
 
     rc = dm_store_claim_keys(store, &keys, account->id, err);
-    if (rc != DM_OK) {
+    if (rc != DM_OK || old == NULL) {
         return rc;
     }
 
-    if (old != NULL) {
-        if (dm_store_drop_keys(store, old, &keys, err) != DM_OK) {
-            return DM_ERROR;
-        }
-
-        dm_store_count(store, old, -1);
-    }
-
-    rc = dm_store_set(store, DM_DB_ACCOUNT, account->id, record, err);
-    if (rc != DM_OK) {
-        return rc;
-    }
-
-    dm_store_count(store, account, 1);
-
-    return DM_OK;
+    return dm_store_drop_keys(store, old, &keys, err);
 }
 
 
-static void
-dm_store_count(dm_store_t *store, const dm_account_t *account, int n)
+/* 1 if both are found by the same entries, for dm_store_list_keys() */
+static int
+dm_store_same_keys(const dm_account_t *a, const dm_account_t *b)
 {
-    store->meta.accounts += (uint64_t) n;
+    unsigned  i;
 
-    if (dm_account_lacks_sha256(account)) {
-        store->meta.lacks_sha256 += (uint64_t) n;
+    if (!dm_str_eq(a->name, b->name) || a->npsks != b->npsks
+        || a->ncert_keys != b->ncert_keys)
+    {
+        return 0;
     }
 
-    store->changed = 1;
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        if (a->has_ha1[i] != b->has_ha1[i]) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < a->npsks; i++) {
+        if (!dm_str_eq(a->psk[i].identity, b->psk[i].identity)) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < a->ncert_keys; i++) {
+        if (!dm_str_eq(a->cert_key[i], b->cert_key[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "dm_store.h"
+#include "dm_store_holders.h"
 
 
 #define DM_STORE_MAP_SIZE  ((uint64_t) 16 << 30)
@@ -21,9 +22,6 @@
 #define DM_RESEAL_OCTETS   (256 * 1024)
 #define DM_RESEAL_RECORDS  1000
 
-/* dm_store_unaware() names no more */
-#define DM_STORE_PIDS      16
-
 
 /* the place to which dm_store_reseal() has come; all 0 at the start */
 typedef struct {
@@ -35,20 +33,16 @@ typedef struct {
 } dm_reseal_t;
 
 
-/* processes that have a store open */
+/* a part of a store: as dm_store_create() makes it, and as it is */
 typedef struct {
-    unsigned       n;
-    pid_t          pid[DM_STORE_PIDS];      /* 0: of another container */
-} dm_store_pids_t;
-
-
-/* the owners of a store; all may be the same */
-typedef struct {
-    uid_t          uid;                     /* writes it */
-    gid_t          gid;                     /* may see who reads it */
-    uid_t          reader;                  /* the workers' user */
-    gid_t          readers;                 /* and their group */
-} dm_store_owner_t;
+    const char    *name;                    /* in the store; "." is itself */
+    mode_t         type;                    /* S_IFDIR or S_IFREG */
+    uid_t          uid;
+    gid_t          gid;
+    mode_t         mode;
+    int            absent;                  /* 1: is has nothing */
+    struct stat    is;
+} dm_store_part_t;
 
 
 /*
@@ -58,6 +52,7 @@ typedef struct {
  *     data.mdb       uid      readers  0640
  *     lock.mdb       uid      gid      0600
  *     write.lock     uid      gid      0600
+ *     disabled       uid      gid      0644   see dm_store_disabled_file.h
  *     readers.UID    reader   gid      2750   UID is reader's
  *
  * So workers read data.mdb, and have a file each in readers.UID; others of
@@ -69,6 +64,9 @@ typedef struct {
 int dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
     const dm_store_owner_t *owner, const dm_keys_t *keys, dm_err_t *err);
 
+/* judges these two as that does, and makes nothing: DM_OK or DM_INVALID */
+int dm_store_check_new(dm_str_t realm, uint64_t map_size, dm_err_t *err);
+
 /*
  * Gives a store that an older version made what it lacks of that.  No nginx
  * of the older version may have it open.  DM_OK, DM_INVALID or DM_ERROR.
@@ -77,14 +75,51 @@ int dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
     dm_err_t *err);
 
 /*
+ * Calls wrong for each part of the store at path, which is no link, that is not
+ * there or not as dm_store_create() makes it; that returns DM_OK to go on.
+ * DM_OK; DM_ERROR, or what wrong returned.
+ */
+int dm_store_rights(const char *path, const dm_store_owner_t *owner,
+    int (*wrong)(const dm_store_part_t *part, void *data), void *data,
+    dm_err_t *err);
+
+/* 1 if the file has other names, hard links, which dm_store_right() refuses */
+int dm_store_has_names(const dm_store_part_t *part);
+
+/*
+ * Makes one of these what it should be, reader being the workers' user.  No
+ * link is followed in the store; that nobody exchanges the directories above is
+ * the caller's to know.  DM_OK or DM_ERROR.
+ */
+int dm_store_right(const char *path, const dm_store_part_t *part, uid_t reader,
+    dm_err_t *err);
+
+/*
  * These begin and end a write transaction of a store opened with
  * DM_STORE_WRITE; writers wait for each other.  All further calls below, and
  * dm_store_lookup(), see what it has changed so far.  The map is doubled first
- * where it is 90 % full.  DM_OK or DM_ERROR.
+ * where it is 90 % full.  DM_OK or DM_ERROR; dm_store_begin() has DM_DECLINED
+ * where dm_store_on_wait() says so.
  */
 int dm_store_begin(dm_store_t *store, dm_err_t *err);
 int dm_store_commit(dm_store_t *store, dm_err_t *err);
 void dm_store_abort(dm_store_t *store);
+
+/*
+ * Disable accounts at once, beside another writer: dm_store_disabled_file.h.
+ * The store is open in any mode but DM_STORE_PEEK, and no write transaction of
+ * it is.
+ *
+ * dm_store_beside() looks whether all workers would see it, for those that have
+ * just begun it waits.  DM_OK; DM_DECLINED: one does not; DM_ERROR.
+ *
+ * dm_store_disable() takes an id down, and dm_store_disable_commit() has all of
+ * them, or none, in force and on the disk.  DM_OK or DM_ERROR; the latter also
+ * where they are too many.
+ */
+int dm_store_beside(dm_store_t *store, dm_err_t *err);
+int dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err);
+int dm_store_disable_commit(dm_store_t *store, dm_err_t *err);
 
 /*
  * From now on each transaction begins with room for that many octets of new
@@ -178,20 +213,23 @@ int dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
 /*
  * Makes a new store at path, which must not exist (its parent must): a copy
  * of the store as it is now, without the room that is free in it.  Owners and
- * modes are those of the store at like.  The store can be open in any mode.
+ * modes are those of the store at like or, where that is NULL, as a new one has
+ * them that is owner's.  The store can be open in any mode.
  * DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
  */
 int dm_store_copy(dm_store_t *store, const char *path, const char *like,
-    dm_err_t *err);
+    const dm_store_owner_t *owner, dm_err_t *err);
 
 /*
  * The halves of that, for two processes: one writes the data to fd, a file
- * open for writing, the other makes the store and calls fill for its data.
+ * open for writing, and what is disabled beside it to the other one; the other
+ * process makes the store and calls fill for the two.
  * Nobody but this process can open what is there until it has its owners.
  */
-int dm_store_send(dm_store_t *store, int fd, dm_err_t *err);
+int dm_store_send(dm_store_t *store, int fd, int disabled, dm_err_t *err);
 int dm_store_receive(const char *path, const char *like,
-    int (*fill)(int fd, void *data, dm_err_t *err), void *data,
+    const dm_store_owner_t *owner,
+    int (*fill)(int fd, int disabled, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
 
 /*
@@ -201,6 +239,12 @@ int dm_store_receive(const char *path, const char *like,
  */
 int dm_store_install(const char *fresh, const char *path, int *old,
     dm_err_t *err);
+
+/*
+ * Removes the store at path, which is no link: its own files, and then the
+ * directory.  DM_OK; DM_ERROR: other things are in it, or it is not ours.
+ */
+int dm_store_remove(const char *path, dm_err_t *err);
 
 /*
  * Waits until no worker has the store at path open, ms milliseconds at most,

@@ -20,8 +20,6 @@ typedef struct {
 } dm_store_new_t;
 
 
-static int dm_store_check_new(dm_str_t realm, uint64_t map_size,
-    dm_err_t *err);
 static int dm_store_build(const char *path, void *data, dm_err_t *err);
 static int dm_store_init(const char *path, const dm_store_new_t *new,
     dm_err_t *err);
@@ -44,7 +42,7 @@ dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
 }
 
 
-static int
+int
 dm_store_check_new(dm_str_t realm, uint64_t map_size, dm_err_t *err)
 {
     if (dm_text_check(realm, DM_REALM_MAX, "the realm", err) != DM_OK
@@ -86,7 +84,8 @@ dm_store_build(const char *path, void *data, dm_err_t *err)
     owner = new->owner;
 
     if (dm_store_init(path, new, err) != DM_OK
-        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK)
+        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK
+        || dm_disabled_make(path, err) != DM_OK)
     {
         return DM_ERROR;
     }
@@ -140,12 +139,17 @@ dm_store_fill(dm_store_t *store, dm_str_t realm, dm_err_t *err)
         return DM_ERROR;
     }
 
+    if (dm_store_count_none(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
     if (RAND_bytes(store->meta.id, DM_STORE_ID_SIZE) != 1) {
         dm_err_set(err, "OpenSSL gives no random numbers");
         return DM_ERROR;
     }
 
     store->meta.format = DM_STORE_FORMAT;
+    store->meta.counted = 1;
     store->meta.realm = realm;
     store->changed = 1;
 

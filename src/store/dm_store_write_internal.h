@@ -63,6 +63,64 @@ int dm_store_unset(dm_store_t *store, dm_store_db_t db, dm_str_t name,
  */
 int dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err);
 
+/* counts all accounts anew, in the write transaction.  DM_OK or DM_ERROR */
+int dm_store_recount(dm_store_t *store, dm_err_t *err);
+
+/*
+ * Opens the database of counters in the write transaction; flags are 0 or
+ * MDB_CREATE.  DM_OK; DM_DECLINED: it is not there; DM_ERROR.
+ */
+int dm_store_count_open(dm_store_t *store, unsigned flags, dm_err_t *err);
+
+/* sets all counters to 0, in the write transaction.  DM_OK or DM_ERROR */
+int dm_store_count_none(dm_store_t *store, dm_err_t *err);
+
+/* counts n accounts like that, 1 or -1, in all counters.  DM_OK or DM_ERROR */
+int dm_store_count_account(dm_store_t *store, const dm_account_t *account,
+    int n, dm_err_t *err);
+
+/*
+ * Counts an account in *found, which is NULL at first, and which
+ * dm_store_count_forget() frees.  DM_OK or DM_ERROR.
+ */
+int dm_store_count_find(void **found, const dm_account_t *account,
+    dm_err_t *err);
+void dm_store_count_forget(void *found);
+
+/* tells of each counter that is not as it was found.  DM_OK or DM_ERROR */
+int dm_store_count_prove(dm_store_t *store, MDB_txn *txn, void **found,
+    void (*tell)(const char *which, uint64_t counted, uint64_t n, void *data),
+    void *data, dm_err_t *err);
+
+/*
+ * 1 if the meta record counts the account among those without alg, MD5 or
+ * SHA-256: it is active, and has the other one; else 0.
+ */
+int dm_store_counts_lacking(const dm_account_t *account, dm_algorithm_t alg);
+
+/*
+ * dm_store_walk() of the accounts as their records have them: what is disabled
+ * beside them is not.
+ */
+int dm_store_walk_records(dm_store_t *store,
+    int (*fn)(const dm_account_t *account, void *data),
+    int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
+    void *data, dm_err_t *err);
+
+/*
+ * Takes over what is disabled beside the records, and empties the file; to be
+ * called with the lock and without a transaction.  DM_OK or DM_ERROR.
+ */
+int dm_disabled_settle(dm_store_t *store, dm_err_t *err);
+
+/* makes its file in the store at path where it is not.  DM_OK or DM_ERROR */
+int dm_disabled_make(const char *path, dm_err_t *err);
+
+/* the transaction of dm_store_begin() and dm_store_commit(), with the lock */
+int dm_store_begin_locked(dm_store_t *store, dm_err_t *err);
+int dm_store_commit_locked(dm_store_t *store, dm_err_t *err);
+void dm_store_abort_locked(dm_store_t *store);
+
 /*
  * Steps to the record behind the one of that name[DM_STORE_NAME_MAX]; an empty
  * name is before the first.  It is searched anew each time, so that the caller
@@ -78,10 +136,6 @@ int dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
  * transaction.
  */
 void dm_store_wait_readers(dm_store_t *store);
-
-/* adds a process that is not yet there; pid 0: of another container */
-void dm_store_add_pid(dm_store_pids_t *pids, pid_t pid);
-void dm_store_add_slot(dm_store_pids_t *pids, const dm_slot_seen_t *seen);
 
 /*
  * Calls build for a new directory beside path, closed to all others, and

@@ -17,8 +17,9 @@
 
 /* the arguments of dm_store_receive() */
 typedef struct {
-    const char  *like;
-    int        (*fill)(int fd, void *data, dm_err_t *err);
+    const char  *like;                      /* NULL: it has owner */
+    const dm_store_owner_t  *owner;
+    int        (*fill)(int fd, int disabled, void *data, dm_err_t *err);
     void        *data;
 } dm_store_copy_t;
 
@@ -28,8 +29,14 @@ static int dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
 static void dm_store_discard(const char *path);
-static int dm_store_fill_copy(int fd, void *data, dm_err_t *err);
+static void dm_store_discard_slots(int store, const char *name);
+static int dm_store_fill_copy(int fd, int disabled, void *data,
+    dm_err_t *err);
 static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
+static int dm_store_fill_files(const char *path, const dm_store_copy_t *copy,
+    dm_err_t *err);
+static int dm_store_new_file(const char *path, const char *file,
+    dm_err_t *err);
 static int dm_store_give_like(const char *path, const char *like,
     dm_err_t *err);
 static gid_t dm_store_locks_group(const char *like);
@@ -143,16 +150,23 @@ dm_store_make_at(const char *path,
 static void
 dm_store_discard(const char *path)
 {
+    int          fd;
     DIR         *dir;
     uid_t        uid;
     unsigned     i;
     const char  *name;
 
     static const char *const  file[] = {
-        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS, DM_STORE_CHECKED
+        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS, DM_STORE_DISABLED,
+        DM_STORE_CHECKED
     };
 
-    dir = opendir(path);
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = fd == -1 ? NULL : fdopendir(fd);
+
+    if (dir == NULL && fd != -1) {
+        close(fd);
+    }
 
     if (dir != NULL) {
         for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
@@ -160,6 +174,7 @@ dm_store_discard(const char *path)
         }
 
         while (dm_slots_next(dir, &name, &uid) == DM_OK) {
+            dm_store_discard_slots(dirfd(dir), name);
             (void) unlinkat(dirfd(dir), name, AT_REMOVEDIR);
         }
 
@@ -167,6 +182,53 @@ dm_store_discard(const char *path)
     }
 
     (void) rmdir(path);
+}
+
+
+/* processes that were killed leave theirs */
+static void
+dm_store_discard_slots(int store, const char *name)
+{
+    int             fd;
+    DIR            *dir;
+    struct dirent  *entry;
+
+    fd = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = fd == -1 ? NULL : fdopendir(fd);
+
+    if (dir == NULL) {
+        if (fd != -1) {
+            close(fd);
+        }
+
+        return;
+    }
+
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            (void) unlinkat(fd, entry->d_name, 0);
+        }
+    }
+
+    (void) closedir(dir);
+}
+
+
+int
+dm_store_remove(const char *path, dm_err_t *err)
+{
+    struct stat  sb;
+
+    dm_store_discard(path);
+
+    if (lstat(path, &sb) == -1 && errno == ENOENT) {
+        return DM_OK;
+    }
+
+    dm_err_set(err, "\"%s\" cannot be removed as a whole: look what is in it",
+               path);
+
+    return DM_ERROR;
 }
 
 
@@ -217,33 +279,6 @@ dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
 
 
 int
-dm_store_give_all(const char *path, const dm_store_owner_t *owner,
-    dm_err_t *err)
-{
-    uid_t  uid;
-    gid_t  gid;
-
-    uid = owner->uid;
-    gid = owner->gid;
-
-    /* the directory, through which others get to the rest, is the last */
-
-    if (dm_store_make_slots(path, owner->reader, owner->reader, gid, err)
-        != DM_OK
-        || dm_store_give(path, DM_STORE_DATA, uid, owner->readers, 0640, err)
-           != DM_OK
-        || dm_store_give(path, DM_STORE_LOCK, uid, gid, 0600, err) != DM_OK
-        || dm_store_give(path, DM_STORE_WRITERS, uid, gid, 0600, err) != DM_OK
-        || dm_store_give(path, ".", uid, owner->readers, 0750, err) != DM_OK)
-    {
-        return DM_ERROR;
-    }
-
-    return DM_OK;
-}
-
-
-int
 dm_store_sync_parent(const char *path, dm_err_t *err)
 {
     int     fd, rc;
@@ -282,39 +317,28 @@ dm_store_sync_parent(const char *path, dm_err_t *err)
 
 int
 dm_store_copy(dm_store_t *store, const char *path, const char *like,
-    dm_err_t *err)
+    const dm_store_owner_t *owner, dm_err_t *err)
 {
-    return dm_store_receive(path, like, dm_store_fill_copy, store, err);
+    return dm_store_receive(path, like, owner, dm_store_fill_copy, store, err);
 }
 
 
 static int
-dm_store_fill_copy(int fd, void *data, dm_err_t *err)
+dm_store_fill_copy(int fd, int disabled, void *data, dm_err_t *err)
 {
-    return dm_store_send(data, fd, err);
-}
-
-
-int
-dm_store_send(dm_store_t *store, int fd, dm_err_t *err)
-{
-    int  rc;
-
-    rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
-
-    return rc == 0 ? DM_OK
-                   : dm_store_fail(store, rc, "cannot be copied", err);
+    return dm_store_send(data, fd, disabled, err);
 }
 
 
 int
 dm_store_receive(const char *path, const char *like,
-    int (*fill)(int fd, void *data, dm_err_t *err), void *data,
+    const dm_store_owner_t *owner,
+    int (*fill)(int fd, int disabled, void *data, dm_err_t *err), void *data,
     dm_err_t *err)
 {
     dm_store_copy_t  copy;
 
-    copy = (dm_store_copy_t) { like, fill, data };
+    copy = (dm_store_copy_t) { like, owner, fill, data };
 
     return dm_store_make(path, dm_store_build_copy, &copy, err);
 }
@@ -323,45 +347,67 @@ dm_store_receive(const char *path, const char *like,
 static int
 dm_store_build_copy(const char *path, void *data, dm_err_t *err)
 {
-    int               fd, rc;
-    char             *name;
     dm_store_copy_t  *copy;
 
     copy = data;
-    name = dm_store_join(path, DM_STORE_DATA);
 
-    if (name == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
-
-    if (fd == -1) {
-        dm_err_set(err, "\"%s\" cannot be made: %s", name, strerror(errno));
-        free(name);
-        return DM_ERROR;
-    }
-
-    rc = copy->fill(fd, copy->data, err);
-
-    close(fd);
-    free(name);
-
-    if (rc != DM_OK
+    if (dm_store_fill_files(path, copy, err) != DM_OK
         || dm_store_touch(path, DM_STORE_LOCK, err) != DM_OK
-        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK
-        || dm_store_give_like(path, copy->like, err) != DM_OK)
+        || dm_store_touch(path, DM_STORE_WRITERS, err) != DM_OK)
     {
         return DM_ERROR;
     }
 
-    return DM_OK;
+    return copy->like == NULL ? dm_store_give_all(path, copy->owner, err)
+                              : dm_store_give_like(path, copy->like, err);
+}
+
+
+static int
+dm_store_fill_files(const char *path, const dm_store_copy_t *copy,
+    dm_err_t *err)
+{
+    int  fd, disabled, rc;
+
+    fd = dm_store_new_file(path, DM_STORE_DATA, err);
+    if (fd == -1) {
+        return DM_ERROR;
+    }
+
+    disabled = dm_store_new_file(path, DM_STORE_DISABLED, err);
+
+    rc = disabled == -1 ? DM_ERROR
+                        : copy->fill(fd, disabled, copy->data, err);
+
+    if (disabled != -1) {
+        close(disabled);
+    }
+
+    close(fd);
+
+    return rc;
 }
 
 
 int
 dm_store_touch(const char *path, const char *file, dm_err_t *err)
+{
+    int  fd;
+
+    fd = dm_store_new_file(path, file, err);
+    if (fd == -1) {
+        return DM_ERROR;
+    }
+
+    close(fd);
+
+    return DM_OK;
+}
+
+
+/* open for writing, or -1 */
+static int
+dm_store_new_file(const char *path, const char *file, dm_err_t *err)
 {
     int    fd;
     char  *name;
@@ -369,21 +415,18 @@ dm_store_touch(const char *path, const char *file, dm_err_t *err)
     name = dm_store_join(path, file);
     if (name == NULL) {
         dm_err_set(err, "out of memory");
-        return DM_ERROR;
+        return -1;
     }
 
     fd = open(name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
     if (fd == -1) {
         dm_err_set(err, "\"%s\" cannot be made: %s", name, strerror(errno));
-        free(name);
-        return DM_ERROR;
     }
 
-    close(fd);
     free(name);
 
-    return DM_OK;
+    return fd;
 }
 
 
@@ -486,6 +529,8 @@ dm_store_give_like_files(const char *path, const struct stat *dir,
            != DM_OK
         || dm_store_give(path, DM_STORE_WRITERS, uid, locks, 0600, err)
            != DM_OK
+        || dm_store_give(path, DM_STORE_DISABLED, uid, locks, 0644, err)
+           != DM_OK
         || dm_store_give(path, ".", dir->st_uid, dir->st_gid,
                          dir->st_mode & 07777, err)
            != DM_OK)
@@ -579,6 +624,10 @@ dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
 
     } else {
         rc = dm_store_renew_locks(path, err);
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_disabled_make(path, err);
     }
 
     if (rc == DM_OK) {

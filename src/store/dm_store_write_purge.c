@@ -5,9 +5,6 @@
 
 static int dm_purge_index(dm_store_t *store, dm_store_db_t db, dm_str_t id,
     dm_err_t *err);
-static int dm_purge_recount(dm_store_t *store, dm_err_t *err);
-static int dm_purge_count(const dm_account_t *account, void *data);
-static int dm_purge_pass(dm_str_t id, const dm_err_t *why, void *data);
 
 
 int
@@ -27,7 +24,9 @@ dm_store_purge(dm_store_t *store, dm_str_t id, dm_err_t *err)
         return DM_ERROR;
     }
 
-    return dm_purge_recount(store, err);
+    /* the record, which does not open, would say what it counted for */
+
+    return dm_store_recount(store, err);
 }
 
 
@@ -64,57 +63,6 @@ dm_purge_index(dm_store_t *store, dm_store_db_t db, dm_str_t id,
     if (rc != MDB_NOTFOUND) {
         return dm_store_fail(store, rc, "cannot be written", err);
     }
-
-    return DM_OK;
-}
-
-
-/*
- * Counts anew: the record, which does not open, would say what it counted for.
- */
-static int
-dm_purge_recount(dm_store_t *store, dm_err_t *err)
-{
-    int       rc;
-    uint64_t  lacks;
-    MDB_stat  stat;
-
-    lacks = 0;
-
-    rc = mdb_stat(store->write, store->dbi[DM_DB_ACCOUNT], &stat);
-    if (rc != 0) {
-        return dm_store_fail(store, rc, "cannot be read", err);
-    }
-
-    if (dm_store_walk(store, dm_purge_count, dm_purge_pass, &lacks, err)
-        != DM_OK)
-    {
-        return DM_ERROR;
-    }
-
-    store->meta.accounts = stat.ms_entries;
-    store->meta.lacks_sha256 = lacks;
-    store->changed = 1;
-
-    return DM_OK;
-}
-
-
-static int
-dm_purge_count(const dm_account_t *account, void *data)
-{
-    *(uint64_t *) data += (uint64_t) dm_account_lacks_sha256(account);
-
-    return DM_OK;
-}
-
-
-static int
-dm_purge_pass(dm_str_t id, const dm_err_t *why, void *data)
-{
-    (void) id;
-    (void) why;
-    (void) data;
 
     return DM_OK;
 }

@@ -126,9 +126,7 @@ dm_wait_is_over(const dm_wait_t *wait, unsigned i)
 {
     dm_slot_content_t  content;
 
-    if (pread(wait->fd[i], &content, sizeof(content), 0)
-        != (ssize_t) sizeof(content))
-    {
+    if (dm_slot_read(wait->fd[i], &content) != DM_OK) {
         return 1;
     }
 
@@ -177,37 +175,6 @@ dm_left_collect(const dm_slot_seen_t *seen, void *data)
     }
 
     return DM_OK;
-}
-
-
-void
-dm_store_add_slot(dm_store_pids_t *pids, const dm_slot_seen_t *seen)
-{
-    pid_t  pid;
-
-    pid = seen->content.space == dm_slot_space()
-          ? (pid_t) seen->content.pid : 0;
-
-    dm_store_add_pid(pids, pid > 0 ? pid : 0);
-}
-
-
-void
-dm_store_add_pid(dm_store_pids_t *pids, pid_t pid)
-{
-    unsigned  i;
-
-    for (i = 0; i < pids->n && i < DM_STORE_PIDS; i++) {
-        if (pids->pid[i] == pid) {
-            return;
-        }
-    }
-
-    if (pids->n < DM_STORE_PIDS) {
-        pids->pid[pids->n] = pid;
-    }
-
-    pids->n++;
 }
 
 

@@ -13,7 +13,16 @@ typedef struct {
     void            *data;
 } dm_store_fn_t;
 
+typedef struct {
+    dm_store_t      *store;
+    int            (*fn)(const dm_account_t *account, void *data);
+    int            (*bad)(dm_str_t id, const dm_err_t *err, void *data);
+    void            *data;
+} dm_walk_view_t;
 
+
+static int dm_walk_view(const dm_account_t *account, void *data);
+static int dm_walk_bad(dm_str_t id, const dm_err_t *err, void *data);
 static int dm_store_visit(dm_store_t *store, MDB_cursor *cursor,
     const dm_store_fn_t *call, dm_err_t *err);
 static int dm_store_is_behind(const MDB_val *key, const unsigned char *name,
@@ -22,6 +31,53 @@ static int dm_store_is_behind(const MDB_val *key, const unsigned char *name,
 
 int
 dm_store_walk(dm_store_t *store,
+    int (*fn)(const dm_account_t *account, void *data),
+    int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
+    void *data, dm_err_t *err)
+{
+    dm_walk_view_t  view;
+
+    view = (dm_walk_view_t) { store, fn, bad, data };
+
+    return dm_store_walk_records(store, dm_walk_view,
+                                 bad == NULL ? NULL : dm_walk_bad, &view, err);
+}
+
+
+/* the account as it is in force: see dm_store_disabled_file.h */
+static int
+dm_walk_view(const dm_account_t *account, void *data)
+{
+    int              rc;
+    dm_account_t     shown;
+    dm_walk_view_t  *view;
+
+    view = data;
+    shown = *account;
+
+    dm_disabled_apply(view->store, &shown);
+
+    rc = view->fn(&shown, view->data);
+
+    dm_account_wipe(&shown);
+
+    return rc;
+}
+
+
+static int
+dm_walk_bad(dm_str_t id, const dm_err_t *err, void *data)
+{
+    dm_walk_view_t  *view;
+
+    view = data;
+
+    return view->bad(id, err, view->data);
+}
+
+
+int
+dm_store_walk_records(dm_store_t *store,
     int (*fn)(const dm_account_t *account, void *data),
     int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
     void *data, dm_err_t *err)

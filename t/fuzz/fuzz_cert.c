@@ -4,6 +4,10 @@
 #include "fuzz.h"
 
 
+/* each is found from the first on */
+#define FUZZ_CERT_NAMES  16
+
+
 static void fuzz_certificate(const uint8_t *data, size_t size);
 static void fuzz_written(const uint8_t *data, size_t size);
 
@@ -34,7 +38,7 @@ fuzz_certificate(const uint8_t *data, size_t size)
     }
 
     for (kind = DM_CERT_FINGERPRINT; kind <= DM_CERT_SUBJECT; kind++) {
-        for (n = 0; n <= DM_CERT_NAMES_MAX; n++) {
+        for (n = 0; n <= FUZZ_CERT_NAMES; n++) {
             rc = dm_cert_key(cert, (dm_cert_kind_t) kind, n, key, &len);
 
             if (rc != DM_OK) {

@@ -27,7 +27,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         fuzz_must(answer.name.len <= DM_DIGEST_NAME_MAX);
         fuzz_must(answer.nonce.len <= DM_DIGEST_NONCE_MAX);
-        fuzz_must(answer.nc != 0 && answer.nc_text.len == 8);
+        fuzz_must(answer.nonce.len != 0 && answer.name.len != 0);
+        fuzz_must(answer.nc_text.len >= 1 && answer.nc_text.len <= 8);
+        fuzz_must(answer.nc >> 28 == 0 || answer.nc_text.len == 8);
     }
 
     free(buf);

@@ -66,6 +66,7 @@ discard(const char *store)
     unlinkat(dirfd(dir_of), "data.mdb", 0);
     unlinkat(dirfd(dir_of), "lock.mdb", 0);
     unlinkat(dirfd(dir_of), "write.lock", 0);
+    unlinkat(dirfd(dir_of), "disabled", 0);
 
     while (dm_slots_next(dir_of, &name, &uid) == DM_OK) {
         fd = openat(dirfd(dir_of), name, O_RDONLY | O_DIRECTORY);

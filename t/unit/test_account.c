@@ -712,22 +712,37 @@ test_messages(void **state)
 }
 
 
-/* U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+/* the ends of each range */
 /* NOLINTBEGIN(misc-misleading-bidirectional) */
 static const char *const  misleading[] = {
+    "\xc2\xa0", "\xc2\xad", "\xcd\x8f", "\xe1\x85\x9f", "\xe1\x85\xa0",
+    "\xe1\x9a\x80", "\xe1\x9e\xb4", "\xe1\x9e\xb5", "\xe1\xa0\x8b",
+    "\xe1\xa0\x8e", "\xe1\xa0\x8f", "\xe2\x80\x80", "\xe2\x80\x8b",
+    "\xe2\x80\x8d", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xa0",
+    "\xe2\x81\xaf", "\xe2\xa0\x80", "\xe3\x80\x80", "\xe3\x85\xa4",
+    "\xef\xb8\x80", "\xef\xb8\x8f", "\xef\xbe\xa0", "\xef\xbf\xb0",
+    "\xef\xbf\xbb", "\xf0\x9d\x85\xb3", "\xf0\x9d\x85\xba",
+    "\xf3\xa0\x80\x80", "\xf3\xa0\x81\x81", "\xf3\xa0\xbf\xbf",
     "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8",
     "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
     "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa7",
-    "\xe2\x81\xa8", "\xe2\x81\xa9"
+    "\xe2\x81\xa8", "\xe2\x81\xa9", "\xef\xbb\xbf"
 };
 /* NOLINTEND(misc-misleading-bidirectional) */
 
 /* their neighbours */
 static const char *const  shown[] = {
-    "\xd8\x9b", "\xd8\x9d", "\xd9\x9c", "\xe2\x80\x8d", "\xe2\x80\x90",
-    "\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\xa5", "\xe2\x81\xaa",
+    "\xc2\xa1", "\xc2\xac", "\xc2\xae", "\xcd\x8e", "\xcd\x90",
+    "\xd8\x9b", "\xd8\x9d", "\xd9\x9c", "\xe1\x85\x9e", "\xe1\x85\xa1",
+    "\xe1\x9a\x81", "\xe1\x9e\xb6", "\xe1\xa0\x90", "\xe1\xbf\xbe",
+    "\xe2\x80\x90", "\xe2\x80\xa7", "\xe2\x80\xb0", "\xe2\x81\x9e",
+    "\xe2\x81\xb0", "\xe2\xa0\x81", "\xe3\x80\x81", "\xe3\x85\xa3",
+    "\xe3\x85\xa5", "\xef\xb8\x90", "\xef\xbe\x9f", "\xef\xbe\xa1",
+    "\xef\xbf\xbc", "\xef\xbf\xbd", "\xf0\x9d\x85\xb2",
+    "\xf0\x9d\x85\xbb", "\xf3\x9f\xbf\xbf", "\xf3\xa1\x80\x80",
+    "\xef\xbb\xbe", "\xef\xbc\xbf", "\xee\xbb\xbf", "\xf4\x8f\xbf\xbf",
     "\xe2\x82\xa6", "\xe3\x80\xae", "\xe1\x81\xa6", "\xf0\xa2\x80\xae",
-    "\xc2\xa0", " ", "~"
+    " ", "~"
 };
 
 
@@ -750,7 +765,7 @@ test_next(void **state)
     (void) state;
 
     for (i = 0; i < sizeof(misleading) / sizeof(misleading[0]); i++) {
-        assert_int_equal(first(misleading[i], &n), DM_TEXT_DIRECTION);
+        assert_int_equal(first(misleading[i], &n), DM_TEXT_MISLEADING);
         assert_int_equal(n, strlen(misleading[i]));
     }
 
@@ -785,8 +800,7 @@ refuse_new(unsigned n, const char *text)
     full(&old);
 
     field = n == 0 ? &account.id : n == 1 ? &account.name
-            : n == 2 ? &account.group[1] : n == 3 ? &account.cert_key[1]
-            : &account.psk[1].identity;
+            : n == 2 ? &account.group[1] : &account.psk[1].identity;
     *field = str(text);
 
     /* it can be read, and sealed again, wherever it is from */
@@ -804,6 +818,7 @@ static void
 test_new(void **state)
 {
     char          text[64];
+    dm_err_t      err;
     size_t        i;
     unsigned      n;
     dm_account_t  account;
@@ -813,13 +828,27 @@ test_new(void **state)
     full(&account);
     assert_int_equal(dm_account_check_new(&account, NULL, NULL), DM_OK);
 
+    assert_int_equal(dm_text_check_shown(str("dev\xc2\xa0"), "it", &err),
+                     DM_INVALID);
+    assert_memory_equal(err.text, "it has the character U+00A0 at octet 4, ",
+                        40);
+    assert_int_equal(dm_text_check_shown(str("\xf3\xa0\x81\x81"), "it", &err),
+                     DM_INVALID);
+    assert_memory_equal(err.text, "it has the character U+E0041 at octet 1,",
+                        40);
+
     for (i = 0; i < sizeof(misleading) / sizeof(misleading[0]); i++) {
-        for (n = 0; n < 5; n++) {
-            (void) snprintf(text, sizeof(text), "%s%sb",
-                            n == 3 ? "subject:CN=" : "a", misleading[i]);
+        for (n = 0; n < 4; n++) {
+            (void) snprintf(text, sizeof(text), "a%sb", misleading[i]);
             refuse_new(n, text);
         }
     }
+
+    /* of a certificate it is what its CA wrote */
+
+    account.cert_key[1] = str("subject:CN=a\xe2\x80\xae\xe2\x80\xac"
+                              "b\xc2\xa0");
+    assert_int_equal(dm_account_check_new(&account, NULL, NULL), DM_OK);
 }
 
 

@@ -71,9 +71,15 @@ assert_holds(dm_str_t str, const char *expected)
 static void
 assert_wiped(const dm_basic_t *basic)
 {
+    dm_basic_t               rest;
     static const dm_basic_t  zero;
 
-    assert_memory_equal(basic, &zero, sizeof(dm_basic_t));
+    /* how it was malformed is no secret */
+
+    memcpy(&rest, basic, sizeof(dm_basic_t));
+    memset(&rest.malformed, 0, sizeof(rest.malformed));
+
+    assert_memory_equal(&rest, &zero, sizeof(dm_basic_t));
 }
 
 
@@ -148,45 +154,56 @@ test_malformed(void **state)
     const refusal_t  *r;
 
     static const refusal_t  refusals[] = {
-        { "Basic", DM_INVALID, "no credentials" },
-        { "Basic ", DM_INVALID, "no credentials" },
-        { "Basic    ", DM_INVALID, "no credentials" },
+        { "Basic", DM_USELESS, "no credentials" },
+        { "Basic ", DM_USELESS, "no credentials" },
+        { "Basic    ", DM_USELESS, "no credentials" },
         { "Basic\t" ALADDIN, DM_INVALID, "octet 6 of the header" },
 
         /* not the alphabet, or not where it may be */
-        { "Basic QWxh_GRp", DM_INVALID, "octet 11 " },
-        { "Basic QWxh-GRp", DM_INVALID, "octet 11 " },
+        { "Basic QWxh_GRp", DM_USELESS, "octet 11 " },
+        { "Basic QWxh-GRp", DM_USELESS, "octet 11 " },
+        { "Basic YTpi\xc3\xa9YQ", DM_USELESS, "octet 11 " },
+        { "Basic =", DM_USELESS, "octet 7 " },
+        { "Basic ====", DM_USELESS, "octet 7 " },
+        { "Basic YTpi====", DM_USELESS, "octet 11 " },
+        { "Basic YTp===", DM_USELESS, "octet 10 " },
+        { "Basic YT=p", DM_USELESS, "octet 9 " },
+        { "Basic YTo=YTo=", DM_USELESS, "octet 10 " },
+        { "Basic realm=\"x\"", DM_USELESS, "octet 12 " },
+
+        /* more than one, for some reader, also behind what is none */
         { "Basic QWxh\nGRp", DM_INVALID, "octet 11 " },
         { "Basic \tQWxhZGRp", DM_INVALID, "octet 7 " },
         { "Basic QWxh ZGRp", DM_INVALID, "octet 11 " },
         { "Basic " ALADDIN " ", DM_INVALID, "octet 35 " },
         { "Basic " ALADDIN ", Basic " ALADDIN, DM_INVALID, "octet 35 " },
-        { "Basic YTpi\xc3\xa9YQ", DM_INVALID, "octet 11 " },
-        { "Basic =", DM_INVALID, "octet 7 " },
-        { "Basic ====", DM_INVALID, "octet 7 " },
-        { "Basic YTpi====", DM_INVALID, "octet 13 " },
-        { "Basic YTp===", DM_INVALID, "octet 12 " },
-        { "Basic YT=p", DM_INVALID, "octet 10 " },
-        { "Basic YTo=YTo=", DM_INVALID, "octet 11 " },
+        { "Basic !,x=y", DM_INVALID, "octet 8 " },
+        { "Basic !\x7f", DM_INVALID, "octet 8 " },
 
         /* the length */
-        { "Basic Y", DM_INVALID, "multiple of 4" },
-        { "Basic YT", DM_INVALID, "multiple of 4" },
-        { "Basic YTo", DM_INVALID, "multiple of 4" },
-        { "Basic YTpiO", DM_INVALID, "multiple of 4" },
-        { "Basic YTpi=", DM_INVALID, "multiple of 4" },
-        { "Basic YTpi==", DM_INVALID, "multiple of 4" },
+        { "Basic Y", DM_USELESS, "multiple of 4" },
+        { "Basic YTpiO", DM_USELESS, "multiple of 4" },
+        { "Basic YTpi=", DM_USELESS, "multiple of 4" },
+        { "Basic YTpi==", DM_USELESS, "multiple of 4" },
+        { "Basic YTpiYw=", DM_USELESS, "multiple of 4" },
 
         /* bits that nothing needs: "a:" is YTo= only, "a:bc" YTpiYw== only */
-        { "Basic YTp=", DM_INVALID, "canonical" },
-        { "Basic YTq=", DM_INVALID, "canonical" },
-        { "Basic YTpiYx==", DM_INVALID, "canonical" },
-        { "Basic YTpiY/==", DM_INVALID, "canonical" },
+        { "Basic YTp=", DM_USELESS, "canonical" },
+        { "Basic YTq=", DM_USELESS, "canonical" },
+        { "Basic YTpiYx==", DM_USELESS, "canonical" },
+        { "Basic YTpiY/==", DM_USELESS, "canonical" },
+        { "Basic YTp", DM_USELESS, "canonical" },
+        { "Basic YT", DM_USELESS, "canonical" },
+        { "Basic YTpiYx", DM_USELESS, "canonical" },
 
-        /* what it says */
-        { "Basic YWJj", DM_INVALID, "no colon" },
-        { "Basic OmFi", DM_INVALID, "empty name" },
-        { "Basic Og==", DM_INVALID, "empty name" }
+        /* what it says; a control character goes before all that */
+        { "Basic YWJj", DM_USELESS, "no colon" },
+        { "Basic OmFi", DM_USELESS, "empty name" },
+        { "Basic Og==", DM_USELESS, "empty name" },
+        { "Basic Og", DM_USELESS, "empty name" },
+        { "Basic YQ", DM_USELESS, "no colon" },
+        { "Basic YWIA", DM_INVALID, "control character" },
+        { "Basic OgEC", DM_INVALID, "control character" }
     };
 
     (void) state;
@@ -211,7 +228,7 @@ test_malformed(void **state)
     assert_int_equal(dm_basic_parse(&basic, (dm_str_t) {
                                     (const unsigned char *) "Basics", 5 },
                                     &err),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_non_null(strstr(err.text, "no credentials"));
 }
 
@@ -253,7 +270,8 @@ static void
 test_truncated(void **state)
 {
     int          rc;
-    size_t       len;
+    char         c;
+    size_t       len, left;
     dm_basic_t   basic;
     const char  *value;
 
@@ -270,14 +288,25 @@ test_truncated(void **state)
             continue;
         }
 
-        /* four octets of Base64 are three of text: cut, but well-formed */
+        /*
+         * Three octets of text are four of Base64: cut behind the colon, it is
+         * well-formed where no bit is left over.
+         */
 
-        if (len > 6 + 8 && (len - 6) % 4 == 0) {
+        c = value[len - 1];
+        left = len < 6 ? 0 : (len - 6) % 4;
+
+        if (len >= 6 + 11 && c != '='
+            && (left == 0
+                || (left == 2 && strchr("AQgw", c) != NULL)
+                || (left == 3 && strchr("AEIMQUYcgkosw048", c) != NULL)))
+        {
             assert_int_equal(rc, DM_OK);
+            assert_holds(basic.name, "Aladdin");
             continue;
         }
 
-        assert_int_equal(rc, DM_INVALID);
+        assert_int_equal(rc, DM_USELESS);
         assert_wiped(&basic);
     }
 }
@@ -332,6 +361,37 @@ test_password(void **state)
 }
 
 
+/* with its padding or without it is the same, whatever its length */
+static void
+test_padding(void **state)
+{
+    int            n;
+    size_t         len, last;
+    char           pair[] = "a:0123456789";
+    dm_basic_t     basic;
+    unsigned char  value[64];
+
+    (void) state;
+
+    for (len = 2; len < sizeof(pair); len++) {
+        memcpy(value, "Basic ", 6);
+        n = EVP_EncodeBlock(value + 6, (unsigned char *) pair, (int) len);
+
+        for (last = 6 + (size_t) n; value[last - 1] == '='; last--) {
+            /* void */
+        }
+
+        assert_int_equal(parse(&basic, value, 6 + (size_t) n, NULL), DM_OK);
+        assert_int_equal(basic.password.len, len - 2);
+
+        assert_int_equal(parse(&basic, value, last, NULL), DM_OK);
+        assert_holds(basic.name, "a");
+        assert_int_equal(basic.password.len, len - 2);
+        assert_memory_equal(basic.password.data, pair + 2, len - 2);
+    }
+}
+
+
 static void
 test_length(void **state)
 {
@@ -367,6 +427,7 @@ main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_controls),
         cmocka_unit_test(test_password),
+        cmocka_unit_test(test_padding),
         cmocka_unit_test(test_length)
     };
 

@@ -289,7 +289,7 @@ test_cert(void **state)
     FILE           *out;
     char            want[2 * 32 + 8];
     size_t          len;
-    unsigned        i, n;
+    unsigned        i, n, names;
     unsigned char   hash[EVP_MAX_MD_SIZE], got[DM_CERT_KEY_MAX];
 
     (void) state;
@@ -298,7 +298,8 @@ test_cert(void **state)
     assert_int_equal(PEM_write_X509(out, cert), 1);
     fclose(out);
 
-    assert_int_equal(dm_input_cert(path, got, &len, &err), DM_OK);
+    assert_int_equal(dm_input_cert(path, got, &len, &names, &err), DM_OK);
+    assert_int_equal(names, 0);
 
     assert_int_equal(X509_digest(cert, EVP_sha256(), hash, &n), 1);
     strcpy(want, "sha256:");
@@ -311,7 +312,7 @@ test_cert(void **state)
     assert_memory_equal(got, want, len);
 
     file("none");
-    assert_int_equal(dm_input_cert(path, got, &len, &err), DM_INVALID);
+    assert_int_equal(dm_input_cert(path, got, &len, &names, &err), DM_INVALID);
     err_has("holds no certificate");
 }
 
@@ -552,6 +553,47 @@ test_size(void **state)
 
 
 static void
+test_blank_ends(void **state)
+{
+    size_t  i;
+
+    static const char *const  blank[] = {
+        " ", " a", "a ", "\ta", "a\t", ("\xc2\xa0" "a"), "a\xc2\xa0", "\t"
+    };
+
+    static const char *const  none[] = {
+        "", "a", "a b", ("\xc2\xa1" "a"), "a\xc3\xa0", "\xc2", "\xa0"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(blank) / sizeof(blank[0]); i++) {
+        assert_int_equal(dm_input_blank_ends(str(blank[i])), 1);
+    }
+
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_int_equal(dm_input_blank_ends(str(none[i])), 0);
+    }
+}
+
+
+static void
+test_mark(void **state)
+{
+    (void) state;
+
+    assert_int_equal(dm_text_mark((const unsigned char *) "", 0), 0);
+    assert_int_equal(dm_text_mark((const unsigned char *) "\xef\xbb", 2), 0);
+    assert_int_equal(dm_text_mark((const unsigned char *) "\xef\xbb\xbf", 3),
+                     3);
+    assert_int_equal(dm_text_mark((const unsigned char *)
+                                   "\xef\xbb\xbf\xef\xbb\xbfx", 7), 6);
+    assert_int_equal(dm_text_mark((const unsigned char *)
+                                   "x\xef\xbb\xbf", 4), 0);
+}
+
+
+static void
 test_number(void **state)
 {
     size_t    i;
@@ -641,6 +683,8 @@ main(void)
         cmocka_unit_test(test_private_key_none),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_size),
+        cmocka_unit_test(test_blank_ends),
+        cmocka_unit_test(test_mark),
         cmocka_unit_test(test_number)
     };
 

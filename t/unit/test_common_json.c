@@ -204,8 +204,9 @@ test_print(void **state)
 
     static const char *const  texts[][2] = {
         { "plain \"\\/ ~", "[\"plain \\\"\\\\/ ~\"]\n" },
-        { "\xc3\xa9\xc2\xa0\xe2\x82\xac\xf0\x9f\x98\x80",
-          "[\"\xc3\xa9\xc2\xa0\xe2\x82\xac\xf0\x9f\x98\x80\"]\n" },
+        { "\xc3\xa9\xc2\xa1\xe2\x82\xac\xf0\x9f\x98\x80",
+          "[\"\xc3\xa9\xc2\xa1\xe2\x82\xac\xf0\x9f\x98\x80\"]\n" },
+        { "\xc2\xa0\xf3\xa0\x81\x81", "[\"\\u00a0\\udb40\\udc41\"]\n" },
         { "\x1b\n\x01", "[\"\\u001B\\n\\u0001\"]\n" },
         { "a\x7f" "b", "[\"a\\u007fb\"]\n" },
         { "\xc2\x80\xc2\x9b\xc2\x9f", "[\"\\u0080\\u009b\\u009f\"]\n" },
@@ -274,9 +275,14 @@ test_tell(void **state)
     (void) state;
 
     capture(stderr);
-    dm_json_error("a \"b\"\n\xe2\x80\x8e");
+    dm_json_error(NULL, "a \"b\"\n\xe2\x80\x8e");
     assert_string_equal(captured(stderr),
                         "{\"error\":\"a \\\"b\\\"\\n\\u200e\"}\n");
+
+    capture(stderr);
+    dm_json_error("no_account", "there is none");
+    assert_string_equal(captured(stderr), "{\"error\":\"there is none\","
+                        "\"code\":\"no_account\"}\n");
 
     capture(stderr);
     dm_json_warning("d\xc3\xa9v\x1b\x7f\xff");

@@ -4,6 +4,8 @@
 
 #include "io_fixture.h"
 
+#include <sys/socket.h>
+
 #include "common/output.h"
 
 
@@ -21,7 +23,7 @@ static const struct {
     { "a\x1b[2Jb", "a\\x1B[2Jb" },
     { "\a\b\t\n\r\x7f", "\\x07\\x08\\x09\\x0A\\x0D\\x7F" },
     { "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0",
-      "\\xC2\\x80\\xC2\\x9B\\xC2\\x9F\xc2\xa0" },
+      "\\xC2\\x80\\xC2\\x9B\\xC2\\x9F\\xC2\\xA0" },
 
     /* what turns the line around */
     { "a\xe2\x80\x8e" "b", "a\\xE2\\x80\\x8E" "b" },
@@ -156,6 +158,37 @@ test_escape_also(void **state)
 }
 
 
+static void
+test_unescape(void **state)
+{
+    size_t  i, n;
+    char    out[40];
+
+    static const struct {
+        const char  *in;
+        const char  *out;
+    } written[] = {
+        { "", "" },
+        { "abc", "abc" },
+        { "caf\\xC3\\xa9", "caf\xc3\xa9" },
+        { "\\x5Cx41", "\\x41" },
+        { "\\x", "\\x" },
+        { "\\x4", "\\x4" },
+        { "\\x4g", "\\x4g" },
+        { "\\y41", "\\y41" },
+        { "\\\\x41", "\\A" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        n = dm_out_unescape(str(written[i].in), (unsigned char *) out);
+        out[n] = '\0';
+        assert_string_equal(out, written[i].out);
+    }
+}
+
+
 /* it ends before a character that has no room, whatever is behind that */
 static void
 test_escape_room(void **state)
@@ -190,6 +223,34 @@ test_width(void **state)
 }
 
 
+/* a stream without a buffer gets a line as one piece, whatever is in it */
+static void
+test_out_whole(void **state)
+{
+    int      fd[2];
+    char     text[64];
+    FILE    *out;
+    ssize_t  n;
+
+    (void) state;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd), 0);
+
+    out = fdopen(fd[0], "w");
+    assert_non_null(out);
+    assert_int_equal(setvbuf(out, NULL, _IONBF, 0), 0);
+
+    dm_out_line(out, "a %s \x1b %d", "line", 7);
+
+    n = recv(fd[1], text, sizeof(text), MSG_DONTWAIT);
+    assert_int_equal(n, sizeof("a line \\x1B 7\n") - 1);
+    assert_memory_equal(text, "a line \\x1B 7\n", (size_t) n);
+
+    (void) fclose(out);
+    (void) close(fd[1]);
+}
+
+
 int
 main(void)
 {
@@ -197,7 +258,9 @@ main(void)
         cmocka_unit_test(test_out),
         cmocka_unit_test(test_out_line),
         cmocka_unit_test(test_out_long),
+        cmocka_unit_test(test_out_whole),
         cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_unescape),
         cmocka_unit_test(test_escape_also),
         cmocka_unit_test(test_escape_room),
         cmocka_unit_test(test_width)

@@ -80,7 +80,7 @@ leaves_nothing(void)
 }
 
 
-/* which descriptor the next file has; that of /dev/null is closed again */
+/* which descriptor the next file has */
 static int
 next_file(void)
 {
@@ -104,11 +104,15 @@ keeps_streams(void)
 }
 
 
-/* a file that is opened later never is stdin, stdout or stderr */
+/*
+ * A file that is opened later never is stdin, stdout or stderr, and what is
+ * written to one that was closed is no success.
+ */
 static int
 fills_streams(void)
 {
-    int          fd, flags;
+    int          fd, mode;
+    char         ch;
     struct stat  sb, null;
 
     if (stat("/dev/null", &null) == -1) {
@@ -124,16 +128,44 @@ fills_streams(void)
     }
 
     for (fd = 0; fd <= STDERR_FILENO; fd++) {
-        flags = fcntl(fd, F_GETFL);
+        mode = (fd == STDIN_FILENO) ? O_WRONLY : O_RDONLY;
 
         if (fstat(fd, &sb) == -1 || sb.st_rdev != null.st_rdev
-            || flags == -1 || (flags & O_ACCMODE) != O_RDWR)
+            || (fcntl(fd, F_GETFL) & O_ACCMODE) != mode)
         {
             return 3;
         }
     }
 
-    return next_file() == STDERR_FILENO + 1 ? 0 : 4;
+    if (read(STDIN_FILENO, &ch, 1) != -1 || write(STDOUT_FILENO, "x", 1) != -1
+        || write(STDERR_FILENO, "x", 1) != -1)
+    {
+        return 4;
+    }
+
+    return next_file() == STDERR_FILENO + 1 ? 0 : 5;
+}
+
+
+/* one alone, the others being as they were */
+static int
+fills_stdout(void)
+{
+    int  before;
+
+    before = next_file();
+    close(before);
+    close(STDOUT_FILENO);
+
+    if (dm_process_prepare("program") != DM_OK) {
+        return 1;
+    }
+
+    if (write(STDOUT_FILENO, "x", 1) != -1) {
+        return 2;
+    }
+
+    return next_file() == before ? 0 : 3;
 }
 
 
@@ -143,6 +175,7 @@ fails(void)
     struct rlimit  none;
 
     none = (struct rlimit) { 0, 0 };
+    close(STDIN_FILENO);
 
     if (setrlimit(RLIMIT_NOFILE, &none) == -1) {
         return 1;
@@ -177,6 +210,7 @@ test_streams(void **state)
 
     assert_int_equal(in_child(keeps_streams), 0);
     assert_int_equal(in_child(fills_streams), 0);
+    assert_int_equal(in_child(fills_stdout), 0);
 }
 
 

@@ -108,6 +108,31 @@ test_read_password(void **state)
     assert_int_equal(read_text("x"), DM_OK);
     secret_is("x");
 
+    /* what an editor of Windows writes */
+    assert_int_equal(read_text("\xef\xbb\xbfsecret\r\n"), DM_OK);
+    secret_is("secret");
+
+    /* and DOS, behind a file; elsewhere it is a control character */
+    assert_int_equal(read_text("secret\r\n\x1a"), DM_OK);
+    secret_is("secret");
+    assert_int_equal(read_text("secret\x1a\x1a"), DM_OK);
+    secret_is("secret");
+    assert_int_equal(read_text("sec\x1aret"), DM_INVALID);
+    assert_int_equal(read_text("secret\x1a\r\n"), DM_INVALID);
+    err_has("the password has a control character at octet 7");
+    assert_int_equal(read_text("\x1a"), DM_INVALID);
+    err_has("the password is empty");
+
+    assert_int_equal(read_password("\xff\xfes\0e\0", 6), DM_INVALID);
+    err_has("UTF-16 is not read: save \"");
+    err_has(path);
+    assert_int_equal(read_password("\xfe\xff\0s\0e", 6), DM_INVALID);
+    err_has("UTF-16");
+    assert_int_equal(read_password("s\0e\0", 4), DM_INVALID);
+    err_has("UTF-16");
+    assert_int_equal(read_text("\xef\xbb\xbf"), DM_INVALID);
+    err_has("the password is empty");
+
     assert_int_equal(read_text("secret\n\n"), DM_INVALID);
     err_has("the password has a control character at octet 7");
     assert_int_equal(read_text("secret\r"), DM_INVALID);
@@ -133,7 +158,7 @@ test_read_password(void **state)
 static void
 test_read_password_long(void **state)
 {
-    char  text[DM_PASSWORD_MAX + 4];
+    char  text[DM_PASSWORD_MAX + 8];
 
     (void) state;
 
@@ -156,7 +181,20 @@ test_read_password_long(void **state)
     assert_int_equal(read_text(text), DM_INVALID);
     strcpy(text + DM_PASSWORD_MAX, "x\r\n");
     assert_int_equal(read_text(text), DM_INVALID);
+    err_has("is longer than 511 octets");
+    strcpy(text + DM_PASSWORD_MAX, "xxxxx\r\n");
+    assert_int_equal(read_text(text), DM_INVALID);
     err_has("is too long");
+
+    /* a mark beside the longest */
+    memcpy(text, "\xef\xbb\xbf", 3);
+    memset(text + 3, 'x', DM_PASSWORD_MAX);
+    strcpy(text + 3 + DM_PASSWORD_MAX, "\r\n");
+    assert_int_equal(read_text(text), DM_OK);
+    strcpy(text + 3 + DM_PASSWORD_MAX, "\r\n\x1a");
+    assert_int_equal(read_text(text), DM_OK);
+    text[3 + DM_PASSWORD_MAX] = '\0';
+    secret_is(text + 3);
 }
 
 
@@ -198,6 +236,9 @@ test_read_psk(void **state)
                         "\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 16);
     assert_int_equal(secret.data[16], 0);
 
+    assert_int_equal(read_psk("30313233343536373839616263646566\r\n\x1a"),
+                     DM_OK);
+    assert_int_equal(secret.len, DM_PSK_MIN);
     assert_int_equal(read_psk("30313233343536373839616263646566\r\n"), DM_OK);
     assert_int_equal(secret.len, DM_PSK_MIN);
 
@@ -415,7 +456,7 @@ test_set_ha1(void **state)
 }
 
 
-/* by the strongest hash that the account has */
+/* by all hashes that the account has */
 static void
 test_verify(void **state)
 {
@@ -446,6 +487,15 @@ test_verify(void **state)
     /* a weaker one does not make up for it, and its last octet counts */
     account.ha1[DM_SHA256][31] ^= 1;
     assert_int_equal(verify(CIRCLE, &by), DM_DECLINED);
+    err_has("by SHA-512-256 it is right, by SHA-256 wrong: the hashes of");
+    account.ha1[DM_SHA256][31] ^= 1;
+
+    /* nor does it itself for another */
+    account.ha1[DM_MD5][15] ^= 1;
+    assert_int_equal(verify(CIRCLE, &by), DM_DECLINED);
+    err_has("by SHA-256 it is right, by MD5 wrong");
+    account.ha1[DM_MD5][15] ^= 1;
+    assert_int_equal(verify(CIRCLE, &by), DM_OK);
 
     account.has_ha1[DM_SHA256] = 0;
     assert_int_equal(verify(CIRCLE, &by), DM_OK);

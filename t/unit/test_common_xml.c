@@ -11,7 +11,7 @@ static void
 put(const char *text, const char *want)
 {
     capture(stdout);
-    dm_xml_put(text);
+    dm_xml_put(stdout, text);
     assert_string_equal(captured(stdout), want);
 }
 
@@ -41,8 +41,9 @@ test_strange(void **state)
     put("d\xc3\xa9v\xff&", "d??v?&amp;");
     put("\xe2\x82", "??");
     put("\xc3\xa9\xc2\x85 ~", "???? ~");
-    put("d\xc3\xa9v\xe2\x80\x8e" "x", "d??v???x");
-    put("\xd8\x9c", "??");
+    put("d\xc3\xa9v\xe2\x80\x8e" "x\xe2\x80", "d??v???x??");
+    put("d\xc3\xa9v\xe2\x80\x8e" "x", "d\xc3\xa9v&#x200E;x");
+    put("\xd8\x9c\xc2\xa0", "&#x61C;&#xA0;");
 }
 
 

@@ -192,26 +192,29 @@ test_names(void **state)
 
     assert_int_equal(parse("Digest username*=UTF-8''u, username=u, " REST),
                      DM_INVALID);
-    assert_int_equal(parse("Digest " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username=\"\", " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username*=UTF-8'', " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username*=u, " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username*=UTF-8'u, " REST), DM_INVALID);
+    assert_int_equal(parse("Digest " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username=\"\", " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username*=UTF-8'', " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username*=u, " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username*=UTF-8'u, " REST), DM_USELESS);
     assert_int_equal(parse("Digest username*=ISO-8859-1''u, " REST),
-                     DM_INVALID);
-    assert_int_equal(parse("Digest username*=UTF-8''%, " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username*=UTF-8''%a, " REST), DM_INVALID);
-    assert_int_equal(parse("Digest username*=UTF-8''%zz, " REST), DM_INVALID);
+                     DM_USELESS);
+    assert_int_equal(parse("Digest username*=UTF-8''%, " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username*=UTF-8''%a, " REST), DM_USELESS);
+    assert_int_equal(parse("Digest username*=UTF-8''%zz, " REST), DM_USELESS);
     assert_int_equal(parse("Digest username*=UTF-8''a%00, " REST),
                      DM_INVALID);
+    assert_int_equal(parse("Digest username*=UTF-8''%zz%0A, " REST),
+                     DM_INVALID);
+    assert_int_equal(parse("Digest username*=u%00, " REST), DM_INVALID);
     assert_int_equal(parse("Digest username*=UTF-8''u, userhash=true, " REST),
                      DM_INVALID);
     assert_int_equal(parse("Digest username=u, userhash=true, " REST),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_int_equal(parse("Digest username=u, userhash=1, " REST),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_int_equal(parse("Digest username=" SHA256 ", userhash=true, "
-                           REST), DM_INVALID);
+                           REST), DM_USELESS);
 
     memset(value, 'u', sizeof(value));
     memcpy(value, "Digest username=", 16);
@@ -253,7 +256,7 @@ test_missing_and_twice(void **state)
             }
         }
 
-        assert_int_equal(parse(value), which == n ? DM_OK : DM_INVALID);
+        assert_int_equal(parse(value), which == n ? DM_OK : DM_USELESS);
     }
 
     for (which = 0; which < n; which++) {
@@ -305,35 +308,39 @@ test_wrong_values(void **state)
     (void) state;
 
     assert_int_equal(with("nc=", "nc=00000002"), DM_OK);
-    assert_int_equal(with("nc=", "nc=00000000"), DM_INVALID);
-    assert_int_equal(with("nc=", "nc=1"), DM_INVALID);
-    assert_int_equal(with("nc=", "nc=000000001"), DM_INVALID);
-    assert_int_equal(with("nc=", "nc=0000000g"), DM_INVALID);
-    assert_int_equal(with("nc=", "nc=\"0000000 \""), DM_INVALID);
-    assert_int_equal(with("nc=", "nc=-0000001"), DM_INVALID);
+    assert_int_equal(with("nc=", "nc=000000001"), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=\"\""), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=0x1"), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=+1"), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=\" 1\""), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=0000000g"), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=\"0000000 \""), DM_USELESS);
+    assert_int_equal(with("nc=", "nc=-0000001"), DM_USELESS);
 
     assert_int_equal(with("qop=", "qop=\"auth\""), DM_OK);
-    assert_int_equal(with("qop=", "qop=auth-conf"), DM_INVALID);
-    assert_int_equal(with("qop=", "qop=\"auth,auth-int\""), DM_INVALID);
-    assert_int_equal(with("qop=", "qop=\"\""), DM_INVALID);
+    assert_int_equal(with("qop=", "qop=auth-conf"), DM_USELESS);
+    assert_int_equal(with("qop=", "qop=\"auth,auth-int\""), DM_USELESS);
+    assert_int_equal(with("qop=", "qop=\"\""), DM_USELESS);
 
-    assert_int_equal(with("cnonce=", "cnonce=\"\""), DM_INVALID);
-    assert_int_equal(with("nonce=", "nonce=\"\""), DM_INVALID);
+    assert_int_equal(with("cnonce=", "cnonce=\"\""), DM_OK);
+    assert_int_equal(answer.cnonce.len, 0);
+    assert_int_equal(with("cnonce=", "cnonce="), DM_USELESS);
+    assert_int_equal(with("nonce=", "nonce=\"\""), DM_USELESS);
 
     assert_int_equal(with("response=", "response=\"" SHA256 "\""),
-                     DM_INVALID);
-    assert_int_equal(with("response=", "response=\"\""), DM_INVALID);
+                     DM_USELESS);
+    assert_int_equal(with("response=", "response=\"\""), DM_USELESS);
     assert_int_equal(with("response=", "response=\"z123456789abcdef01234"
-                          "56789abcdef\""), DM_INVALID);
+                          "56789abcdef\""), DM_USELESS);
 
     assert_int_equal(parse("Digest username=u, algorithm=SHA-256, " REST),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_int_equal(parse("Digest username=u, algorithm=SHA-1, " REST),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_int_equal(parse("Digest username=u, algorithm=\"\", " REST),
-                     DM_INVALID);
+                     DM_USELESS);
     assert_int_equal(parse("Digest username=u, algorithm=-sess, " REST),
-                     DM_INVALID);
+                     DM_USELESS);
 
     memset(value, 'n', sizeof(value));
     memcpy(value, "nonce=", 6);
@@ -345,6 +352,85 @@ test_wrong_values(void **state)
 }
 
 
+/* a number of 1 to 8 digits, and the text that is hashed */
+static void
+test_counts(void **state)
+{
+    unsigned  i;
+
+    static const struct {
+        const char  *param;
+        const char  *text;
+        uint32_t     nc;
+    } counts[] = {
+        { "nc=0", "0", 0 },
+        { "nc=00000000", "00000000", 0 },
+        { "nc=1", "1", 1 },
+        { "nc=01", "01", 1 },
+        { "nc=\"00000001\"", "00000001", 1 },
+        { "nc=a", "a", 10 },
+        { "nc=1F", "1F", 31 },
+        { "nc=1234567", "1234567", 0x1234567 },
+        { "nc=ffffffff", "ffffffff", 0xffffffff }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        assert_int_equal(with("nc=", counts[i].param), DM_OK);
+        assert_int_equal(answer.nc, counts[i].nc);
+        equals(answer.nc_text, counts[i].text);
+    }
+}
+
+
+static void
+test_bare_uri(void **state)
+{
+    unsigned  i;
+
+    static const char  *uris[] = {
+        "/", "/a/b;c?d=e&f=(g)#h", "*", "http://[::1]:80/@<>{}|^`",
+        "/\xc3\xbc\xff"
+    };
+
+    static const char  *invalid[] = {
+        "uri=/a\"", "uri=/a\\", "uri=/a b", "uri=/\x01", "uri=/\x7f",
+        "uri=/a\"b\""
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+        char  value[128];
+
+        strcat(strcpy(value, "URI="), uris[i]);
+        assert_int_equal(with("uri=", value), DM_OK);
+        equals(answer.uri, uris[i]);
+
+        assert_int_equal(with("uri=", strcat(value, " , x=y")), DM_OK);
+        equals(answer.uri, uris[i]);
+    }
+
+    for (i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++) {
+        assert_int_equal(with("uri=", invalid[i]), DM_INVALID);
+    }
+
+    /* a comma ends it */
+
+    assert_int_equal(with("uri=", "uri=/a,b"), DM_USELESS);
+    assert_int_equal(with("uri=", "uri="), DM_USELESS);
+    assert_int_equal(with("uri=", "uri=/a, uri=/b"), DM_INVALID);
+
+    /* so has each other value, such as Base64 */
+
+    assert_int_equal(with("realm=", "realm=/"), DM_OK);
+    equals(answer.realm, "/");
+    assert_int_equal(with("nonce=", "nonce=a/b+c=="), DM_OK);
+    equals(answer.nonce, "a/b+c==");
+}
+
+
 static void
 test_malformed(void **state)
 {
@@ -352,29 +438,51 @@ test_malformed(void **state)
     char      value[1024];
 
     static const char  *malformed[] = {
-        "", " ", "x", "x ", "x=", "x= ", "=x", "x=,", "x=y z", "x=y z=w",
-        "x=\"", "x=\"y", "x=\"y\\", "x=\"y\\\"", "x=\"y\"z", "x=\"y\" z",
-        "x=y\"", "x=y\"z\"", "x=\"y\"\"z\"", "x==y", "x=y=z", "x=(y)",
-        "\"x\"=y", "x y=z", "x:y", "x=\"\x01\"", "x=\"\t\"", "x=\"\x7f\"",
-        "x=\"\\\x01\"", "x;y=z", "x=y;z=w", "x=/", "\x80=y", "x=\x80"
+        "x= y z", "=x", "x=y z", "x=y z=w", "x=\"", "x=\"y", "x=\"y\\",
+        "x=\"y\\\"", "x=\"y\"z", "x=\"y\" z", "x=y\"", "x=y\"z\"",
+        "x=\"y\"\"z\"", "x=y\\z", "\"x\"=y", "x y=z", "x:y",
+        "x=\"\x01\"", "x=\"\t\"", "x=\"\x7f\"", "x=\"\\\x01\"", "x=\x01",
+        "x=\x7f", "x;y=z", "\x80=y", "x, y=\"", "x=, y=\"", "x=/, y=\""
+    };
+
+    /* each part can be told from the next, but it is no parameter */
+
+    static const char  *useless[] = {
+        "x", "x ", "x=", "x= ", "x=,", "x,y=z", "x =\t,", "x, y"
     };
 
     (void) state;
 
     for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-
         strcpy(value, "Digest username=u, " REST ", ");
-
-        /* the first two are empty elements */
-
-        assert_int_equal(parse(strcat(value, malformed[i])),
-                         i < 2 ? DM_OK : DM_INVALID);
+        assert_int_equal(parse(strcat(value, malformed[i])), DM_INVALID);
 
         strcpy(value, "Digest ");
         assert_int_equal(parse(strcat(value, malformed[i])), DM_INVALID);
     }
 
-    assert_int_equal(parse("Digest"), DM_INVALID);
+    for (i = 0; i < sizeof(useless) / sizeof(useless[0]); i++) {
+        strcpy(value, "Digest username=u, " REST ", ");
+        assert_int_equal(parse(strcat(value, useless[i])), DM_USELESS);
+        assert_non_null(strstr(err.text, "at octet "));
+
+        /* what is wrong behind it goes before it */
+
+        assert_int_equal(parse(strcat(value, ", nc=00000001")), DM_INVALID);
+        assert_non_null(strstr(err.text, "twice"));
+
+        strcpy(value, "Digest ");
+        assert_int_equal(parse(strcat(value, useless[i])), DM_USELESS);
+    }
+
+    assert_int_equal(parse("Digest username=u, " REST ", "), DM_OK);
+    assert_int_equal(parse("Digest username=u, " REST ",  ,"), DM_OK);
+
+    assert_int_equal(parse("Digest x, y=/"), DM_USELESS);
+    assert_non_null(strstr(err.text, "at octet 9 "));
+
+    assert_int_equal(parse("Digest"), DM_USELESS);
+    assert_int_equal(parse("Digest "), DM_USELESS);
     assert_int_equal(parse_octets("Digest username=\"a\0b\", " REST,
                                   sizeof("Digest username=\"a\0b\", " REST)
                                   - 1), DM_INVALID);
@@ -447,6 +555,8 @@ main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_missing_and_twice),
         cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_bare_uri),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_every_prefix_and_octet)
     };

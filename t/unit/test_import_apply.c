@@ -11,6 +11,7 @@
 static dm_store_t  *opened;
 static dm_entry_t   line;
 static dm_found_t   got;
+static dm_seen_t    seen;
 static int          added;
 static dm_err_t     why;
 
@@ -31,7 +32,7 @@ apply(int update)
     added = 99;
     why.text[0] = '\0';
 
-    return dm_entry_apply(&line, opened, update, &got, &added, &why);
+    return dm_entry_apply(&line, opened, update, &seen, &got, &added, &why);
 }
 
 
@@ -203,14 +204,46 @@ test_rename(void **state)
     assert_true(same(got.account.name, "anna"));
     assert_int_equal(has_ha1(), 7);
 
-    line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5;
+    line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1;
+    line.account.has_ha1[DM_MD5] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 1);
+    line.account.has_ha1[DM_MD5] = 0;
 
     line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_DIGEST;
     line.account.has_ha1[DM_SHA256] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 4);
+}
+
+
+/* who is looked for by a name renames nobody whose id it happens to be */
+static void
+test_rename_unsaid(void **state)
+{
+    dm_map_t  map;
+
+    (void) state;
+
+    memset(&map, 0, sizeof(map));
+    dm_entry_wipe(&line);
+    assert_int_equal(dm_entry_set_user(&line, str("A"), &map, &why), DM_OK);
+    line.account.crypt = str(OTHER);
+    line.has |= DM_ENTRY_CRYPT;
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("there is an account \"A\" with the name \"alice\": where \"A\"");
+
+    line.by = DM_BY_ID;
+    assert_int_equal(apply(1), DM_OK);
+    assert_true(same(got.account.name, "A"));
+
+    /* nor one that a line has set */
+    assert_int_equal(dm_seen_add(&seen, str("A"), str(""), 7, &why), DM_OK);
+    line.has = DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1;
+    line.account.crypt.len = 0;
+    line.account.has_ha1[DM_SHA256] = 1;
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("account \"A\" has the name \"alice\", from line 7");
 }
 
 
@@ -274,7 +307,7 @@ test_md5(void **state)
     (void) state;
 
     entry_of("A");
-    line.has |= DM_ENTRY_MD5;
+    line.has |= DM_ENTRY_ONE_HA1;
     line.account.has_ha1[DM_MD5] = 1;
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 5);
@@ -288,6 +321,12 @@ test_md5(void **state)
     assert_int_equal(apply(1), DM_OK);
     assert_int_equal(has_ha1(), 1);
     assert_int_equal(got.account.ha1[DM_MD5][15], 1);
+
+    /* one that the account lacked has nothing to be compared with */
+    line.account.has_ha1[DM_MD5] = 0;
+    line.account.has_ha1[DM_SHA512_256] = 1;
+    assert_int_equal(apply(1), DM_OK);
+    assert_int_equal(has_ha1(), 2);
 }
 
 
@@ -347,6 +386,116 @@ test_store_fails(void **state)
 }
 
 
+/* the line is applied, and kept as that one */
+static void
+saw(int update, uint64_t number)
+{
+    if (apply(update) != DM_OK) {
+        fail_msg("%s", why.text);
+    }
+
+    assert_int_equal(dm_entry_put(&line, opened, &got.account, number, &seen,
+                                  NULL, &why), DM_OK);
+}
+
+
+/* whatever --update says, a line does not change what another has set */
+static void
+test_twice(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    saw(1, 3);
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("it is of account \"A\", as line 3 is: keep one of the two");
+    assert_int_equal(apply(0), DM_INVALID);
+
+    entry_of("N");
+    saw(0, 4);
+    assert_int_equal(apply(0), DM_INVALID);
+    err_has("it is of account \"N\", as line 4 is");
+
+    /* the first of them counts */
+    assert_int_equal(dm_seen_add(&seen, str("N"), str(""), 9, &why), DM_OK);
+    assert_int_equal(dm_seen_line(&seen, str("N"), str("")), 4);
+    assert_int_equal(dm_seen_line(&seen, str("n"), str("")), 0);
+    assert_int_equal(dm_seen_line(&seen, str("N"), str("x")), 0);
+
+    /* a name that is another's */
+    entry_of("O");
+    line.has |= DM_ENTRY_NAME;
+    line.account.name = str("N");
+    assert_int_equal(apply(0), DM_OK);
+    assert_int_equal(dm_entry_put(&line, opened, &got.account, 5, &seen, NULL,
+                                  &why),
+                     DM_EXISTS);
+    err_has("account \"N\" already has the name \"N\", from line 4");
+}
+
+
+/* what a line of the file has set stays, of what was there nothing does */
+static void
+test_parts_order(void **state)
+{
+    (void) state;
+
+    /* the same as there was, for MD5 */
+    entry_of("A");
+    line.has |= DM_ENTRY_ONE_HA1;
+    line.account.has_ha1[DM_MD5] = 1;
+    saw(1, 1);
+    assert_int_equal(has_ha1(), 5);
+
+    line.account.has_ha1[DM_MD5] = 0;
+    line.account.has_ha1[DM_SHA512_256] = 1;
+    saw(1, 2);
+    assert_int_equal(has_ha1(), 3);
+
+    /* the other way round */
+    entry_of("B");
+    line.has |= DM_ENTRY_ONE_HA1;
+    line.account.has_ha1[DM_SHA512_256] = 1;
+    saw(1, 3);
+    assert_int_equal(has_ha1(), 2);
+
+    line.account.has_ha1[DM_SHA512_256] = 0;
+    line.account.has_ha1[DM_MD5] = 1;
+    saw(1, 4);
+    assert_int_equal(has_ha1(), 3);
+}
+
+
+/* hashes of several algorithms, as lighttpd has them, a line each */
+static void
+test_parts(void **state)
+{
+    (void) state;
+
+    entry_of("A");
+    line.has |= DM_ENTRY_ONE_HA1;
+    line.account.has_ha1[DM_SHA256] = 1;
+    memset(line.account.ha1[DM_SHA256], 7, DM_HASH_MAX);
+    assert_int_equal(apply(0), DM_EXISTS);
+    saw(1, 1);
+    assert_int_equal(has_ha1(), 1 << DM_SHA256);
+
+    /* of a password that was another, too: they stand beside each other */
+    line.account.has_ha1[DM_SHA256] = 0;
+    line.account.has_ha1[DM_MD5] = 1;
+    memset(line.account.ha1[DM_MD5], 7, DM_HASH_MAX);
+    saw(0, 2);
+    assert_int_equal(has_ha1(), 1 << DM_SHA256 | 1 << DM_MD5);
+
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("it is of \"MD5\" of account \"A\", as line 2 is");
+    line.account.has_ha1[DM_SHA256] = 1;
+    line.account.has_ha1[DM_MD5] = 0;
+    assert_int_equal(apply(1), DM_INVALID);
+    err_has("it is of \"SHA-256\" of account \"A\", as line 1");
+}
+
+
 static int
 each(void **state)
 {
@@ -367,6 +516,7 @@ after(void **state)
     (void) state;
 
     dm_entry_wipe(&line);
+    dm_seen_free(&seen);
     dm_store_close(opened);
 
     return 0;
@@ -382,9 +532,13 @@ main(void)
         cmocka_unit_test_setup_teardown(test_exists, each, after),
         cmocka_unit_test_setup_teardown(test_found_by, each, after),
         cmocka_unit_test_setup_teardown(test_rename, each, after),
+        cmocka_unit_test_setup_teardown(test_rename_unsaid, each, after),
         cmocka_unit_test_setup_teardown(test_replaces, each, after),
         cmocka_unit_test_setup_teardown(test_md5, each, after),
         cmocka_unit_test_setup_teardown(test_lists, each, after),
+        cmocka_unit_test_setup_teardown(test_twice, each, after),
+        cmocka_unit_test_setup_teardown(test_parts, each, after),
+        cmocka_unit_test_setup_teardown(test_parts_order, each, after),
         cmocka_unit_test_setup_teardown(test_store_fails, each, after)
     };
 

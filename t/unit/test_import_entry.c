@@ -9,11 +9,12 @@
 
 #define KEY   "30313233343536373839616263646566"    /* "0123456789abcdef" */
 #define MD5   "3d78807defe7de2157e2b0b6573a855f"
+#define SHA   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define APR1  "$apr1$salt$zhL9MYqZGdxa3Y56Tc6CY0"
 
 
 typedef int (*parse_pt)(dm_entry_t *entry, dm_str_t line,
-    const dm_entry_file_t *file, dm_err_t *err);
+    dm_entry_file_t *file, dm_err_t *err);
 
 typedef struct {
     const char  *line;
@@ -108,7 +109,14 @@ test_htpasswd(void **state)
         { "user:unknown", "hash" },
         { "user:{PLAIN}", "the password is empty" },
         { "user:{PLAIN}a\x01", "the password has a control character" },
-        { "user:{plain}secret", "hash" }
+        { "user:{plain}secret", "hash" },
+        { "user:" APR1 " ", "the hash begins or ends with a blank" },
+        { "user: " APR1, "the hash begins or ends with a blank" },
+        { "user:" APR1 "\t:comment", "the hash begins or ends with a blank" },
+        { "user:" APR1 "\xc2\xa0", "the hash has the character U+00A0 at " },
+        { "user:{PLAIN}secret ", "the password begins or ends with a blank" },
+        { "user :" APR1, "the name begins or ends with a blank" },
+        { "# comment\\", "for which Apache takes the next line as a part" }
     };
 
     (void) state;
@@ -133,9 +141,30 @@ test_htpasswd(void **state)
     dm_entry_wipe(&entry);
 
     passes_over(dm_entry_parse_htpasswd, "");
+    passes_over(dm_entry_parse_htpasswd, " \t");
+    passes_over(dm_entry_parse_htpasswd, "  # comment");
     passes_over(dm_entry_parse_htpasswd, "#user:" APR1);
     refuses(dm_entry_parse_htpasswd, refusals,
             sizeof(refusals) / sizeof(refusals[0]));
+}
+
+
+/* a line of an htdigest file with one hash, of that algorithm */
+static void
+is_ha1(const char *line, dm_algorithm_t alg, int md5)
+{
+    dm_algorithm_t  i;
+
+    takes(dm_entry_parse_htdigest, line,
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
+
+    for (i = 0; i < DM_NALGORITHMS; i++) {
+        assert_int_equal(entry.account.has_ha1[i], i == alg);
+    }
+
+    assert_memory_equal(entry.account.ha1[alg], md5 ? "\x3d\x78" : "\x01\x23",
+                        2);
+    dm_entry_wipe(&entry);
 }
 
 
@@ -148,9 +177,14 @@ test_htdigest(void **state)
         { "user:" MD5, "a colon is missing" },
         { "user:realm:", "the hash has something else than 32 hexadecimal" },
         { "user:realm:" MD5 "00", "32 hexadecimal digits" },
-        { "user:realm:" MD5 MD5 "00", "32 hexadecimal digits" },
+        { "user:realm:" MD5 MD5 "00", "digits, or 64 for SHA-256" },
         { "user:realm:zz78807defe7de2157e2b0b6573a855f", "32 hexadecimal" },
-        { "user:realm:" MD5 ":", "32 hexadecimal digits" },
+        { "user:realm:" MD5 " ", "the hash begins or ends with a blank" },
+        { "user:realm:\t" MD5, "the hash begins or ends with a blank" },
+        { "user:realm:" MD5 ":0d78807defe7de2157e2b0b6573a855f",
+          "the userhash behind the hash is not that of its user and realm" },
+        { "user:realm:" SHA ":" MD5 MD5, "the userhash behind the hash" },
+        { "# a comment\\", "it ends with \"\\\"" },
         { "user:other:" MD5,
           "its realm is \"other\", that of the store \"realm\"" },
         { "user:realmx:" MD5, "its realm is \"realmx\"" },
@@ -162,7 +196,7 @@ test_htdigest(void **state)
     (void) state;
 
     takes(dm_entry_parse_htdigest, "user:realm:" MD5,
-          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5);
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
     is_user("user", "user", DM_BY_NAME);
     assert_int_equal(entry.account.has_ha1[DM_MD5], 1);
     assert_int_equal(entry.account.has_ha1[DM_SHA256], 0);
@@ -172,11 +206,27 @@ test_htdigest(void **state)
     dm_entry_wipe(&entry);
 
     takes(dm_entry_parse_htdigest, "mapped:realm:" MD5,
-          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5);
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
     is_user("mapped", "urn:1", DM_BY_ID);
     dm_entry_wipe(&entry);
 
+    /* lighttpd's, whose userhash tells two algorithms apart */
+
+    is_ha1("user:realm:" MD5 ":e760591138c3df8c9c11eeba43a9f851", DM_MD5, 1);
+    is_ha1("user:realm:" MD5 ": of somebody", DM_MD5, 1);
+    is_ha1("user:realm:" MD5 ":", DM_MD5, 1);
+    is_ha1("user:realm:" SHA, DM_SHA256, 0);
+    is_ha1("user:realm:" SHA ":6A3029116B47AA98BCAA325399733DC1A23CD57E"
+           "26B81BEF3FF6531CE624E2DA",
+           DM_SHA256, 0);
+    is_ha1("user:realm:" SHA ":130dc7d22351a8520ee2fdadf72bd40ec055f27b"
+           "3036805ac17793aa50885786",
+           DM_SHA512_256, 0);
+    is_ha1("user:realm:" SHA ":" MD5, DM_SHA256, 0);
+
     passes_over(dm_entry_parse_htdigest, "");
+    passes_over(dm_entry_parse_htdigest, " \t ");
+    passes_over(dm_entry_parse_htdigest, "  # user:realm:" MD5);
     passes_over(dm_entry_parse_htdigest, "#user:realm:" MD5);
     refuses(dm_entry_parse_htdigest, refusals,
             sizeof(refusals) / sizeof(refusals[0]));
@@ -193,7 +243,7 @@ test_htdigest_realms(void **state)
     passes_over(dm_entry_parse_htdigest, "user:other:" MD5);
     passes_over(dm_entry_parse_htdigest, "user:other:none");
     takes(dm_entry_parse_htdigest, "user:realm:" MD5,
-          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5);
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
     dm_entry_wipe(&entry);
     from.one_realm = 0;
 
@@ -201,7 +251,7 @@ test_htdigest_realms(void **state)
 
     from.realm = str("a:b");
     takes(dm_entry_parse_htdigest, "user:a:b:" MD5,
-          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5);
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
     dm_entry_wipe(&entry);
     assert_int_equal(parse(dm_entry_parse_htdigest, "user:a:" MD5),
                      DM_INVALID);
@@ -220,14 +270,16 @@ test_psk(void **state)
     static const refusal_t  refusals[] = {
         { "dev", "it is not IDENTITY:KEY: there is no colon" },
         { "#dev:" KEY, "it begins with \"#\"" },
-        { "#" , "there is no colon" },
+        { "#646576a:" KEY, "an identity in hex, and this is none" },
         { ":" KEY, "identity is empty" },
         { "d\x01:" KEY, "identity has a control character" },
         { "dev:", "the key is not 16 to 64 octets in hex" },
         { "dev:303132333435363738396162636465", "the key is not 16 to 64" },
         { "dev:" KEY "3", "the key is not 16 to 64" },
         { "dev:" KEY KEY KEY KEY "30", "the key is not 16 to 64" },
-        { "dev:" KEY " ", "the key is not 16 to 64" },
+        { "dev:" KEY " ", "the key begins or ends with a blank" },
+        { "dev: " KEY, "the key begins or ends with a blank" },
+        { "dev :" KEY, "the identity begins or ends with a blank" },
         { "dev:text that stunnel takes", "the key is not 16 to 64" }
     };
 
@@ -248,6 +300,17 @@ test_psk(void **state)
     assert_int_equal(entry.account.psk[0].key.len, DM_PSK_MAX);
     dm_entry_wipe(&entry);
 
+    takes(dm_entry_parse_psk, "#6d61707065643a31:" KEY,
+          DM_ENTRY_ID | DM_ENTRY_ONE_PSK);
+    assert_true(same(entry.account.psk[0].identity, "mapped:1"));
+    dm_entry_wipe(&entry);
+
+    takes(dm_entry_parse_psk, "dev:30:31:32:33:34:35:36:37:38:39:61:62:63:64"
+          ":6566", DM_ENTRY_ID | DM_ENTRY_ONE_PSK);
+    assert_true(same(entry.account.psk[0].identity, "dev"));
+    assert_true(same(entry.account.psk[0].key, "0123456789abcdef"));
+    dm_entry_wipe(&entry);
+
     takes(dm_entry_parse_psk, "mapped:" KEY, DM_ENTRY_ID | DM_ENTRY_ONE_PSK);
     assert_true(same(entry.account.id, "urn:1"));
     assert_true(same(entry.account.psk[0].identity, "mapped"));
@@ -255,6 +318,9 @@ test_psk(void **state)
     dm_entry_wipe(&entry);
 
     passes_over(dm_entry_parse_psk, "");
+    passes_over(dm_entry_parse_psk, " ");
+    passes_over(dm_entry_parse_psk, "#");
+    passes_over(dm_entry_parse_psk, "# those of the lab: two");
     refuses(dm_entry_parse_psk, refusals,
             sizeof(refusals) / sizeof(refusals[0]));
 }
@@ -339,8 +405,8 @@ test_jsonl_refused(void **state)
         { "{\"id\":\"a\\u0000\"}", "it is not JSON" },
         { "[]", "it is not an object" },
         { "{}", "it has no \"id\"" },
-        { "{\"id\":\"a\",\"x\":1}", "unknown field \"x\"" },
-        { "{\"id\":\"a\",\"ID\":1}", "unknown field \"ID\"" },
+        { "{\"id\":\"a\",\"x\":1}", "field 2 is unknown: the fields are" },
+        { "{\"ID\":\"a\",\"id\":1}", "field 1 is unknown" },
         { "{\"id\":1}", "\"id\" is not a string" },
         { "{\"id\":\"\"}", "the id is empty" },
         { "{\"id\":\"a\",\"name\":null}", "\"name\" is not a string" },
@@ -539,7 +605,7 @@ test_wipe(void **state)
     assert_int_equal(wiped, 1);
 
     takes(dm_entry_parse_htdigest, "user:realm:" MD5,
-          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_MD5);
+          DM_ENTRY_ID | DM_ENTRY_NAME | DM_ENTRY_ONE_HA1);
     watch("\x3d\x78\x80\x7d\xef\xe7");
     dm_entry_wipe(&entry);
     assert_int_equal(wiped, 1);
@@ -569,7 +635,7 @@ any(dm_str_t user, dm_err_t *why)
 static int
 setup_entry(void **state)
 {
-    if (setup(state) != 0) {
+    if (setup(state) != 0 || dm_digest_init(NULL) != DM_OK) {
         return -1;
     }
 

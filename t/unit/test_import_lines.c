@@ -70,13 +70,80 @@ test_lines(void **state)
     line_is("two", 3, 2, 9);
     line_is("", 0, 3, 10);
     line_is("", 0, 4, 12);
+    lines->cr = 1;
     line_is("a\rb\r", 4, 5, 18);
+    lines->cr = 0;
     line_is("z\0\xff", 3, 6, 22);
 
     /* which has no end */
     line_is("last", 4, 7, 26);
     no_more(7);
     dm_lines_close(lines);
+}
+
+
+/* is refused, and the next line is itself */
+static void
+test_cr(void **state)
+{
+    dm_str_t  line;
+
+    (void) state;
+
+    file("# a\ru:b\r\nnext\n\r\r\n# c\rlast\r");
+    open_lines(path);
+    assert_int_equal(dm_lines_next(lines, &line, &err), DM_INVALID);
+    err_has("they must end with LF or with CR LF");
+    line_is("next", 4, 2, 14);
+    assert_int_equal(dm_lines_next(lines, &line, &err), DM_INVALID);
+    assert_int_equal(dm_lines_next(lines, &line, &err), DM_INVALID);
+    no_more(4);
+    dm_lines_close(lines);
+}
+
+
+/* the mark of each file that was joined, and of those that have it twice */
+static void
+test_marks(void **state)
+{
+    size_t    i;
+    dm_str_t  line;
+
+    static const struct {
+        const char  *octets;
+        size_t       len;
+    } utf16[] = {
+        { "\xff\xfeu\0:\0", 6 }, { "\xfe\xff\0u\0:", 6 },
+        { "\xff\xfe", 2 }, { "u\0:\0", 4 }, { "\0u\0:", 4 },
+        { "\xff\xfe\0\0u\0\0\0", 8 }, { "\0\0\xfe\xff\0\0\0u", 8 }
+    };
+
+    (void) state;
+
+    file("\xef\xbb\xbfone\r\n\xef\xbb\xbf\xef\xbb\xbf#two\n"
+         "t\xef\xbb\xbf\n\xef\xbb\xbf");
+    open_lines(path);
+    line_is("one", 3, 1, 8);
+    line_is("#two", 4, 2, 19);
+    line_is("t\xef\xbb\xbf", 4, 3, 24);
+    line_is("", 0, 4, 27);
+    no_more(4);
+    dm_lines_close(lines);
+
+    file("\xef\xbb\xbf");
+    open_lines(path);
+    line_is("", 0, 1, 3);
+    no_more(1);
+    dm_lines_close(lines);
+
+    for (i = 0; i < sizeof(utf16) / sizeof(utf16[0]); i++) {
+        file_of(utf16[i].octets, utf16[i].len);
+        open_lines(path);
+        assert_int_equal(dm_lines_next(lines, &line, &err), DM_ERROR);
+        err_has("UTF-16 is not read: save \"");
+        assert_int_equal(lines->number, 1);
+        dm_lines_close(lines);
+    }
 }
 
 
@@ -504,6 +571,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_cr),
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_long_last),

@@ -143,6 +143,20 @@ test_empty(void **state)
 }
 
 
+/* whatever follows the "#", a line that was taken out too */
+static void
+test_comments(void **state)
+{
+    (void) state;
+
+    map_of("# users\n#a\t1\n#\nb\t2\n");
+    user_is("a", NULL);
+    user_is("#a", NULL);
+    user_is("b", "2");
+    dm_map_free(&map);
+}
+
+
 static void
 test_refused(void **state)
 {
@@ -154,14 +168,21 @@ test_refused(void **state)
     not_map("\n\n\na\n", "\" line 4: ");
     not_map("a\t1\nax\t2\n", "\" line 2: the user has an x");
     not_map("\t1\n", "\" line 1: the user has an x");
+    not_map("a\t4.93005E+14\n", "\" line 1: the id is a number that a spread");
+    not_map("4.93E14\t1\n", "\" line 1: the user is a number that a spread");
+    not_map("a\t493005100592800.0\n", "the id is a number that a spreadsheet,");
+    not_map("=\"493005\"\t1\n", "the user is a formula of a spreadsheet");
+    not_map("a\t1\nb\xc2\xa0\t2\n", "\" line 2: the user has the character "
+            "U+00A0 at octet 2");
+    not_map("a\t1\xe2\x80\x8b\n", "\" line 1: the id has the character U+200B");
     not_map("a\t\n", "\" line 1: the id is empty");
     not_map("a\t1\tb\n", "\" line 1: the id has a control character");
     not_map("a\t1 \n", "\" line 1: the id begins or ends with a blank");
     not_map("a\t\xff\n", "\" line 1: the id is not UTF-8");
 
     /* whatever is on either side */
-    not_map("b\t1\na\t2\nc\t3\nb\t1\n", "the id map has user \"b\" twice");
-    not_map("b\t1\na\t2\na\t3\n", "the id map has user \"a\" twice");
+    not_map("b\t1\na\t2\nc\t3\nb\t1\n", "user \"b\" twice, in lines 1 and 4");
+    not_map("b\t1\na\t2\na\t3\n", "user \"a\" twice, in lines 2 and 3");
 
     assert_int_equal(read_map("a\0\t1\na\0\t2", 9), DM_INVALID);
     err_has("twice");
@@ -241,6 +262,59 @@ test_many(void **state)
 }
 
 
+static void
+warns_unused(const char *warning)
+{
+    dm_cli_t  cli;
+
+    memset(&cli, 0, sizeof(dm_cli_t));
+
+    capture(stderr);
+    dm_map_warn_unused(&map, &cli);
+    assert_string_equal(captured(stderr), warning);
+}
+
+
+/* how many were never found, and the first by their numbers */
+static void
+test_unused(void **state)
+{
+    char  told[1024];
+
+    (void) state;
+
+    map_of("e\t1\nb\t2\na\t3\nd\t4\n");
+    user_is("b", "2");
+    user_is("nobody", NULL);
+    (void) snprintf(told, sizeof(told), "dm-account: warning: 3 lines of the "
+                    "id map \"%s\" were not used, as no user of the file is "
+                    "called so: line 1 \"e\", line 3 \"a\", line 4 \"d\"\n",
+                    path);
+    warns_unused(told);
+    user_is("e", "1");
+    user_is("a", "3");
+    (void) snprintf(told, sizeof(told), "dm-account: warning: 1 line of the id "
+                    "map \"%s\" was not used, as no user of the file is called "
+                    "so: line 4 \"d\"\n", path);
+    warns_unused(told);
+    user_is("d", "4");
+    warns_unused("");
+    dm_map_free(&map);
+
+    map_of("a\t1\nf\t1\nb\t2\ne\t3\nd\t4\n");
+    (void) snprintf(told, sizeof(told), "dm-account: warning: 5 lines of the "
+                    "id map \"%s\" were not used, as no user of the file is "
+                    "called so: line 1 \"a\", line 2 \"f\", line 3 \"b\", "
+                    "...\n", path);
+    warns_unused(told);
+    dm_map_free(&map);
+
+    map_of("");
+    warns_unused("");
+    dm_map_free(&map);
+}
+
+
 /* nothing of the file is left open, or in memory that is free again */
 static void
 test_closes(void **state)
@@ -269,9 +343,11 @@ main(void)
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_one),
         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_comments),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_unused),
         cmocka_unit_test(test_closes)
     };
 

@@ -177,6 +177,53 @@ test_counts(void **state)
 }
 
 
+/* 0 is a count like any other */
+static void
+test_count_of_zero(void **state)
+{
+    unsigned           i;
+    dm_nonce_counts_t  counts;
+
+    static const uint32_t  higher[] = { 1, 5, 126, 127 };
+    static const uint32_t  too_high[] = { 128, 129, 1000, 0xffffffff };
+
+    (void) state;
+
+    /* the first one */
+
+    dm_nonce_first(&counts, 0);
+    assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 1), DM_OK);
+    assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 1), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 127), DM_OK);
+    assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 128), DM_OK);
+    assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 128), DM_DECLINED);
+    assert_int_equal(dm_nonce_use(&counts, 0xffffffff), DM_OK);
+    assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+
+    /* a late one */
+
+    for (i = 0; i < sizeof(higher) / sizeof(higher[0]); i++) {
+        dm_nonce_first(&counts, higher[i]);
+        assert_int_equal(dm_nonce_use(&counts, 0), DM_OK);
+        assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+        assert_int_equal(dm_nonce_use(&counts, higher[i]), DM_DECLINED);
+    }
+
+    for (i = 0; i < sizeof(too_high) / sizeof(too_high[0]); i++) {
+        dm_nonce_first(&counts, too_high[i]);
+        assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+
+        dm_nonce_first(&counts, 0);
+        assert_int_equal(dm_nonce_use(&counts, too_high[i]), DM_OK);
+        assert_int_equal(dm_nonce_use(&counts, 0), DM_DECLINED);
+    }
+}
+
+
 /* against the plain list of all that was used */
 static void
 test_counts_at_random(void **state)
@@ -192,13 +239,13 @@ test_counts_at_random(void **state)
 
     srandom(1);
 
-    highest = 100;
+    highest = 0;
     used[highest] = 1;
     dm_nonce_first(&counts, highest);
 
     for (n = 0; n < 100000 && highest < sizeof(used) - 400; n++) {
         nc = highest + (uint32_t) random() % 160 + 1;
-        nc -= nc > 150 ? 150 : nc - 1;
+        nc -= nc > 150 ? 150 : nc;
 
         if (random() % 100 == 0) {
             nc += 200;
@@ -223,6 +270,7 @@ main(void)
         cmocka_unit_test(test_made_and_opened),
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_count_of_zero),
         cmocka_unit_test(test_counts_at_random)
     };
 

@@ -410,6 +410,15 @@ test_key_file(void **state)
     write_file("k1 " DIGITS, 0400);
     assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
 
+    /* as some editors write it */
+    write_file("k1 " DIGITS "\r\n\x1a", 0600);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+    write_file("k1 " DIGITS "\r\n\x1a\r\n", 0600);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+    write_file("\xef\xbb\xbfk1 " DIGITS "\r\n", 0600);
+    assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+    assert_string_equal(keys.key[0].id, "k1");
+
     write_file("2025-11.a_BCDEFG " DIGITS "\r\nold " DIGITS "\r\n", 0600);
     assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
     assert_int_equal(keys.n, 2);
@@ -466,6 +475,47 @@ test_bad_key_file(void **state)
 }
 
 
+/* gives the file to that user, where root runs this */
+static void
+whose(uid_t uid)
+{
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, uid, 1), 0);
+    }
+}
+
+
+/* root's file may be read by a group, and that is all */
+static void
+test_key_file_group(void **state)
+{
+    mode_t     mode;
+    dm_err_t   err;
+    dm_keys_t  keys;
+
+    (void) state;
+
+    if (geteuid() != 0) {
+        print_message("not root: no file is root's\n");
+        skip();
+    }
+
+    for (mode = 0; mode <= 0777; mode++) {
+        write_file("k1 " DIGITS "\n", mode);
+        whose(0);
+
+        if ((mode & 037) == 0) {
+            assert_int_equal(dm_keys_read(path, &keys, &err), DM_OK);
+
+        } else {
+            assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
+            assert_non_null(strstr(err.text, "open to others, or for its "));
+            assert_int_equal(keys.n, 0);
+        }
+    }
+}
+
+
 static void
 test_key_file_refused(void **state)
 {
@@ -477,6 +527,7 @@ test_key_file_refused(void **state)
 
     for (mode = 01; mode <= 040; mode <<= 1) {
         write_file("k1 " DIGITS "\n", 0600 | mode);
+        whose(1);
         assert_int_equal(dm_keys_read(path, &keys, &err), DM_INVALID);
         assert_non_null(strstr(err.text, "open to its group or to others"));
     }
@@ -533,6 +584,7 @@ main(void)
         cmocka_unit_test(test_no_key),
         cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_bad_key_file),
+        cmocka_unit_test(test_key_file_group),
         cmocka_unit_test(test_key_file_refused)
     };
 

@@ -539,7 +539,17 @@ test_counters_and_abort(void **state)
     account.has_ha1[DM_MD5] = 0;
     account.has_ha1[DM_SHA256] = 0;
     put(store, &account, DM_OK);
+    make_account(&account, "E", "eve");
+    account.has_ha1[DM_MD5] = 0;
+    account.has_ha1[DM_SHA256] = 1;
+    put(store, &account, DM_OK);
+    assert_int_equal(dm_store_meta(store)->lacks_md5, 1);
+    assert_int_equal(dm_store_del(store, str("E"), NULL), DM_OK);
+    make_account(&account, "C", "carol");
+    account.has_ha1[DM_MD5] = 0;
+    account.has_ha1[DM_SHA256] = 0;
     assert_int_equal(dm_store_meta(store)->accounts, 3);
+    assert_int_equal(dm_store_meta(store)->lacks_md5, 0);
     assert_int_equal(dm_store_meta(store)->lacks_sha256, 1);
     assert_int_equal(dm_store_commit(store, NULL), DM_OK);
     expect_counts(3, 1);

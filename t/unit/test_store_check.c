@@ -1,5 +1,6 @@
 /* The store: what a check finds */
 
+#include "dm_store_write_internal.h"
 #include "store_fixture.h"
 
 
@@ -196,9 +197,11 @@ test_counters(void **state)
 {
     filled(state);
     forge("account", str("B"), (dm_str_t) { NULL, 0 });
-    check(1, 1 + 1 + 2);
+    check(1, 1 + 2 + 1 + 2);
     said_so(0, "the store counts 2 accounts, and has 1");
-    said_so(1, "the name index has an entry that leads to account \"B\", "
+    said_so(1, "the store counts 2 accounts, active, and has 1");
+    said_so(2, "the store counts 2 accounts with some set of hashes, and has");
+    said_so(3, "the name index has an entry that leads to account \"B\", "
             "which is not there");
 }
 
@@ -299,6 +302,44 @@ del(const char *id)
 
     assert_int_equal(dm_store_commit(store, NULL), DM_OK);
     dm_store_close(store);
+}
+
+
+/* a store of an older version, which did not count who lacks MD5 */
+static void
+test_counters_of_older(void **state)
+{
+    dm_store_t    *store;
+    dm_account_t   account;
+
+    (void) state;
+
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    make_account(&account, "A", "alice");
+    account.has_ha1[DM_MD5] = 0;
+    put(store, &account, DM_OK);
+    store->meta.lacks_md5 = 0;
+    store->meta.counted = 0;
+    assert_int_equal(dm_store_commit(store, NULL), DM_OK);
+    dm_store_close(store);
+    check(1, 0);
+
+    /* the next change counts, whatever it is */
+
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_meta(store)->counted, 0);
+    put_md5(store, "B", "bob");
+    assert_int_equal(dm_store_meta(store)->counted, 1);
+    assert_int_equal(dm_store_meta(store)->lacks_md5, 1);
+    dm_store_close(store);
+    check(2, 0);
+
+    del("A");
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_meta(store)->lacks_md5, 0);
+    dm_store_close(store);
+    check(1, 0);
 }
 
 
@@ -424,6 +465,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup(test_counters_of_older, fresh),
         cmocka_unit_test_setup(test_sound, fresh),
         cmocka_unit_test(test_index_lacks),
         cmocka_unit_test(test_index_leads_elsewhere),

@@ -458,12 +458,11 @@ run_unprivileged(child_t *self)
 
     must(dm_store_open(&store, path, DM_STORE_WRITE, &keys, &err)
          == DM_INVALID);
-    must(strstr(err.text, "/data.mdb\" cannot be used by user id 65534")
-         != NULL);
+    must(strstr(err.text, "cannot write \"") != NULL);
+    must(strstr(err.text, "/data.mdb\" (owner ") != NULL);
     must(dm_store_open(&store, path, DM_STORE_READ, &keys, &err)
          == DM_INVALID);
-    must(strstr(err.text, "/write.lock\" cannot be used by user id 65534")
-         != NULL);
+    must(strstr(err.text, "/write.lock\" (owner ") != NULL);
     say(self);
 
     /* the files of another group, one after the other */
@@ -471,13 +470,13 @@ run_unprivileged(child_t *self)
     hear(self);
     must(dm_store_open(&store, path, DM_STORE_SERVE, &keys, &err)
          == DM_INVALID);
-    must(strstr(err.text, "/data.mdb\" cannot be used") != NULL);
+    must(strstr(err.text, "/data.mdb\" (owner ") != NULL);
     say(self);
 
     hear(self);
     must(dm_store_open(&store, path, DM_STORE_SERVE, &keys, &err)
          == DM_INVALID);
-    must(strstr(err.text, "/.\" cannot be entered") != NULL);
+    must(strstr(err.text, "cannot pass through \"") != NULL);
     say(self);
 }
 

@@ -287,7 +287,8 @@ run_stranger(child_t *self)
     must(setgid(65533) == 0 && setuid(65533) == 0);
     must(dm_store_open(&store, path, DM_STORE_SERVE, &keys, &err)
          == DM_INVALID);
-    must(strstr(err.text, "is not for processes of user id 65533") != NULL);
+    must(strstr(err.text, "is not for processes of user 65533") != NULL);
+    must(strstr(err.text, "--owner 65533:65533\"") != NULL);
     say(self);
 }
 

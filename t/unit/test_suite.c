@@ -588,7 +588,7 @@ test_profiles(void **state)
 
     assert_profile("dm20-ssl3", DM_SSLV3 | DM_TLSV1 | DM_TLSV1_1 | DM_TLSV1_2,
                    (const char *const []) {
-                       "DM-X509", "DM-PSK", "DM-TLS11", "DM-SSL3", NULL
+                       "DM-SSL3", "DM-X509", "DM-PSK", "DM-TLS11", NULL
                    });
 
     assert_profile("modern", DM_TLSV1_2 | DM_TLSV1_3,

@@ -2,6 +2,7 @@
 
 #include "dm_devid.h"
 #include "account/apply.h"
+#include "account/named.h"
 #include "common/input.h"
 
 
@@ -10,13 +11,16 @@ static int dm_apply_name(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
 static int dm_apply_default_name(dm_cli_t *cli, dm_account_t *account);
 static void dm_apply_fields(const dm_edit_t *edit, dm_account_t *account);
+static int dm_apply_groups(dm_cli_t *cli, const dm_edit_t *edit,
+    dm_account_t *account);
 static int dm_apply_password(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
 static int dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
 static int dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit,
     dm_account_t *account);
-static unsigned dm_apply_find_cert(const dm_account_t *account, dm_str_t key);
+static unsigned dm_apply_find(const dm_str_t *list, unsigned n,
+    dm_str_t wanted);
 
 
 int
@@ -27,7 +31,7 @@ dm_apply_edit(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
 
     rc = dm_apply_start(cli, edit, found);
 
-    if (rc != DM_CLI_DONE) {
+    if (rc != DM_CLI_DONE || edit->present) {
         return rc;
     }
 
@@ -40,6 +44,12 @@ dm_apply_edit(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
     }
 
     dm_apply_fields(edit, account);
+
+    rc = dm_apply_groups(cli, edit, account);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
 
     rc = dm_apply_password(cli, edit, account);
 
@@ -63,7 +73,7 @@ dm_apply_start(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
     int  rc;
 
     if (!edit->add) {
-        rc = dm_cli_find(cli, found);
+        rc = dm_named_find(cli, found);
         edit->before = found->account;
 
         return rc;
@@ -75,10 +85,15 @@ dm_apply_start(dm_cli_t *cli, dm_edit_t *edit, dm_found_t *found)
         return DM_CLI_REFUSED;
     }
 
+    if (rc == DM_OK && edit->if_absent) {
+        edit->present = 1;
+        return DM_CLI_DONE;
+    }
+
     if (rc == DM_OK) {
-        return dm_cli_refuse(cli, "there is an account \"%.*s\" already: "
-                             "change it with \"dm-account set\"",
-                             dm_cli_arg(cli->id));
+        return dm_cli_refuse(cli, DM_CODE_EXISTS, "there is an account "
+                             "\"%.*s\" already: change it with \"dm-account "
+                             "set\"", dm_cli_arg(cli->id));
     }
 
     memset(found, 0, sizeof(dm_found_t));
@@ -104,11 +119,11 @@ dm_apply_name(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
     }
 
     if (edit->password.len == 0 && dm_account_has_ha1(account)) {
-        return dm_cli_refuse(cli, "the password of \"%.*s\" is kept as "
-                             "hashes that hold its name \"%.*s\": to rename "
-                             "it, give a password too, with --password-file "
-                             "or --generate-password", dm_cli_arg(cli->id),
-                             dm_cli_arg(account->name));
+        return dm_cli_refuse(cli, DM_CODE_PASSWORD_NEEDED, "the password of "
+                             "\"%.*s\" is kept as hashes that hold its name "
+                             "\"%.*s\": to rename it, give a password too, "
+                             "with --password-file or --generate-password",
+                             dm_cli_arg(cli->id), dm_cli_arg(account->name));
     }
 
     account->name = name;
@@ -130,18 +145,18 @@ dm_apply_default_name(dm_cli_t *cli, dm_account_t *account)
     name.len = account->id.len - scheme;
 
     if (memchr(name.data, ':', name.len) != NULL) {
-        return dm_cli_refuse(cli, "a user name has no colon, so \"%.*s\" "
-                             "cannot be its own: give one with --name",
-                             dm_cli_arg(name));
+        return dm_cli_refuse(cli, DM_CODE_INVALID, "a user name has no colon, "
+                             "so \"%.*s\" cannot be its own: give one with "
+                             "--name", dm_cli_arg(name));
     }
 
     rc = dm_cli_lookup(cli, DM_BY_NAME, name, &other);
 
     if (rc == DM_OK) {
-        (void) dm_cli_refuse(cli, "the name \"%.*s\", which \"%.*s\" would "
-                             "get, is that of account \"%.*s\": give another "
-                             "with --name", dm_cli_arg(name),
-                             dm_cli_arg(account->id),
+        (void) dm_cli_refuse(cli, DM_CODE_TAKEN, "the name \"%.*s\", which "
+                             "\"%.*s\" would get, is that of account "
+                             "\"%.*s\": give another with --name",
+                             dm_cli_arg(name), dm_cli_arg(account->id),
                              dm_cli_arg(other.account.id));
     }
 
@@ -186,6 +201,44 @@ dm_apply_fields(const dm_edit_t *edit, dm_account_t *account)
 }
 
 
+/* a group that it has, or has not, may be added, or dropped, all the same */
+static int
+dm_apply_groups(dm_cli_t *cli, const dm_edit_t *edit, dm_account_t *account)
+{
+    unsigned  i, n;
+    dm_str_t  group;
+
+    for (n = 0; n < edit->drop_group.n; n++) {
+        group = dm_cli_str(edit->drop_group.value[n]);
+        i = dm_apply_find(account->group, account->ngroups, group);
+
+        if (i < account->ngroups) {
+            account->ngroups--;
+            memmove(account->group + i, account->group + i + 1,
+                    (account->ngroups - i) * sizeof(dm_str_t));
+        }
+    }
+
+    for (n = 0; n < edit->add_group.n; n++) {
+        group = dm_cli_str(edit->add_group.value[n]);
+        i = dm_apply_find(account->group, account->ngroups, group);
+
+        if (i == DM_GROUPS) {
+            return dm_cli_refuse(cli, DM_CODE_LIMIT, "\"%.*s\" would be in "
+                                 "more than %d groups: drop some with "
+                                 "--drop-group", dm_cli_arg(account->id),
+                                 DM_GROUPS);
+        }
+
+        if (i == account->ngroups) {
+            account->group[account->ngroups++] = group;
+        }
+    }
+
+    return DM_CLI_DONE;
+}
+
+
 static int
 dm_apply_password(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
 {
@@ -203,7 +256,7 @@ dm_apply_password(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
                           &edit->password, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "%s", cli->err.text);
     }
 
     return DM_CLI_DONE;
@@ -221,8 +274,9 @@ dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
         i = dm_secret_find_psk(account, identity);
 
         if (i == account->npsks) {
-            return dm_cli_refuse(cli, "\"%.*s\" has no PSK identity \"%.*s\" "
-                                 "to drop", dm_cli_arg(account->id),
+            return dm_cli_refuse(cli, DM_CODE_NOT_HELD, "\"%.*s\" has no PSK "
+                                 "identity \"%.*s\" to drop",
+                                 dm_cli_arg(account->id),
                                  dm_cli_arg(identity));
         }
 
@@ -238,7 +292,7 @@ dm_apply_psks(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
                           &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_LIMIT, "%s", cli->err.text);
     }
 
     return DM_CLI_DONE;
@@ -253,20 +307,31 @@ dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
     dm_edit_key_t  drop;
 
     for (n = 0; n < edit->drop_cert_key.n; n++) {
+
+        /* one that could not be bound any more can still be dropped */
+
+        key = dm_cli_str(edit->drop_cert_key.value[n]);
+        i = dm_apply_find(account->cert_key, account->ncert_keys, key);
+
+        if (i < account->ncert_keys) {
+            account->cert_key[i] = account->cert_key[--account->ncert_keys];
+            continue;
+        }
+
         if (dm_input_cert_key(edit->drop_cert_key.value[n], drop.data,
                               &drop.len, &cli->err)
             != DM_OK)
         {
-            return dm_cli_refuse(cli, "%s", cli->err.text);
+            return dm_cli_refuse(cli, DM_CODE_INVALID, "%s", cli->err.text);
         }
 
         key = (dm_str_t) { drop.data, drop.len };
-        i = dm_apply_find_cert(account, key);
+        i = dm_apply_find(account->cert_key, account->ncert_keys, key);
 
         if (i == account->ncert_keys) {
-            return dm_cli_refuse(cli, "\"%.*s\" has no certificate key "
-                                 "\"%.*s\" to drop", dm_cli_arg(account->id),
-                                 dm_cli_arg(key));
+            return dm_cli_refuse(cli, DM_CODE_NOT_HELD, "\"%.*s\" has no "
+                                 "certificate key \"%.*s\" to drop",
+                                 dm_cli_arg(account->id), dm_cli_arg(key));
         }
 
         account->cert_key[i] = account->cert_key[--account->ncert_keys];
@@ -274,13 +339,13 @@ dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
 
     for (n = 0; n < edit->nkeys; n++) {
         key = (dm_str_t) { edit->key[n].data, edit->key[n].len };
-        i = dm_apply_find_cert(account, key);
+        i = dm_apply_find(account->cert_key, account->ncert_keys, key);
 
         if (i == DM_CERT_KEYS) {
-            return dm_cli_refuse(cli, "\"%.*s\" would hold more than %d "
-                                 "certificate bindings: drop some with "
-                                 "--drop-cert-key", dm_cli_arg(account->id),
-                                 DM_CERT_KEYS);
+            return dm_cli_refuse(cli, DM_CODE_LIMIT, "\"%.*s\" would hold "
+                                 "more than %d certificate bindings: drop "
+                                 "some with --drop-cert-key",
+                                 dm_cli_arg(account->id), DM_CERT_KEYS);
         }
 
         if (i == account->ncert_keys) {
@@ -292,17 +357,41 @@ dm_apply_certs(dm_cli_t *cli, dm_edit_t *edit, dm_account_t *account)
 }
 
 
-/* its index, or ncert_keys */
+/* its index, or n */
 static unsigned
-dm_apply_find_cert(const dm_account_t *account, dm_str_t key)
+dm_apply_find(const dm_str_t *list, unsigned n, dm_str_t wanted)
 {
     unsigned  i;
 
-    for (i = 0; i < account->ncert_keys; i++) {
-        if (dm_str_eq(account->cert_key[i], key)) {
+    for (i = 0; i < n; i++) {
+        if (dm_str_eq(list[i], wanted)) {
             break;
         }
     }
 
     return i;
+}
+
+
+int
+dm_cli_password(const dm_cli_t *cli, const char *path, dm_secret_t *secret,
+    dm_err_t *err)
+{
+    if (cli->line != NULL && cli->line->password != NULL) {
+        return dm_secret_take_password(cli->line->password, secret, err);
+    }
+
+    return dm_secret_read_password(path, secret, err);
+}
+
+
+int
+dm_cli_psk(const dm_cli_t *cli, const char *path, dm_secret_t *secret,
+    dm_err_t *err)
+{
+    if (cli->line != NULL && cli->line->psk != NULL) {
+        return dm_secret_take_psk(cli->line->psk, secret, err);
+    }
+
+    return dm_secret_read_psk(path, secret, err);
 }

@@ -34,12 +34,16 @@ typedef struct {
     const char     *not_before;
     const char     *not_after;
     int             disabled;
+    int             if_absent;
+    int             present;                /* and so it is left as it is */
 
     dm_edit_list_t  drop_psk;
     dm_edit_list_t  cert;
     dm_edit_list_t  cert_key;
     dm_edit_list_t  drop_cert_key;
     dm_edit_list_t  group;
+    dm_edit_list_t  add_group;
+    dm_edit_list_t  drop_group;
 
     int64_t         starts;
     int64_t         ends;
@@ -52,6 +56,12 @@ typedef struct {
     dm_account_t    before;                 /* as set found it */
 } dm_edit_t;
 
+
+/* a secret of the line of a batch, or else of a file: see secret.h */
+int dm_cli_password(const dm_cli_t *cli, const char *path,
+    dm_secret_t *secret, dm_err_t *err);
+int dm_cli_psk(const dm_cli_t *cli, const char *path, dm_secret_t *secret,
+    dm_err_t *err);
 
 /*
  * Makes found the account cli->id as edit wants it: a new one or the one that

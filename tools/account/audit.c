@@ -102,6 +102,7 @@ dm_audit_hide(const dm_cli_t *cli, const char *word)
     size_t   n, rest;
 
     if (dm_str_eq(cli->id, dm_cli_str(word))
+        || (cli->named.opt != 0 && strcmp(cli->named.value, word) == 0)
         || strcmp(cli->store_path, word) == 0)
     {
         return;

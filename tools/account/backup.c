@@ -8,20 +8,20 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "account/audit.h"
 #include "account/cli_store.h"
+#include "account/old.h"
+#include "account/readers.h"
 #include "account/user.h"
 #include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
 
 
-/* the suffix of a store that was replaced: "." and a time in UTC */
-#define DM_BACKUP_SUFFIX  sizeof(".20270131T000000Z")
-
+/* old stores that a restore keeps, unless --keep says so */
+#define DM_BACKUP_KEEP  1
 
 /* ms; workers look each second */
 #define DM_BACKUP_PATIENCE  5000
@@ -39,34 +39,61 @@ typedef struct {
     dm_cli_t          *cli;
     const char        *from;
     int                restore;             /* else backup */
+    const char        *owner;               /* of restore; may be NULL, so */
+    const char        *user;                /* may user */
+    unsigned           keep;
+    dm_store_owner_t   whose;
+    json_t            *removed;             /* old stores */
     dm_backup_seen_t  *seen;                /* NULL: this process has it */
 } dm_backup_t;
 
 
 static int dm_backup_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_backup_would(dm_backup_t *backup, const char *path,
+    const char *store);
 static int dm_backup_prepare(dm_backup_t *backup);
 static int dm_backup_open(dm_backup_t *backup);
 static int dm_backup_make(dm_backup_t *backup, const char *path,
     const char *like);
-static int dm_backup_fill(int fd, void *data, dm_err_t *err);
-static int dm_backup_child(dm_backup_t *backup, int fd);
+static int dm_backup_fill(int fd, int disabled, void *data, dm_err_t *err);
+static int dm_backup_child(dm_backup_t *backup, int fd, int disabled);
 static int dm_backup_dir(dm_cli_t *cli, int argc, char **argv,
     const char **dir);
 static int dm_backup_done(dm_cli_t *cli, const char *dir);
 
 static int dm_backup_restore(dm_cli_t *cli, int argc, char **argv);
+static int dm_restore_options(dm_backup_t *backup, int argc, char **argv);
+static int dm_restore_owner(dm_backup_t *backup, const char *path,
+    int exists);
+static int dm_restore_would(dm_backup_t *backup, const char *path);
 static int dm_backup_check(dm_cli_t *cli, const char *dir);
 static void dm_backup_damage(const dm_err_t *what, void *data);
 static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
 static void dm_backup_wait(dm_cli_t *cli, const char *aside);
-static void dm_backup_aside(const char *path, char *aside, size_t size);
 static int dm_backup_exchange(dm_backup_t *backup, const char *path,
     int exists);
 static int dm_backup_restored(const dm_backup_t *backup, const char *aside);
 
 
+enum {
+    DM_OPT_OWNER = DM_OPT_VERB,
+    DM_OPT_USER,
+    DM_OPT_KEEP
+};
+
+
 static const struct option  dm_backup_opts[] = {
+    DM_CLI_DRY_RUN,
+    DM_CLI_OPTIONS
+};
+
+
+static const struct option  dm_restore_opts[] = {
+    { "owner", required_argument, NULL, DM_OPT_OWNER },
+    { "user", required_argument, NULL, DM_OPT_USER },
+    { "keep", required_argument, NULL, DM_OPT_KEEP },
+    DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
 
@@ -80,6 +107,8 @@ const dm_verb_t  dm_verb_backup = {
     "modes of the store; others read and write the store meanwhile. The key\n"
     "file is not in it: keep a copy of that elsewhere.\n"
     "\n"
+    DM_CLI_HELP_DRY_RUN
+    "\n"
     "example:\n"
     "  dm-account backup /var/backups/dm-sec-2027-01-31\n",
 
@@ -90,7 +119,7 @@ const dm_verb_t  dm_verb_backup = {
 
 const dm_verb_t  dm_verb_restore = {
     "restore",
-    "DIR",
+    "DIR [OPTION ...]",
     "put a backup in the place of the store",
 
     "The backup is checked completely, copied beside the store and exchanged\n"
@@ -98,10 +127,21 @@ const dm_verb_t  dm_verb_restore = {
     "The store that was there remains under the name that is printed. What\n"
     "was changed since the backup is not in the store any more.\n"
     "\n"
+    "Owners and modes are those of the store that was there, never those of\n"
+    "the machine that the backup is from.\n"
+    "\n"
+    "  --owner USER  where no store is: whose workers read it, as in init,\n"
+    "                default www-data. Where one is, it becomes theirs, which\n"
+    "                is refused while other workers have it open\n"
+    "  --user USER   who shall own it, as in init\n"
+    "  --keep N      how many of the stores that were replaced are kept, the\n"
+    "                newest, default 1\n"
+    "  --dry-run     check the backup and all else, and write nothing\n"
+    "\n"
     "example:\n"
     "  dm-account restore /var/backups/dm-sec-2027-01-31\n",
 
-    dm_backup_opts,
+    dm_restore_opts,
     dm_backup_restore
 };
 
@@ -123,9 +163,10 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
     backup.cli = cli;
     backup.from = cli->store_path;
 
-    rc = dm_backup_prepare(&backup);
+    rc = cli->dry_run ? dm_backup_would(&backup, dir, cli->store_path)
+                      : dm_backup_prepare(&backup);
 
-    if (rc == DM_CLI_DONE) {
+    if (rc == DM_CLI_DONE && !cli->dry_run) {
         rc = dm_backup_make(&backup, dir, cli->store_path);
     }
 
@@ -134,6 +175,26 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
     }
 
     return dm_backup_done(cli, dir);
+}
+
+
+/*
+ * Does what comes before path is made: as nothing follows, this process itself
+ * becomes the user whose store is read.
+ */
+static int
+dm_backup_would(dm_backup_t *backup, const char *path, const char *store)
+{
+    int  rc;
+
+    rc = dm_user_is_other(store) ? dm_user_parent(backup->cli, path)
+                                 : DM_CLI_DONE;
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_user_may_make(backup->cli, path);
+    }
+
+    return rc == DM_CLI_DONE ? dm_backup_open(backup) : rc;
 }
 
 
@@ -154,7 +215,7 @@ dm_backup_prepare(dm_backup_t *backup)
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (seen == MAP_FAILED) {
-        return dm_cli_refuse(backup->cli, "out of memory");
+        return dm_cli_refuse(backup->cli, DM_CODE_SYSTEM, "out of memory");
     }
 
     backup->seen = seen;
@@ -194,13 +255,14 @@ dm_backup_make(dm_backup_t *backup, const char *path, const char *like)
     cli = backup->cli;
 
     if (backup->seen == NULL) {
-        rc = dm_store_copy(cli->store, path, like, &cli->err);
+        rc = dm_store_copy(cli->store, path, like, &backup->whose, &cli->err);
 
     } else if (dm_user_parent(cli, path) != DM_CLI_DONE) {
         return DM_CLI_REFUSED;
 
     } else {
-        rc = dm_store_receive(path, like, dm_backup_fill, backup, &cli->err);
+        rc = dm_store_receive(path, like, &backup->whose, dm_backup_fill,
+                              backup, &cli->err);
     }
 
     if (rc == DM_OK) {
@@ -215,12 +277,12 @@ dm_backup_make(dm_backup_t *backup, const char *path, const char *like)
         return DM_CLI_REFUSED;
     }
 
-    return dm_cli_refuse(cli, "%s", cli->err.text);
+    return dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
 }
 
 
 static int
-dm_backup_fill(int fd, void *data, dm_err_t *err)
+dm_backup_fill(int fd, int disabled, void *data, dm_err_t *err)
 {
     int           status;
     pid_t         pid;
@@ -230,7 +292,7 @@ dm_backup_fill(int fd, void *data, dm_err_t *err)
     pid = fork();
 
     if (pid == 0) {
-        _exit(dm_backup_child(backup, fd));
+        _exit(dm_backup_child(backup, fd, disabled));
     }
 
     if (pid == -1 || waitpid(pid, &status, 0) == -1) {
@@ -249,7 +311,7 @@ dm_backup_fill(int fd, void *data, dm_err_t *err)
 
 
 static int
-dm_backup_child(dm_backup_t *backup, int fd)
+dm_backup_child(dm_backup_t *backup, int fd, int disabled)
 {
     int                     rc;
     dm_cli_t               *cli;
@@ -266,8 +328,8 @@ dm_backup_child(dm_backup_t *backup, int fd)
         return rc;
     }
 
-    if (dm_store_send(cli->store, fd, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    if (dm_store_send(cli->store, fd, disabled, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     meta = dm_store_meta(cli->store);
@@ -303,20 +365,18 @@ dm_backup_dir(dm_cli_t *cli, int argc, char **argv, const char **dir)
 static int
 dm_backup_done(dm_cli_t *cli, const char *dir)
 {
-    int  rc;
-
-    dm_cli_audit(cli);
+    if (!cli->dry_run) {
+        dm_cli_audit(cli);
+    }
 
     if (!cli->json) {
-        dm_out_line(stdout, "copied \"%s\" to \"%s\"", cli->store_path,
-                    dir);
+        dm_out_line(stdout, "copied \"%s\" to \"%s\"%s", cli->store_path,
+                    dir, dm_cli_remark(cli));
         return DM_CLI_DONE;
     }
 
-    rc = dm_json_print(json_pack("{s:s, s:o}", "result", "copied",
-                                 "backup", dm_json_text(dir)));
-
-    return dm_cli_printed(cli, rc);
+    return dm_cli_outcome(cli, json_pack("{s:s, s:o}", "result", "copied",
+                                         "backup", dm_json_text(dir)));
 }
 
 
@@ -325,25 +385,31 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
 {
     int          rc, exists;
     char         path[PATH_MAX];
-    const char  *dir;
     dm_backup_t  backup;
-
-    rc = dm_backup_dir(cli, argc, argv, &dir);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    rc = dm_backup_target(cli, dir, path, &exists);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
 
     memset(&backup, 0, sizeof(dm_backup_t));
     backup.cli = cli;
-    backup.from = dir;
     backup.restore = 1;
+
+    rc = dm_restore_options(&backup, argc, argv);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_backup_target(cli, backup.from, path, &exists);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_restore_owner(&backup, path, exists);
+    }
+
+    if (rc == DM_CLI_DONE && cli->dry_run) {
+        return dm_restore_would(&backup, path);
+    }
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
 
     rc = dm_backup_prepare(&backup);
 
@@ -352,6 +418,120 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
     }
 
     return dm_backup_exchange(&backup, path, exists);
+}
+
+
+static int
+dm_restore_would(dm_backup_t *backup, const char *path)
+{
+    int   rc;
+    char  aside[PATH_MAX + DM_OLD_SUFFIX];
+
+    dm_old_name(path, aside, sizeof(aside));
+
+    rc = dm_backup_would(backup, aside, backup->from);
+
+    if (rc == DM_CLI_DONE) {
+        backup->removed = json_array();
+        rc = dm_backup_restored(backup, NULL);
+        json_decref(backup->removed);
+    }
+
+    return rc;
+}
+
+
+static int
+dm_restore_options(dm_backup_t *backup, int argc, char **argv)
+{
+    int        opt;
+    char      *end;
+    dm_cli_t  *cli;
+
+    cli = backup->cli;
+    backup->keep = DM_BACKUP_KEEP;
+    backup->from = "";
+
+    while ((opt = dm_cli_getopt(cli, ":", dm_restore_opts, argc, argv)) > 0) {
+
+        switch (opt) {
+
+        case DM_OPT_OWNER:
+            backup->owner = optarg;
+            break;
+
+        case DM_OPT_USER:
+            backup->user = optarg;
+            break;
+
+        default: /* DM_OPT_KEEP */
+            backup->keep = (unsigned) strtoul(optarg, &end, 10);
+
+            if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0'
+                || end - optarg > 4)
+            {
+                return dm_cli_usage(cli, "--keep: a number of stores, 0 to "
+                                    "9999");
+            }
+        }
+    }
+
+    if (opt == -1) {
+        return cli->status;
+    }
+
+    if (optind == argc) {
+        return dm_cli_usage(cli, "a directory is needed");
+    }
+
+    backup->from = argv[optind++];
+
+    return dm_cli_no_operand(cli, argc);
+}
+
+
+/*
+ * Finds the owners of the new store: those of the store that is there, or as
+ * init does.  Whose the backup was may be anybody, on another machine.
+ */
+static int
+dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
+{
+    int          rc;
+    dm_cli_t    *cli;
+    struct stat  sb;
+
+    cli = backup->cli;
+
+    if (exists && backup->owner == NULL) {
+        return backup->user == NULL ? DM_CLI_DONE
+               : dm_cli_usage(cli, "--user needs --owner where a store is");
+    }
+
+    rc = dm_user_workers(cli, backup->owner == NULL ? DM_USER_WORKERS
+                                                    : backup->owner,
+                         &backup->whose);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_user_owner(cli, backup->user, &backup->whose);
+    }
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    if (exists && backup->user == NULL && stat(path, &sb) == 0) {
+        backup->whose.uid = sb.st_uid;
+        backup->whose.gid = dm_user_group(sb.st_uid, getegid());
+    }
+
+    if (backup->whose.uid != 0) {
+        rc = dm_user_parent(cli, path);
+    }
+
+    return rc == DM_CLI_DONE && exists
+           ? dm_readers_keep(cli, path, &backup->whose, DM_STORE_REPLACED)
+           : rc;
 }
 
 
@@ -364,8 +544,9 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
     *exists = (realpath(cli->store_path, path) != NULL);
 
     if (!*exists && errno != ENOENT) {
-        return dm_cli_refuse(cli, "store \"%s\" cannot be examined: %s",
-                             cli->store_path, strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "store \"%s\" "
+                             "cannot be examined: %s", cli->store_path,
+                             strerror(errno));
     }
 
     if (!*exists) {
@@ -376,7 +557,8 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
     if (stat(dir, &backup) == 0 && stat(path, &store) == 0
         && backup.st_dev == store.st_dev && backup.st_ino == store.st_ino)
     {
-        return dm_cli_refuse(cli, "\"%s\" is the store itself", dir);
+        return dm_cli_refuse(cli, DM_CODE_STORE_EXISTS, "\"%s\" is the store "
+                             "itself", dir);
     }
 
     return DM_CLI_DONE;
@@ -392,12 +574,12 @@ dm_backup_check(dm_cli_t *cli, const char *dir)
                        &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     if (damages != 0) {
-        return dm_cli_refuse(cli, "backup \"%s\" is damaged, and the store "
-                             "is left as it is", dir);
+        return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "backup \"%s\" is "
+                             "damaged, and the store is left as it is", dir);
     }
 
     return DM_CLI_DONE;
@@ -407,7 +589,8 @@ dm_backup_check(dm_cli_t *cli, const char *dir)
 static void
 dm_backup_damage(const dm_err_t *what, void *data)
 {
-    (void) dm_cli_refuse(data, "damage: %s", what->text);
+    (void) dm_cli_refuse(data, DM_CODE_STORE_DAMAGED, "damage: %s",
+                         what->text);
 }
 
 
@@ -415,22 +598,23 @@ static int
 dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
 {
     int        rc, old;
-    char       aside[PATH_MAX + DM_BACKUP_SUFFIX];
+    char       aside[PATH_MAX + DM_OLD_SUFFIX];
     dm_cli_t  *cli;
 
     cli = backup->cli;
 
-    dm_backup_aside(path, aside, sizeof(aside));
+    dm_old_name(path, aside, sizeof(aside));
 
-    rc = dm_backup_make(backup, aside, exists ? path : backup->from);
+    rc = dm_backup_make(backup, aside,
+                        exists && backup->owner == NULL ? path : NULL);
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
 
     if (dm_store_install(aside, path, &old, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s; the copy of the backup is \"%s\"",
-                             cli->err.text, aside);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s; the copy of the "
+                             "backup is \"%s\"", cli->err.text, aside);
     }
 
     if (old) {
@@ -439,7 +623,14 @@ dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
 
     dm_cli_audit(cli);
 
-    return dm_backup_restored(backup, old ? aside : NULL);
+    backup->removed = json_array();
+    dm_old_prune(cli, path, backup->keep, backup->removed);
+
+    rc = dm_backup_restored(backup, old ? aside : NULL);
+
+    json_decref(backup->removed);
+
+    return rc;
 }
 
 
@@ -450,47 +641,23 @@ dm_backup_wait(dm_cli_t *cli, const char *aside)
     dm_store_pids_t  pids;
 
     if (dm_store_left(aside, DM_BACKUP_PATIENCE, &pids, &cli->err) != DM_OK) {
-        (void) dm_cli_refuse(cli, "%s", cli->err.text);
+        (void) dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
         return;
     }
 
     if (pids.n != 0) {
-        (void) dm_cli_refuse(cli, "%u processes, %d among them, still have "
-                             "the store before open", pids.n,
+        (void) dm_cli_refuse(cli, DM_CODE_IN_USE, "%u processes, %d among "
+                             "them, still have the store before open", pids.n,
                              (int) pids.pid[0]);
     }
-}
-
-
-/*
- * Makes the name that the new store has until the exchange, and then the old.
- */
-static void
-dm_backup_aside(const char *path, char *aside, size_t size)
-{
-    size_t     len;
-    time_t     now;
-    struct tm  tm;
-
-    len = strlen(path);
-
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
-    }
-
-    now = time(NULL);
-    (void) gmtime_r(&now, &tm);
-
-    (void) snprintf(aside, size, "%.*s", (int) len, path);
-    (void) strftime(aside + len, size - len, ".%Y%m%dT%H%M%SZ", &tm);
 }
 
 
 static int
 dm_backup_restored(const dm_backup_t *backup, const char *aside)
 {
-    int              rc;
-    json_t          *old;
+    size_t           i;
+    json_t          *old, *path;
     dm_cli_t        *cli;
     dm_store_meta_t  meta;
 
@@ -508,23 +675,30 @@ dm_backup_restored(const dm_backup_t *backup, const char *aside)
 
     if (!cli->json) {
         dm_out_line(stdout, "restored %llu accounts, realm \"%.*s\", from "
-                    "\"%s\"", (unsigned long long) meta.accounts,
-                    dm_cli_arg(meta.realm), backup->from);
+                    "\"%s\"%s", (unsigned long long) meta.accounts,
+                    dm_cli_arg(meta.realm), backup->from,
+                    dm_cli_remark(cli));
 
-        if (aside != NULL) {
+        if (aside != NULL && access(aside, F_OK) == 0) {
             dm_out_line(stdout, "the store before is now \"%s\"", aside);
+        }
+
+        json_array_foreach(backup->removed, i, path) {
+            dm_out_line(stdout, "removed an older one, \"%s\"",
+                        json_string_value(path));
         }
 
         return DM_CLI_DONE;
     }
 
-    old = aside == NULL ? json_null() : dm_json_text(aside);
+    old = aside == NULL || access(aside, F_OK) == -1 ? json_null()
+                                                     : dm_json_text(aside);
 
-    rc = dm_json_print(json_pack("{s:s, s:I, s:o, s:o}",
-                                 "result", "restored",
-                                 "accounts", (json_int_t) meta.accounts,
-                                 "realm", dm_json_str(meta.realm),
-                                 "old", old));
-
-    return dm_cli_printed(cli, rc);
+    return dm_cli_outcome(cli, json_pack("{s:s, s:I, s:o, s:o, s:O}",
+                                         "result", "restored",
+                                         "accounts",
+                                         (json_int_t) meta.accounts,
+                                         "realm", dm_json_str(meta.realm),
+                                         "old", old,
+                                         "removed", backup->removed));
 }

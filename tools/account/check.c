@@ -8,9 +8,26 @@
 #include "dm_password.h"
 #include "dm_store_stamp.h"
 #include "account/cli_store.h"
+#include "account/permissions.h"
 #include "account/verbs.h"
 #include "common/json.h"
 #include "common/output.h"
+
+
+enum {
+    DM_OPT_PERMISSIONS = DM_OPT_VERB,
+    DM_OPT_FIX,
+    DM_OPT_OWNER,
+    DM_OPT_USER
+};
+
+
+typedef struct {
+    int          permissions;
+    int          fix;
+    const char  *owner;                     /* may be NULL, as user */
+    const char  *user;
+} dm_check_opts_t;
 
 
 typedef struct {
@@ -22,6 +39,8 @@ typedef struct {
 
 
 static int dm_check_run(dm_cli_t *cli, int argc, char **argv);
+static int dm_check_options(dm_cli_t *cli, int argc, char **argv,
+    dm_check_opts_t *opts);
 static void dm_check_damage(const dm_err_t *what, void *data);
 static int dm_check_account(const dm_account_t *account, void *data);
 static void dm_check_weak(dm_check_t *check, const dm_account_t *account,
@@ -34,13 +53,17 @@ static int dm_check_done(dm_check_t *check, uint64_t damages);
 
 
 static const struct option  dm_check_opts[] = {
+    { "permissions", no_argument, NULL, DM_OPT_PERMISSIONS },
+    { "fix", no_argument, NULL, DM_OPT_FIX },
+    { "owner", required_argument, NULL, DM_OPT_OWNER },
+    { "user", required_argument, NULL, DM_OPT_USER },
     DM_CLI_OPTIONS
 };
 
 
 const dm_verb_t  dm_verb_check = {
     "check",
-    "",
+    "[--permissions [--fix] [--owner USER] [--user USER]]",
     "go through the whole store: is it sound, what is weak",
 
     "Each record must open with the key, each account be found by all that\n"
@@ -50,12 +73,24 @@ const dm_verb_t  dm_verb_check = {
     "in it.\n"
     "\n"
     "Accounts are listed as weak that have no credential at all, a password\n"
-    "hash that is quickly tried ($apr1$, {SHA}, {SSHA}, bcrypt with a cost\n"
-    "below 10) or takes too long, none for SHA-256, or their own id or name\n"
-    "as password.\n"
+    "hash that is quickly tried ($1$, $apr1$, {SHA}, {SSHA}, bcrypt with a\n"
+    "cost below 10, $5$ and $6$ with less than 5000 rounds) or takes too\n"
+    "long, none for SHA-256, or their own id or name as password.\n"
+    "\n"
+    "  --permissions  instead of that, look whether nginx's workers can read\n"
+    "                 the store and its user write it: each file of it and\n"
+    "                 each directory on the way is named that is not so, or\n"
+    "                 is not as init makes it. Exits with 1 if there is any\n"
+    "  --fix          give them the owner, group and mode that init gives;\n"
+    "                 directories above the store are yours, but for that of\n"
+    "                 the default place\n"
+    "  --owner USER   whose workers read the store, as in init; default those\n"
+    "                 that it says itself\n"
+    "  --user USER    who shall own the store, as in init; default who does\n"
     "\n"
     "example:\n"
-    "  dm-account check\n",
+    "  dm-account check\n"
+    "  dm-account check --permissions --fix --owner www-data\n",
 
     dm_check_opts,
     dm_check_run
@@ -65,18 +100,19 @@ const dm_verb_t  dm_verb_check = {
 static int
 dm_check_run(dm_cli_t *cli, int argc, char **argv)
 {
-    int         rc;
-    uint64_t    damages;
-    dm_check_t  check;
+    int              rc;
+    uint64_t         damages;
+    dm_check_t       check;
+    dm_check_opts_t  opts;
 
-    if (dm_cli_getopt(cli, ":", dm_check_opts, argc, argv) != 0) {
-        return cli->status;
-    }
-
-    rc = dm_cli_no_operand(cli, argc);
+    rc = dm_check_options(cli, argc, argv, &opts);
 
     if (rc != DM_CLI_DONE) {
         return rc;
+    }
+
+    if (opts.permissions) {
+        return dm_permissions(cli, opts.owner, opts.user, opts.fix);
     }
 
     dm_cli_guard(cli, SIGSEGV);
@@ -96,10 +132,53 @@ dm_check_run(dm_cli_t *cli, int argc, char **argv)
                        &damages, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     return dm_check_done(&check, damages);
+}
+
+
+static int
+dm_check_options(dm_cli_t *cli, int argc, char **argv, dm_check_opts_t *opts)
+{
+    int  opt;
+
+    memset(opts, 0, sizeof(dm_check_opts_t));
+
+    while ((opt = dm_cli_getopt(cli, ":", dm_check_opts, argc, argv)) > 0) {
+
+        switch (opt) {
+
+        case DM_OPT_PERMISSIONS:
+            opts->permissions = 1;
+            break;
+
+        case DM_OPT_FIX:
+            opts->fix = 1;
+            break;
+
+        case DM_OPT_OWNER:
+            opts->owner = optarg;
+            break;
+
+        default: /* DM_OPT_USER */
+            opts->user = optarg;
+        }
+    }
+
+    if (opt == -1) {
+        return cli->status;
+    }
+
+    if (!opts->permissions
+        && (opts->fix || opts->owner != NULL || opts->user != NULL))
+    {
+        return dm_cli_usage(cli, "--fix, --owner and --user are for "
+                            "--permissions");
+    }
+
+    return dm_cli_no_operand(cli, argc);
 }
 
 
@@ -141,7 +220,7 @@ dm_check_account(const dm_account_t *account, void *data)
         dm_check_weak(check, account, why);
     }
 
-    if (dm_account_lacks_sha256(account)) {
+    if (dm_account_lacks(account, DM_SHA256)) {
         dm_check_weak(check, account, "no hash for SHA-256");
     }
 
@@ -252,7 +331,8 @@ dm_check_done(dm_check_t *check, uint64_t damages)
     }
 
     if (check->failed) {
-        return dm_cli_refuse(cli, "the findings cannot be written as JSON");
+        return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "the findings cannot "
+                             "be written as JSON");
     }
 
     if (damages == 0) {
@@ -260,7 +340,7 @@ dm_check_done(dm_check_t *check, uint64_t damages)
         return DM_CLI_DONE;
     }
 
-    return dm_cli_refuse(cli, "store \"%s\" is damaged: restore a backup, or "
-                         "delete and add the accounts that were named",
-                         cli->store_path);
+    return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "store \"%s\" is "
+                         "damaged: restore a backup, or delete and add the "
+                         "accounts that were named", cli->store_path);
 }

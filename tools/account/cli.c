@@ -1,16 +1,19 @@
 /* Options and messages of dm-account */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "dm_devid.h"
 #include "account/cli.h"
+#include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
 
 
+static int dm_cli_name(dm_cli_t *cli, int opt, const char *value);
 static int dm_cli_bad_option(dm_cli_t *cli, int argc, char **argv, int opt);
-static void dm_cli_tell(const dm_cli_t *cli, const char *text);
+static void dm_cli_tell(const dm_cli_t *cli, dm_code_e code,
+    const char *text);
 
 
 int
@@ -50,6 +53,21 @@ dm_cli_getopt(dm_cli_t *cli, const char *shorts,
             return -1;
         }
 
+        if (opt >= DM_OPT_NAMED_NAME && opt <= DM_OPT_NAMED_CERT) {
+            cli->status = dm_cli_name(cli, opt, optarg);
+
+            if (cli->status != DM_CLI_DONE) {
+                return -1;
+            }
+
+            continue;
+        }
+
+        if (opt == DM_OPT_DRY_RUN) {
+            cli->dry_run = 1;
+            continue;
+        }
+
         bit = (uint64_t) 1 << (opt & 0x3f);
 
         if ((cli->seen & bit) && !(opt & DM_OPT_MANY)) {
@@ -62,6 +80,22 @@ dm_cli_getopt(dm_cli_t *cli, const char *shorts,
 
         return opt;
     }
+}
+
+
+/* keeps an option that names an account, for dm_named_operand() */
+static int
+dm_cli_name(dm_cli_t *cli, int opt, const char *value)
+{
+    if (cli->named.opt != 0) {
+        return dm_cli_usage(cli, "the account is named twice: one way is "
+                            "enough");
+    }
+
+    cli->named.opt = opt;
+    cli->named.value = value;
+
+    return DM_CLI_DONE;
 }
 
 
@@ -103,49 +137,7 @@ dm_cli_no_operand(dm_cli_t *cli, int argc)
 
 
 int
-dm_cli_id_operand(dm_cli_t *cli, int argc, char **argv)
-{
-    dm_str_t  id;
-
-    if (optind == argc) {
-        return dm_cli_usage(cli, "an account's ID is needed");
-    }
-
-    id = dm_cli_str(argv[optind++]);
-
-    if (optind != argc) {
-        return dm_cli_usage(cli, "one ID at a time; options are written "
-                            "with \"--\"");
-    }
-
-    if (dm_account_check_id(id, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
-    }
-
-    if (dm_devid_canonical(id, cli->id_buf) != DM_OK) {
-        return dm_cli_refuse(cli, "the ID is not 1 to %d octets without "
-                             "control characters", DM_DEVID_MAX);
-    }
-
-    cli->id = (dm_str_t) { cli->id_buf, id.len };
-
-    return DM_CLI_DONE;
-}
-
-
-int
-dm_cli_only_id(dm_cli_t *cli, int argc, char **argv)
-{
-    if (dm_cli_getopt(cli, ":", cli->verb->options, argc, argv) != 0) {
-        return cli->status;
-    }
-
-    return dm_cli_id_operand(cli, argc, argv);
-}
-
-
-int
-dm_cli_refuse(const dm_cli_t *cli, const char *fmt, ...)
+dm_cli_refuse(const dm_cli_t *cli, dm_code_e code, const char *fmt, ...)
 {
     char     text[DM_CLI_MESSAGE_MAX];
     va_list  args;
@@ -154,7 +146,7 @@ dm_cli_refuse(const dm_cli_t *cli, const char *fmt, ...)
     (void) vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
 
-    dm_cli_tell(cli, text);
+    dm_cli_tell(cli, code, text);
 
     return DM_CLI_REFUSED;
 }
@@ -182,9 +174,19 @@ dm_cli_usage(const dm_cli_t *cli, const char *fmt, ...)
                         "; see \"dm-account %s --help\"", cli->verb->name);
     }
 
-    dm_cli_tell(cli, text);
+    dm_cli_tell(cli, DM_CODE_USAGE, text);
 
     return DM_CLI_USAGE;
+}
+
+
+void
+dm_cli_warn_blank(const dm_cli_t *cli, const char *path, dm_str_t password)
+{
+    if (dm_input_blank_ends(password)) {
+        dm_cli_warn(cli, "the password in \"%s\" begins or ends with a blank, "
+                    "which is a part of it", path);
+    }
 }
 
 
@@ -208,27 +210,136 @@ dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
 
 
 int
-dm_cli_printed(const dm_cli_t *cli, int rc)
+dm_cli_result(const dm_cli_t *cli, json_t *json)
 {
-    if (rc != DM_OK) {
-        return dm_cli_refuse(cli, "%s is done, but its result cannot be "
-                             "written as JSON", cli->verb->name);
+    int  failed;
+
+    failed = json_object_set_new(json, "changed", json_boolean(!cli->same));
+
+    if (dm_cli_is_beside(cli)) {
+        failed |= json_object_set_new(json, "beside", json_true());
     }
 
-    return DM_CLI_DONE;
+    if (failed) {
+        json_decref(json);
+        json = NULL;
+    }
+
+    return dm_cli_outcome(cli, json);
+}
+
+
+int
+dm_cli_outcome(const dm_cli_t *cli, json_t *json)
+{
+    if (cli->dry_run
+        && json_object_set_new(json, "dry_run", json_true()) == -1)
+    {
+        json_decref(json);
+        json = NULL;
+    }
+
+    return dm_cli_show(cli, json);
+}
+
+
+int
+dm_cli_show(const dm_cli_t *cli, json_t *json)
+{
+    if (cli->line != NULL && json != NULL) {
+        cli->line->result = json;
+        return DM_CLI_DONE;
+    }
+
+    return dm_cli_printed(cli, dm_json_print(json));
+}
+
+
+int
+dm_cli_is_beside(const dm_cli_t *cli)
+{
+    return cli->beside[0] != '\0' && !cli->same && !cli->dry_run;
+}
+
+
+const char *
+dm_cli_remark(const dm_cli_t *cli)
+{
+    static char  beside[DM_WAITS_WHO + 64];
+
+    if (cli->same) {
+        return " (unchanged)";
+    }
+
+    if (dm_cli_is_beside(cli)) {
+        (void) snprintf(beside, sizeof(beside), " (at once, while %s writes "
+                        "to the store)", cli->beside);
+        return beside;
+    }
+
+    return cli->dry_run ? " (not written: --dry-run)" : "";
+}
+
+
+int
+dm_cli_printed(const dm_cli_t *cli, int rc)
+{
+    if (rc == DM_OK) {
+        return DM_CLI_DONE;
+    }
+
+    if (ferror(stdout)) {
+        return dm_cli_shown(cli);
+    }
+
+    if (cli->writing) {
+        return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "the result cannot "
+                             "be written as JSON; nothing is changed");
+    }
+
+    return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "%s is done, but its "
+                         "result cannot be written as JSON", cli->verb->name);
+}
+
+
+int
+dm_cli_shown(const dm_cli_t *cli)
+{
+    if (cli->line != NULL) {
+        return DM_CLI_DONE;
+    }
+
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return DM_CLI_DONE;
+    }
+
+    if (cli->changed) {
+        return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "%s is done, but "
+                             "cannot write to stdout: %s", cli->verb->name,
+                             strerror(errno));
+    }
+
+    return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "cannot write to stdout: "
+                         "%s%s", strerror(errno),
+                         cli->writing ? "; nothing is changed" : "");
 }
 
 
 /* a message quotes its user, files and the store */
 static void
-dm_cli_tell(const dm_cli_t *cli, const char *text)
+dm_cli_tell(const dm_cli_t *cli, dm_code_e code, const char *text)
 {
     (void) snprintf(cli->said, DM_CLI_MESSAGE_MAX, "%s", text);
+
+    if (cli->line != NULL) {
+        cli->line->code = code;
+        return;
+    }
 
     if (!cli->json) {
         dm_out_line(stderr, "dm-account: %s", text);
         return;
     }
 
-    dm_json_error(text);
+    dm_json_error(dm_code_name(code), text);
 }

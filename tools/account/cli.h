@@ -8,14 +8,15 @@
 
 
 #include <getopt.h>
+#include <jansson.h>
 #include <string.h>
 #include <sys/types.h>
 
+#include <openssl/x509.h>
+
+#include "dm_store_count.h"
 #include "dm_store_write.h"
-
-
-#define DM_DEFAULT_STORE  "/var/lib/dm-sec/store"
-#define DM_DEFAULT_KEY    "/etc/dm-sec/store.key"
+#include "account/code.h"
 
 
 /* exit statuses, and what most functions here return: DONE is "go on" */
@@ -36,6 +37,11 @@ enum {
     DM_OPT_JSON = 0x100,
     DM_OPT_HELP,
     DM_OPT_SECRET,
+    DM_OPT_NAMED_NAME,             /* those that name an account: named.h */
+    DM_OPT_NAMED_PSK,
+    DM_OPT_NAMED_CERT_KEY,
+    DM_OPT_NAMED_CERT,
+    DM_OPT_DRY_RUN,
     DM_OPT_VERB = 0x110,
     DM_OPT_MANY = 0x1000
 };
@@ -47,11 +53,40 @@ enum {
     { NULL, 0, NULL, 0 }
 
 
+/* of a verb that changes accounts: dm_cli_commit() heeds it */
+#define DM_CLI_DRY_RUN                                                        \
+    { "dry-run", no_argument, NULL, DM_OPT_DRY_RUN }
+
+#define DM_CLI_HELP_DRY_RUN                                                   \
+    "  --dry-run              do all but write: say what would be done\n"
+
+
 #define DM_CLI_MESSAGE_MAX  2048    /* octets; a longer message is cut */
 #define DM_CLI_USER_MAX     256
+#define DM_WAITS_WHO        64      /* octets: "process 1234" */
 
 
 typedef struct dm_verb_s  dm_verb_t;
+
+
+/* the account as the command line names it, see named.h */
+typedef struct {
+    int               opt;                  /* DM_OPT_NAMED_...; 0: by its ID */
+    const char       *value;                /* as it is written there */
+    X509             *cert;                 /* that of DM_OPT_NAMED_CERT */
+    dm_str_t          key;                  /* to look for */
+    unsigned char     buf[DM_CERT_KEY_MAX]; /* where that may lie */
+} dm_named_t;
+
+
+/* a line of dm-account batch */
+typedef struct {
+    dm_code_e         code;                 /* of what was refused */
+    json_t           *result;               /* of what was not */
+    const char       *password;             /* given in it, or NULL */
+    const char       *psk;                  /* in hex */
+    int               written;              /* in the open transaction */
+} dm_cli_line_t;
 
 
 typedef struct {
@@ -67,11 +102,22 @@ typedef struct {
     int               status;               /* of dm_cli_getopt() at its end */
     uint64_t          seen;                 /* options so far, as bits */
 
-    dm_str_t          id;                   /* canonical, in id_buf */
-    unsigned char     id_buf[DM_ID_MAX];
+    dm_named_t        named;
+    dm_str_t          id;                   /* canonical, in id_buf; of an */
+    unsigned char     id_buf[DM_ID_MAX];    /* account that was looked up */
 
+    int               batch;                /* opens with DM_STORE_BATCH */
     dm_store_t       *store;
+    dm_store_mode_t   mode;                 /* that it is open in */
+    dm_keys_t         keys;                 /* to open it to be written later */
     int               writing;              /* a transaction is open */
+    int               changed;              /* one was committed */
+    dm_challenge_t    challenge;            /* of Digest, when one began */
+    int               same;                 /* nothing had to be changed */
+    int               dry_run;
+    int               hasty;                /* it does not wait for a writer: */
+    char              beside[DM_WAITS_WHO]; /* this one; "": there is none */
+    dm_cli_line_t    *line;                 /* NULL: no batch */
     uint64_t          reserve;              /* room that it shall have */
     char              note[256];            /* for syslog, beside the id */
     dm_err_t          err;
@@ -106,32 +152,55 @@ dm_cli_str(const char *s)
 int dm_cli_getopt(dm_cli_t *cli, const char *shorts,
     const struct option *options, int argc, char **argv);
 
-/*
- * These read the rest of the command line behind the options: nothing, or one
- * ID, brought into cli->id.
- */
+/* looks whether nothing is left of the command line behind the options */
 int dm_cli_no_operand(dm_cli_t *cli, int argc);
-int dm_cli_id_operand(dm_cli_t *cli, int argc, char **argv);
-
-/* reads the options of a verb that has none of its own, then one ID */
-int dm_cli_only_id(dm_cli_t *cli, int argc, char **argv);
 
 
-/* tell an error on stderr and return DM_CLI_REFUSED or DM_CLI_USAGE */
-int dm_cli_refuse(const dm_cli_t *cli, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+/*
+ * Tell an error on stderr and return DM_CLI_REFUSED or DM_CLI_USAGE, whose code
+ * is DM_CODE_USAGE.  Nothing else refuses.
+ */
+int dm_cli_refuse(const dm_cli_t *cli, dm_code_e code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 int dm_cli_usage(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* warns of a password of the file path that begins or ends with a blank */
+void dm_cli_warn_blank(const dm_cli_t *cli, const char *path,
+    dm_str_t password);
 
 /* tells on stderr what is no error */
 void dm_cli_warn(const dm_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * The status of a verb that has made its change, rc being the result of
+ * The status of a verb that has printed its result, rc being that of
  * dm_json_print().
  */
 int dm_cli_printed(const dm_cli_t *cli, int rc);
+
+/*
+ * Writes out what was printed.  DM_CLI_DONE, or DM_CLI_REFUSED where not all of
+ * it could be: it says whether the change was made by then.
+ */
+int dm_cli_shown(const dm_cli_t *cli);
+
+/*
+ * Prints what a verb did to cli->id, a reference that it gives up, with
+ * "changed" and "dry_run" in it; and the same for people, to stand behind what
+ * was done.
+ */
+int dm_cli_result(const dm_cli_t *cli, json_t *json);
+
+/* the same of what is done to all of a store, without "changed" */
+int dm_cli_outcome(const dm_cli_t *cli, json_t *json);
+
+/* prints json as it is, which may be NULL where there was no memory */
+int dm_cli_show(const dm_cli_t *cli, json_t *json);
+const char *dm_cli_remark(const dm_cli_t *cli);
+
+/* 1 if accounts were disabled beside another writer, see cli_store.h; else 0 */
+int dm_cli_is_beside(const dm_cli_t *cli);
 
 
 #endif /* DM_ACCOUNT_CLI_H */

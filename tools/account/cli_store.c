@@ -2,15 +2,21 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "account/audit.h"
 #include "account/cli_store.h"
+#include "account/same.h"
 #include "account/user.h"
+#include "account/waits.h"
 
 
+static int dm_cli_open_with(dm_cli_t *cli, const char *path,
+    dm_store_mode_t mode);
+static int dm_cli_beside(dm_cli_t *cli);
 static void dm_cli_fatal(int sig);
 static void dm_cli_fatal_write(const char *text);
 
@@ -23,10 +29,16 @@ dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode)
 {
     int  rc;
 
+    /* a batch has opened it, and begun */
+
+    if (cli->line != NULL) {
+        return DM_CLI_DONE;
+    }
+
     if (access(cli->store_path, F_OK) == -1 && errno == ENOENT) {
-        return dm_cli_refuse(cli, "there is no store at \"%s\": make one "
-                             "with \"dm-account init\", or name it with "
-                             "--store", cli->store_path);
+        return dm_cli_refuse(cli, DM_CODE_NO_STORE, "there is no store at "
+                             "\"%s\": make one with \"dm-account init\", or "
+                             "name it with --store", cli->store_path);
     }
 
     rc = dm_cli_open_at(cli, cli->store_path, mode);
@@ -37,41 +49,175 @@ dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode)
 
     dm_store_reserve(cli->store, cli->reserve);
 
-    if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    return dm_cli_begin(cli);
+}
+
+
+int
+dm_cli_begin(dm_cli_t *cli)
+{
+    int  rc;
+
+    rc = DM_OK;
+
+    while (cli->beside[0] == '\0') {
+        dm_waits_begin(cli);
+
+        rc = dm_store_begin(cli->store, &cli->err);
+
+        dm_waits_end();
+
+        cli->writing = (rc == DM_OK);
+
+        if (rc != DM_DECLINED) {
+            break;
+        }
+
+        if (dm_cli_beside(cli) == DM_OK) {
+            rc = DM_OK;
+            break;
+        }
     }
 
-    cli->writing = 1;
+    if (rc == DM_OK) {
+        rc = dm_store_challenge(cli->store, time(NULL), &cli->challenge,
+                                &cli->err);
+    }
+
+    if (rc != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
 
     return DM_CLI_DONE;
+}
+
+
+/*
+ * Looks whether accounts can be disabled beside the writer who is in
+ * cli->beside.  DM_OK; DM_DECLINED: no, and now it is to be waited for.
+ */
+static int
+dm_cli_beside(dm_cli_t *cli)
+{
+    if (dm_store_beside(cli->store, &cli->err) == DM_OK) {
+        return DM_OK;
+    }
+
+    cli->hasty = 0;
+    cli->beside[0] = '\0';
+
+    return DM_DECLINED;
+}
+
+
+int
+dm_cli_reopen(dm_cli_t *cli, int hasty)
+{
+    cli->hasty = hasty;
+    cli->beside[0] = '\0';
+
+    if (cli->mode == DM_STORE_WRITE) {
+        return DM_CLI_DONE;
+    }
+
+    dm_store_close(cli->store);
+    cli->store = NULL;
+
+    return dm_cli_open_with(cli, cli->store_path, DM_STORE_WRITE);
+}
+
+
+void
+dm_cli_warn_challenge(dm_cli_t *cli)
+{
+    dm_err_t        err;
+    dm_challenge_t  challenge;
+
+    static const char *const  with[] = {
+        [DM_CHALLENGE_ANY] = "MD5 and SHA-256",
+        [DM_CHALLENGE_MD5] = "MD5 alone",
+        [DM_CHALLENGE_SHA256] = "SHA-256 alone"
+    };
+
+    if (dm_store_challenge(cli->store, time(NULL), &challenge, &err) != DM_OK
+        || challenge == cli->challenge)
+    {
+        return;
+    }
+
+    dm_cli_warn(cli, "where dm_sec_digest_algorithms is not written, Digest "
+                "%s challenged with %s, and no longer with %s: \"dm-account "
+                "list --lacks MD5\" and \"--lacks SHA-256\" name the "
+                "accounts that decide it",
+                cli->dry_run ? "would be" : "is now", with[challenge],
+                with[cli->challenge]);
+
+    cli->challenge = challenge;
 }
 
 
 int
 dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
 {
-    int        rc;
-    dm_keys_t  keys;
+    int  rc;
 
     dm_cli_guard(cli, SIGBUS);
 
-    rc = dm_keys_read(cli->key_path, &keys, &cli->err);
+    if (dm_keys_read(cli->key_path, &cli->keys, &cli->err) != DM_OK) {
+        dm_keys_wipe(&cli->keys);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
+    }
 
     /* nothing that others may write is opened by root */
 
-    if (rc == DM_OK && dm_user_drop(cli, path) != DM_CLI_DONE) {
-        dm_keys_wipe(&keys);
-        return DM_CLI_REFUSED;
+    rc = dm_user_drop(cli, path);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_cli_open_with(cli, path, mode);
     }
 
-    if (rc == DM_OK) {
-        rc = dm_store_open(&cli->store, path, mode, &keys, &cli->err);
+    if (cli->beside[0] == '\0') {
+        dm_keys_wipe(&cli->keys);
     }
 
-    dm_keys_wipe(&keys);
+    return rc;
+}
+
+
+static int
+dm_cli_open_with(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
+{
+    int  rc;
+
+    for ( ;; ) {
+        cli->mode = mode;
+
+        dm_waits_begin(cli);
+
+        rc = dm_store_open(&cli->store, path,
+                           cli->batch && mode == DM_STORE_WRITE
+                           ? DM_STORE_BATCH : mode, &cli->keys, &cli->err);
+
+        dm_waits_end();
+
+        if (rc != DM_DECLINED) {
+            break;
+        }
+
+        cli->mode = DM_STORE_READ;
+        rc = dm_store_open(&cli->store, path, cli->mode, &cli->keys,
+                           &cli->err);
+
+        if (rc != DM_OK || dm_cli_beside(cli) == DM_OK) {
+            break;
+        }
+
+        dm_store_close(cli->store);
+        cli->store = NULL;
+    }
 
     if (rc != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
     }
 
     return DM_CLI_DONE;
@@ -107,7 +253,14 @@ dm_cli_fatal(int sig)
         dm_cli_fatal_write("the store's file is damaged: restore a backup");
     }
 
-    dm_cli_fatal_write(dm_cli_fatal_json ? "\"}\n" : "\n");
+    if (dm_cli_fatal_json) {
+        dm_cli_fatal_write("\",\"code\":\"");
+        dm_cli_fatal_write(dm_code_name(sig == SIGBUS ? DM_CODE_STORE_FAILED
+                                                : DM_CODE_STORE_DAMAGED));
+        dm_cli_fatal_write("\"}");
+    }
+
+    dm_cli_fatal_write("\n");
 
     _exit(DM_CLI_REFUSED);
 }
@@ -125,34 +278,6 @@ dm_cli_fatal_write(const char *text)
 
 
 int
-dm_cli_find(dm_cli_t *cli, dm_found_t *found)
-{
-    int  rc;
-
-    rc = dm_cli_lookup(cli, DM_BY_ID, cli->id, found);
-
-    if (rc == DM_ERROR) {
-        return DM_CLI_REFUSED;
-    }
-
-    if (rc == DM_DECLINED) {
-        return dm_cli_absent(cli);
-    }
-
-    return DM_CLI_DONE;
-}
-
-
-int
-dm_cli_absent(const dm_cli_t *cli)
-{
-    return dm_cli_refuse(cli, "there is no account \"%.*s\": see "
-                         "\"dm-account list\", or make it with "
-                         "\"dm-account add\"", dm_cli_arg(cli->id));
-}
-
-
-int
 dm_cli_lookup(dm_cli_t *cli, dm_store_index_t index, dm_str_t key,
     dm_found_t *found)
 {
@@ -162,7 +287,7 @@ dm_cli_lookup(dm_cli_t *cli, dm_store_index_t index, dm_str_t key,
                          &found->account, &cli->err);
 
     if (rc != DM_OK && rc != DM_DECLINED) {
-        (void) dm_cli_refuse(cli, "%s", cli->err.text);
+        (void) dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
         return DM_ERROR;
     }
 
@@ -180,26 +305,97 @@ dm_cli_wipe(dm_found_t *found)
 int
 dm_cli_put(dm_cli_t *cli, const dm_account_t *account)
 {
-    if (dm_store_put(cli->store, account, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    int  rc;
+
+    rc = dm_cli_change(cli, account);
+
+    return rc == DM_CLI_DONE ? dm_cli_commit(cli) : rc;
+}
+
+
+int
+dm_cli_change(dm_cli_t *cli, const dm_account_t *account)
+{
+    int         rc;
+    dm_found_t  found;
+
+    rc = dm_cli_lookup(cli, DM_BY_ID, account->id, &found);
+
+    cli->same = (rc == DM_OK && dm_same_account(&found.account, account));
+
+    dm_cli_wipe(&found);
+
+    if (rc == DM_ERROR) {
+        return DM_CLI_REFUSED;
     }
 
-    return dm_cli_commit(cli);
+    if (cli->same) {
+        return DM_CLI_DONE;
+    }
+
+    rc = dm_cli_store(cli, account);
+
+    if (rc != DM_OK) {
+        return dm_cli_refuse(cli, dm_code_of(rc), "%s", cli->err.text);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+int
+dm_cli_store(dm_cli_t *cli, const dm_account_t *account)
+{
+    return cli->beside[0] == '\0'
+           ? dm_store_put(cli->store, account, &cli->err)
+           : dm_store_disable(cli->store, account->id, &cli->err);
 }
 
 
 int
 dm_cli_commit(dm_cli_t *cli)
 {
-    cli->writing = 0;
-
-    if (dm_store_commit(cli->store, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+    if (cli->line != NULL) {
+        cli->line->written |= !cli->same;
+        return DM_CLI_DONE;
     }
 
+    if (cli->dry_run || cli->same) {
+        dm_cli_warn_challenge(cli);
+
+        if (cli->writing) {
+            dm_store_abort(cli->store);
+        }
+
+        cli->writing = 0;
+
+        if (cli->same && !cli->dry_run) {
+            dm_cli_audit(cli);
+        }
+
+        return DM_CLI_DONE;
+    }
+
+    if (dm_cli_written(cli) != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
+    cli->changed = 1;
     dm_cli_audit(cli);
+    dm_cli_warn_challenge(cli);
 
     return DM_CLI_DONE;
+}
+
+
+int
+dm_cli_written(dm_cli_t *cli)
+{
+    cli->writing = 0;
+
+    return cli->beside[0] == '\0'
+           ? dm_store_commit(cli->store, &cli->err)
+           : dm_store_disable_commit(cli->store, &cli->err);
 }
 
 
@@ -211,4 +407,6 @@ dm_cli_close(dm_cli_t *cli)
     }
 
     dm_store_close(cli->store);
+    dm_keys_wipe(&cli->keys);
+    X509_free(cli->named.cert);
 }

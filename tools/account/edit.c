@@ -4,7 +4,10 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_cert.h"
 #include "account/apply.h"
+#include "account/named.h"
+#include "account/same.h"
 #include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
@@ -26,7 +29,10 @@ enum {
     DM_OPT_CERT,
     DM_OPT_CERT_KEY,
     DM_OPT_DROP_CERT_KEY,
-    DM_OPT_GROUP
+    DM_OPT_GROUP,
+    DM_OPT_ADD_GROUP,
+    DM_OPT_DROP_GROUP,
+    DM_OPT_IF_ABSENT
 };
 
 
@@ -34,6 +40,8 @@ static int dm_edit_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_edit_steps(dm_cli_t *cli, dm_edit_t *edit, int argc,
     char **argv);
 
+static int dm_edit_put(dm_cli_t *cli, const dm_edit_t *edit,
+    const dm_account_t *account);
 static int dm_edit_options(dm_cli_t *cli, dm_edit_t *edit, int argc,
     char **argv);
 static int dm_edit_option(dm_cli_t *cli, dm_edit_t *edit, int opt,
@@ -41,20 +49,24 @@ static int dm_edit_option(dm_cli_t *cli, dm_edit_t *edit, int opt,
 static int dm_edit_push(dm_cli_t *cli, dm_edit_list_t *list,
     const char *value);
 static int dm_edit_check(dm_cli_t *cli, const dm_edit_t *edit);
+static int dm_edit_check_lists(dm_cli_t *cli, const dm_edit_t *edit);
+static int dm_edit_both(const dm_edit_list_t *one, const dm_edit_list_t *two);
 static int dm_edit_check_secrets(dm_cli_t *cli, const dm_edit_t *edit);
 static unsigned dm_edit_stdin(const dm_edit_t *edit);
 
 static int dm_edit_load(dm_cli_t *cli, dm_edit_t *edit);
-static int dm_edit_load_secrets(dm_edit_t *edit, dm_err_t *err);
-static int dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err);
+static int dm_edit_load_secrets(const dm_cli_t *cli, dm_edit_t *edit,
+    dm_err_t *err);
+static int dm_edit_load_certs(dm_cli_t *cli, dm_edit_t *edit);
+static int dm_edit_load_keys(dm_edit_t *edit, dm_err_t *err);
 
 static void dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
     const dm_account_t *account);
-static int dm_edit_differ(const dm_str_t *a, unsigned na, const dm_str_t *b,
-    unsigned nb);
 static int dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name);
 static int dm_edit_done_json(dm_cli_t *cli, const dm_edit_t *edit,
     dm_str_t name, const char *psk);
+static const char *dm_edit_result(const dm_edit_t *edit);
+static int dm_edit_shows(const dm_cli_t *cli, int made);
 
 
 #define DM_EDIT_HELP_PASSWORD                                                 \
@@ -104,15 +116,22 @@ static int dm_edit_done_json(dm_cli_t *cli, const dm_edit_t *edit,
 
 static const struct option  dm_edit_add_opts[] = {
     DM_EDIT_OPTIONS,
+    { "if-absent", no_argument, NULL, DM_OPT_IF_ABSENT },
+    DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
 
 
 static const struct option  dm_edit_set_opts[] = {
+    DM_NAMED_BY_OPTIONS,
     DM_EDIT_OPTIONS,
     { "drop-psk", required_argument, NULL, DM_OPT_DROP_PSK | DM_OPT_MANY },
     { "drop-cert-key", required_argument, NULL,
       DM_OPT_DROP_CERT_KEY | DM_OPT_MANY },
+    { "add-group", required_argument, NULL, DM_OPT_ADD_GROUP | DM_OPT_MANY },
+    { "drop-group", required_argument, NULL,
+      DM_OPT_DROP_GROUP | DM_OPT_MANY },
+    DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
 
@@ -130,6 +149,9 @@ const dm_verb_t  dm_verb_add = {
     "  --group GROUP          put it in a group; may repeat\n"
     DM_EDIT_HELP_FIELDS
     "  --disabled             add it disabled\n"
+    "  --if-absent            done, too, where there is such an account:\n"
+    "                         it stays as it is\n"
+    DM_CLI_HELP_DRY_RUN
     DM_EDIT_HELP_FILE
     "\n"
     "example:\n"
@@ -145,6 +167,7 @@ const dm_verb_t  dm_verb_set = {
     "ID OPTION ...",
     "change an account; what is not named stays as it is",
 
+    DM_NAMED_BY_HELP
     "  --name NAME            user name for Basic and Digest, without a\n"
     "                         colon; a new one needs a new password too\n"
     DM_EDIT_HELP_PASSWORD
@@ -156,9 +179,12 @@ const dm_verb_t  dm_verb_set = {
     "  --drop-cert-key KEY    remove such a binding; may repeat\n"
     "  --group GROUP          may repeat: the groups named replace those it\n"
     "                         was in; '' alone leaves it in none\n"
+    "  --add-group GROUP      may repeat: it is in this one beside the others\n"
+    "  --drop-group GROUP     may repeat: it is not in this one\n"
     DM_EDIT_HELP_FIELDS
     "                         ('' removes a limit)\n"
     "  --disabled             as dm-account disable\n"
+    DM_CLI_HELP_DRY_RUN
     DM_EDIT_HELP_FILE
     "\n"
     "example:\n"
@@ -214,16 +240,59 @@ dm_edit_steps(dm_cli_t *cli, dm_edit_t *edit, int argc, char **argv)
 
     rc = dm_apply_edit(cli, edit, &found);
 
-    if (rc == DM_CLI_DONE) {
-        dm_edit_note(cli, edit, &found.account);
-        rc = dm_cli_put(cli, &found.account);
-    }
+    if (rc == DM_CLI_DONE && edit->present) {
+        cli->same = 1;
+        rc = dm_cli_commit(cli);
 
-    if (rc == DM_CLI_DONE) {
-        rc = dm_edit_done(cli, edit, found.account.name);
+        if (rc == DM_CLI_DONE) {
+            rc = dm_edit_done(cli, edit, found.account.name);
+        }
+
+    } else if (rc == DM_CLI_DONE) {
+        dm_edit_note(cli, edit, &found.account);
+        rc = dm_edit_put(cli, edit, &found.account);
     }
 
     dm_cli_wipe(&found);
+
+    return rc;
+}
+
+
+/* a secret that nobody has got must not be in force: it leaves first */
+static int
+dm_edit_put(dm_cli_t *cli, const dm_edit_t *edit, const dm_account_t *account)
+{
+    int  rc;
+
+    if (!edit->generate_password && !edit->generate_psk) {
+        rc = dm_cli_put(cli, account);
+
+        return rc == DM_CLI_DONE ? dm_edit_done(cli, edit, account->name) : rc;
+    }
+
+    rc = dm_cli_change(cli, account);
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_edit_done(cli, edit, account->name);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_cli_shown(cli);
+    }
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    rc = dm_cli_commit(cli);
+
+    if (rc != DM_CLI_DONE) {
+        dm_cli_warn(cli, "what was shown may not be in force: \"dm-account "
+                    "verify\" and \"show\" tell");
+    }
 
     return rc;
 }
@@ -258,7 +327,7 @@ dm_edit_options(dm_cli_t *cli, dm_edit_t *edit, int argc, char **argv)
         return rc;
     }
 
-    return dm_cli_id_operand(cli, argc, argv);
+    return dm_named_operand(cli, argc, argv);
 }
 
 
@@ -319,6 +388,16 @@ dm_edit_option(dm_cli_t *cli, dm_edit_t *edit, int opt, const char *value)
     case DM_OPT_DROP_CERT_KEY:
         return dm_edit_push(cli, &edit->drop_cert_key, value);
 
+    case DM_OPT_ADD_GROUP:
+        return dm_edit_push(cli, &edit->add_group, value);
+
+    case DM_OPT_DROP_GROUP:
+        return dm_edit_push(cli, &edit->drop_group, value);
+
+    case DM_OPT_IF_ABSENT:
+        edit->if_absent = 1;
+        break;
+
     default: /* DM_OPT_GROUP */
         return dm_edit_push(cli, &edit->group, value);
     }
@@ -344,8 +423,6 @@ dm_edit_push(dm_cli_t *cli, dm_edit_list_t *list, const char *value)
 static int
 dm_edit_check(dm_cli_t *cli, const dm_edit_t *edit)
 {
-    unsigned  i;
-
     if (!edit->add && cli->seen == 0) {
         return dm_cli_usage(cli, "nothing to set: name what to change");
     }
@@ -355,6 +432,19 @@ dm_edit_check(dm_cli_t *cli, const dm_edit_t *edit)
                             "bindings", DM_CERT_KEYS);
     }
 
+    if (dm_edit_check_lists(cli, edit) != DM_CLI_DONE) {
+        return DM_CLI_USAGE;
+    }
+
+    return dm_edit_check_secrets(cli, edit);
+}
+
+
+static int
+dm_edit_check_lists(dm_cli_t *cli, const dm_edit_t *edit)
+{
+    unsigned  i;
+
     for (i = 0; i < edit->group.n; i++) {
         if (edit->group.value[i][0] == '\0' && edit->group.n > 1) {
             return dm_cli_usage(cli, "--group '' means no group and stands "
@@ -362,7 +452,40 @@ dm_edit_check(dm_cli_t *cli, const dm_edit_t *edit)
         }
     }
 
-    return dm_edit_check_secrets(cli, edit);
+    if (edit->group.n != 0 && edit->add_group.n + edit->drop_group.n != 0) {
+        return dm_cli_usage(cli, "--group names all groups: --add-group and "
+                            "--drop-group exclude it");
+    }
+
+    if (dm_edit_both(&edit->add_group, &edit->drop_group)) {
+        return dm_cli_usage(cli, "--add-group and --drop-group name the same "
+                            "group");
+    }
+
+    if (dm_edit_both(&edit->cert_key, &edit->drop_cert_key)) {
+        return dm_cli_usage(cli, "--cert-key and --drop-cert-key name the "
+                            "same key");
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+/* 1 if a value is in both lists, else 0 */
+static int
+dm_edit_both(const dm_edit_list_t *one, const dm_edit_list_t *two)
+{
+    unsigned  i, j;
+
+    for (i = 0; i < one->n; i++) {
+        for (j = 0; j < two->n; j++) {
+            if (strcmp(one->value[i], two->value[j]) == 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -393,7 +516,7 @@ dm_edit_check_secrets(dm_cli_t *cli, const dm_edit_t *edit)
         return dm_cli_usage(cli, "a PSK needs --psk-identity");
     }
 
-    if (dm_edit_stdin(edit) > 1) {
+    if (dm_edit_stdin(edit) + (unsigned) dm_named_is_stdin(cli) > 1) {
         return dm_cli_usage(cli, "only one option can read stdin (\"-\")");
     }
 
@@ -440,10 +563,20 @@ dm_edit_load(dm_cli_t *cli, dm_edit_t *edit)
         return dm_cli_usage(cli, "--not-after: %s", cli->err.text);
     }
 
-    if (dm_edit_load_certs(edit, &cli->err) != DM_OK
-        || dm_edit_load_secrets(edit, &cli->err) != DM_OK)
+    if (dm_edit_load_certs(cli, edit) != DM_OK
+        || dm_edit_load_secrets(cli, edit, &cli->err) != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_BAD_FILE, "%s", cli->err.text);
+    }
+
+    if (dm_edit_load_keys(edit, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_INVALID, "%s", cli->err.text);
+    }
+
+    if (edit->password_file) {
+        dm_cli_warn_blank(cli, edit->password_file,
+                          (dm_str_t) { edit->password.data,
+                                       edit->password.len });
     }
 
     return DM_CLI_DONE;
@@ -451,15 +584,15 @@ dm_edit_load(dm_cli_t *cli, dm_edit_t *edit)
 
 
 static int
-dm_edit_load_secrets(dm_edit_t *edit, dm_err_t *err)
+dm_edit_load_secrets(const dm_cli_t *cli, dm_edit_t *edit,
+    dm_err_t *err)
 {
     int  rc;
 
     rc = DM_OK;
 
     if (edit->password_file) {
-        rc = dm_secret_read_password(edit->password_file, &edit->password,
-                                     err);
+        rc = dm_cli_password(cli, edit->password_file, &edit->password, err);
 
     } else if (edit->generate_password) {
         rc = dm_secret_make_password(&edit->password, err);
@@ -470,7 +603,7 @@ dm_edit_load_secrets(dm_edit_t *edit, dm_err_t *err)
     }
 
     if (edit->psk_file) {
-        rc = dm_secret_read_psk(edit->psk_file, &edit->psk, err);
+        rc = dm_cli_psk(cli, edit->psk_file, &edit->psk, err);
 
     } else if (edit->generate_psk) {
         rc = dm_secret_make_psk(&edit->psk, err);
@@ -489,21 +622,40 @@ dm_edit_load_secrets(dm_edit_t *edit, dm_err_t *err)
 
 
 static int
-dm_edit_load_certs(dm_edit_t *edit, dm_err_t *err)
+dm_edit_load_certs(dm_cli_t *cli, dm_edit_t *edit)
 {
     int             rc;
-    unsigned        i;
+    unsigned        i, names;
     dm_edit_key_t  *key;
 
     for (i = 0; i < edit->cert.n; i++) {
         key = &edit->key[edit->nkeys++];
 
-        rc = dm_input_cert(edit->cert.value[i], key->data, &key->len, err);
+        rc = dm_input_cert(edit->cert.value[i], key->data, &key->len, &names,
+                           &cli->err);
 
         if (rc != DM_OK) {
             return rc;
         }
+
+        if (names > DM_CERT_NAMES_MAX) {
+            dm_cli_warn(cli, "certificate \"%s\" has %u URIs and DNS names, "
+                        "of which nginx looks at the first %d: the others "
+                        "find no account", edit->cert.value[i], names,
+                        DM_CERT_NAMES_MAX);
+        }
     }
+
+    return DM_OK;
+}
+
+
+static int
+dm_edit_load_keys(dm_edit_t *edit, dm_err_t *err)
+{
+    int             rc;
+    unsigned        i;
+    dm_edit_key_t  *key;
 
     for (i = 0; i < edit->cert_key.n; i++) {
         key = &edit->key[edit->nkeys++];
@@ -541,10 +693,11 @@ dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
         { "name", !dm_str_eq(account->name, old->name) },
         { "password", edit->password.len != 0 },
         { "psk", edit->psk_identity != NULL || edit->drop_psk.n != 0 },
-        { "cert_keys", dm_edit_differ(account->cert_key, account->ncert_keys,
-                                      old->cert_key, old->ncert_keys) },
-        { "groups", dm_edit_differ(account->group, account->ngroups,
-                                   old->group, old->ngroups) },
+        { "cert_keys", !dm_same_strings(account->cert_key,
+                                        account->ncert_keys, old->cert_key,
+                                        old->ncert_keys) },
+        { "groups", !dm_same_strings(account->group, account->ngroups,
+                                     old->group, old->ngroups) },
         { "state", account->state != old->state },
         { "not_before", account->not_before != old->not_before },
         { "not_after", account->not_after != old->not_after }
@@ -570,21 +723,6 @@ dm_edit_note(dm_cli_t *cli, const dm_edit_t *edit,
 }
 
 
-static int
-dm_edit_differ(const dm_str_t *a, unsigned na, const dm_str_t *b, unsigned nb)
-{
-    unsigned  i;
-
-    for (i = 0; i < na && i < nb; i++) {
-        if (!dm_str_eq(a[i], b[i])) {
-            return 1;
-        }
-    }
-
-    return na != nb;
-}
-
-
 /* the one time that a generated secret is shown */
 static int
 dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name)
@@ -604,15 +742,15 @@ dm_edit_done(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name)
         rc = dm_edit_done_json(cli, edit, name, psk);
 
     } else {
-        dm_out_line(stdout, "%s \"%.*s\", name \"%.*s\"",
-                    edit->add ? "added" : "set", dm_cli_arg(cli->id),
-                    dm_cli_arg(name));
+        dm_out_line(stdout, "%s \"%.*s\", name \"%.*s\"%s",
+                    dm_edit_result(edit), dm_cli_arg(cli->id),
+                    dm_cli_arg(name), dm_cli_remark(cli));
 
-        if (edit->generate_password) {
+        if (dm_edit_shows(cli, edit->generate_password)) {
             printf("password: %s\n", (const char *) edit->password.data);
         }
 
-        if (edit->generate_psk) {
+        if (dm_edit_shows(cli, edit->generate_psk)) {
             printf("psk key:  %s\n", psk);
         }
     }
@@ -631,16 +769,16 @@ dm_edit_done_json(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name,
     json_t  *json;
 
     json = json_pack("{s:s, s:o, s:o}",
-                     "result", edit->add ? "added" : "set",
+                     "result", dm_edit_result(edit),
                      "id", dm_json_str(cli->id), "name", dm_json_str(name));
     failed = 0;
 
-    if (edit->generate_password) {
+    if (dm_edit_shows(cli, edit->generate_password)) {
         failed |= json_object_set_new(json, "password",
                           json_string((const char *) edit->password.data));
     }
 
-    if (edit->generate_psk) {
+    if (dm_edit_shows(cli, edit->generate_psk)) {
         failed |= json_object_set_new(json, "psk",
                           json_pack("[{s:s, s:s}]",
                                     "identity", edit->psk_identity,
@@ -652,5 +790,24 @@ dm_edit_done_json(dm_cli_t *cli, const dm_edit_t *edit, dm_str_t name,
         json = NULL;
     }
 
-    return dm_cli_printed(cli, dm_json_print(json));
+    return dm_cli_result(cli, json);
+}
+
+
+static const char *
+dm_edit_result(const dm_edit_t *edit)
+{
+    if (edit->present) {
+        return "present";
+    }
+
+    return edit->add ? "added" : "set";
+}
+
+
+/* a secret that was made, but is not kept, is not shown */
+static int
+dm_edit_shows(const dm_cli_t *cli, int made)
+{
+    return made && !cli->same && !cli->dry_run;
 }

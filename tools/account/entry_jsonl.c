@@ -3,12 +3,17 @@
 #include "dm_hex.h"
 #include "dm_password.h"
 #include "account/entry.h"
+#include "account/lines.h"
 #include "common/input.h"
 
 
-static int dm_jsonl_is_blank(dm_str_t line);
+static dm_str_t dm_jsonl_trim(dm_str_t line);
+static int dm_jsonl_form(dm_str_t line, dm_err_t *err);
+static int dm_jsonl_goes_on(dm_str_t line);
+static int dm_jsonl_is_open(dm_str_t line);
+static int dm_jsonl_space(unsigned char ch);
 static int dm_jsonl_fields(dm_entry_t *entry, dm_err_t *err);
-static int dm_jsonl_field(dm_entry_t *entry, const char *name,
+static int dm_jsonl_field(dm_entry_t *entry, const char *name, unsigned n,
     json_t *value, dm_err_t *err);
 static int dm_jsonl_check(const dm_entry_t *entry, dm_err_t *err);
 
@@ -67,14 +72,19 @@ static const struct {
 
 int
 dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
-    const dm_entry_file_t *file, dm_err_t *err)
+    dm_entry_file_t *file, dm_err_t *err)
 {
+    dm_str_t      text;
     json_error_t  error;
 
-    (void) file;    /* each line has its own id */
-
-    if (dm_jsonl_is_blank(line)) {
+    if (dm_lines_is_blank(line)) {
         return DM_DECLINED;
+    }
+
+    text = dm_jsonl_trim(line);
+
+    if (file->first && dm_jsonl_form(text, err) != DM_OK) {
+        return DM_ERROR;
     }
 
     entry->json = json_loadb((const char *) line.data, line.len,
@@ -85,6 +95,9 @@ dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
     if (entry->json == NULL) {
         dm_err_set(err, "it is not JSON, or names a field twice: see octet %d",
                    error.position);
+        file->ended |= dm_jsonl_goes_on(text) || dm_jsonl_is_open(text)
+                       || json_error_code(&error)
+                          == json_error_premature_end_of_input;
         return DM_INVALID;
     }
 
@@ -93,6 +106,13 @@ dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
         return DM_INVALID;
     }
 
+    return dm_entry_from_json(entry, err);
+}
+
+
+int
+dm_entry_from_json(dm_entry_t *entry, dm_err_t *err)
+{
     if (dm_jsonl_fields(entry, err) != DM_OK) {
         return DM_INVALID;
     }
@@ -101,18 +121,107 @@ dm_entry_parse_jsonl(dm_entry_t *entry, dm_str_t line,
 }
 
 
-static int
-dm_jsonl_is_blank(dm_str_t line)
+/* a line that is not blank, without the blanks at its ends */
+static dm_str_t
+dm_jsonl_trim(dm_str_t line)
 {
-    size_t  i;
+    while (dm_jsonl_space(line.data[0])) {
+        line.data++;
+        line.len--;
+    }
 
-    for (i = 0; i < line.len; i++) {
-        if (line.data[i] != ' ' && line.data[i] != '\t') {
-            return 0;
+    while (dm_jsonl_space(line.data[line.len - 1])) {
+        line.len--;
+    }
+
+    return line;
+}
+
+
+/*
+ * Tells by the first line that is not blank whether the file is JSON of another
+ * form.  Objects that do not end where they begin are told by what their first
+ * line ends with: one that was cut short seldom does.
+ */
+static int
+dm_jsonl_form(dm_str_t line, dm_err_t *err)
+{
+    unsigned char  first, last;
+
+    first = line.data[0];
+    last = line.data[line.len - 1];
+
+    if (first == '[') {
+        dm_err_set(err, "it is a JSON array, and an object a line is read: "
+                   "write them with \"jq -c '.[]' FILE\"");
+        return DM_INVALID;
+    }
+
+    if (first == '{' && (last == '{' || dm_jsonl_goes_on(line))) {
+        dm_err_set(err, "the JSON object does not end on its line, and an "
+                   "object a line is read: write them with \"jq -c . FILE\"");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* an object that is within another stands behind one of these */
+static int
+dm_jsonl_goes_on(dm_str_t line)
+{
+    unsigned char  last;
+
+    last = line.data[line.len - 1];
+
+    return last == '[' || last == ',' || last == ':';
+}
+
+
+/*
+ * Looks whether a line that is not JSON leaves an object, a list or a string
+ * open.  What is behind a "/" or "#" out of a string is a comment somewhere,
+ * and closes nothing.
+ */
+static int
+dm_jsonl_is_open(dm_str_t line)
+{
+    int                   string;
+    size_t                open;
+    const unsigned char  *p, *last;
+
+    string = 0;
+    open = 0;
+    last = line.data + line.len;
+
+    for (p = line.data; p < last; p++) {
+
+        if (*p == '"') {
+            string = !string;
+
+        } else if (string) {
+            p += (*p == '\\');
+
+        } else if (*p == '/' || *p == '#') {
+            break;
+
+        } else if (*p == '{' || *p == '[') {
+            open++;
+
+        } else if (*p == '}' || *p == ']') {
+            open -= (open > 0);
         }
     }
 
-    return 1;
+    return string || open > 0;
+}
+
+
+static int
+dm_jsonl_space(unsigned char ch)
+{
+    return ch == ' ' || ch == '\t';
 }
 
 
@@ -120,11 +229,14 @@ static int
 dm_jsonl_fields(dm_entry_t *entry, dm_err_t *err)
 {
     json_t      *value;
+    unsigned     n;
     const char  *name;
+
+    n = 0;
 
     json_object_foreach(entry->json, name, value) {
 
-        if (dm_jsonl_field(entry, name, value, err) != DM_OK) {
+        if (dm_jsonl_field(entry, name, ++n, value, err) != DM_OK) {
             return DM_INVALID;
         }
     }
@@ -133,8 +245,9 @@ dm_jsonl_fields(dm_entry_t *entry, dm_err_t *err)
 }
 
 
+/* the field is the nth; an unknown name is not said: it may be a secret */
 static int
-dm_jsonl_field(dm_entry_t *entry, const char *name, json_t *value,
+dm_jsonl_field(dm_entry_t *entry, const char *name, unsigned n, json_t *value,
     dm_err_t *err)
 {
     unsigned  i;
@@ -147,7 +260,9 @@ dm_jsonl_field(dm_entry_t *entry, const char *name, json_t *value,
         }
     }
 
-    dm_err_set(err, "unknown field \"%.32s\"", name);
+    dm_err_set(err, "field %u is unknown: the fields are id, name, state, "
+               "groups, not_before, not_after, digest, crypt, psk, cert_keys "
+               "and password", n);
 
     return DM_INVALID;
 }

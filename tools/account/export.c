@@ -86,12 +86,12 @@ dm_export_run(dm_cli_t *cli, int argc, char **argv)
                       &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     if (fflush(stdout) != 0) {
-        return dm_cli_refuse(cli, "cannot write to stdout: %s",
-                             strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_OUTPUT_FAILED, "cannot write to "
+                             "stdout: %s", strerror(errno));
     }
 
     if (export.secrets) {
@@ -122,9 +122,9 @@ dm_export_options(dm_export_t *export, int argc, char **argv)
     }
 
     if (export->secrets && isatty(STDOUT_FILENO)) {
-        return dm_cli_refuse(cli, "secrets are not shown on a terminal: "
-                             "write them to a file, see \"dm-account export "
-                             "--help\"");
+        return dm_cli_refuse(cli, DM_CODE_TERMINAL, "secrets are not shown on "
+                             "a terminal: write them to a file, see "
+                             "\"dm-account export --help\"");
     }
 
     return dm_cli_no_operand(cli, argc);
@@ -139,8 +139,8 @@ dm_export_account(const dm_account_t *account, void *data)
     export = data;
 
     if (dm_json_print(dm_json_export(account, export->secrets)) != DM_OK) {
-        dm_err_set(&export->cli->err, "account \"%.*s\" cannot be written",
-                   dm_cli_arg(account->id));
+        dm_err_set(&export->cli->err, "account \"%.*s\" cannot be written to "
+                   "stdout: %s", dm_cli_arg(account->id), strerror(errno));
         return DM_ERROR;
     }
 

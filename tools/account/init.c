@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "account/audit.h"
 #include "account/keyfile.h"
+#include "account/readers.h"
 #include "account/user.h"
 #include "account/verbs.h"
 #include "common/input.h"
@@ -47,10 +47,11 @@ static int dm_init_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc,
     char **argv);
 static int dm_init_owner(dm_cli_t *cli, dm_init_t *init);
-static int dm_init_user(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_parents(dm_cli_t *cli);
 static int dm_init_parent(dm_cli_t *cli, const char *path);
 static int dm_init_key(dm_cli_t *cli, dm_init_t *init);
+static int dm_init_key_exists(const dm_cli_t *cli);
+static int dm_init_would(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_store(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_done(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_upgrade(dm_cli_t *cli, dm_init_t *init);
@@ -63,6 +64,7 @@ static const struct option  dm_init_opts[] = {
     { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
     { "upgrade", no_argument, NULL, DM_OPT_UPGRADE },
     { "share-key", no_argument, NULL, DM_OPT_SHARE_KEY },
+    DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
 
@@ -75,7 +77,7 @@ const dm_verb_t  dm_verb_init = {
     "  --realm REALM    the realm of all its accounts; it cannot be changed,\n"
     "                   for the hashes of passwords hold it\n"
     "  --owner USER     whose workers read the store, by the primary group of\n"
-    "                   USER, default www-data\n"
+    "                   USER, or with USER:GROUP by that; default www-data\n"
     "  --user USER      who shall own the store, a system user of its own:\n"
     "                   root becomes him before it opens the store. Neither\n"
     "                   root nor that of the workers; default dm-sec, where\n"
@@ -90,6 +92,7 @@ const dm_verb_t  dm_verb_init = {
     "                   another store: a rekey of the one that is finished\n"
     "                   then makes the other unreadable, until it gets the\n"
     "                   old key back\n"
+    "  --dry-run        write nothing: say what would be made\n"
     "\n"
     "The key file is made with mode 0600. Keep a copy of it apart from the\n"
     "store's: without it no password and no PSK can be read again.\n"
@@ -119,12 +122,16 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
     }
 
     if (access(cli->store_path, F_OK) == 0) {
-        return dm_cli_refuse(cli, "\"%s\" exists already and is left as it "
-                             "is: name another place with --store",
-                             cli->store_path);
+        return dm_cli_refuse(cli, DM_CODE_STORE_EXISTS, "\"%s\" exists "
+                             "already and is left as it is: name another "
+                             "place with --store", cli->store_path);
     }
 
     rc = dm_init_owner(cli, &init);
+
+    if (rc == DM_CLI_DONE && cli->dry_run) {
+        return dm_init_would(cli, &init);
+    }
 
     if (rc != DM_CLI_DONE) {
         return rc;
@@ -132,7 +139,7 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
 
     rc = dm_init_parents(cli);
 
-    if (rc == DM_CLI_DONE && init.user != NULL) {
+    if (rc == DM_CLI_DONE && dm_user_is_named(cli, init.user)) {
         rc = dm_user_parent(cli, cli->store_path);
     }
 
@@ -156,17 +163,64 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
 }
 
 
+/* looks at all that comes before, or comes out of, the making itself */
+static int
+dm_init_would(dm_cli_t *cli, dm_init_t *init)
+{
+    int        rc;
+    dm_keys_t  keys;
+
+    rc = DM_CLI_DONE;
+
+    if (dm_store_check_new(dm_cli_str(init->realm), init->map_size, &cli->err)
+        != DM_OK)
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "%s",
+                             cli->err.text);
+    }
+
+    if (dm_user_is_named(cli, init->user)) {
+        rc = dm_user_parent(cli, cli->store_path);
+    }
+
+    /* the directories of the default places are made */
+
+    if (rc == DM_CLI_DONE && strcmp(cli->store_path, DM_DEFAULT_STORE) != 0) {
+        rc = dm_user_may_make(cli, cli->store_path);
+    }
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    if (init->share_key) {
+        rc = dm_keys_read(cli->key_path, &keys, &cli->err);
+        dm_keys_wipe(&keys);
+
+        return rc == DM_OK ? dm_init_done(cli, init)
+               : dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s",
+                               cli->err.text);
+    }
+
+    if (access(cli->key_path, F_OK) == 0) {
+        return dm_init_key_exists(cli);
+    }
+
+    init->new_key = 1;
+
+    return dm_init_done(cli, init);
+}
+
+
 static int
 dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 {
     int  opt;
 
     init->realm = "";
-    init->owner = "www-data";
+    init->owner = DM_USER_WORKERS;
     init->user = NULL;
     init->map_size = DM_STORE_MAP_SIZE;
-    init->whose.uid = geteuid();
-    init->whose.gid = getegid();
     init->share_key = 0;
     init->new_key = 0;
     init->upgrade = 0;
@@ -210,6 +264,11 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
         return dm_cli_usage(cli, "--realm is needed");
     }
 
+    if (init->upgrade && cli->dry_run) {
+        return dm_cli_usage(cli, "--dry-run is for a new store, and not for "
+                            "--upgrade");
+    }
+
     return dm_cli_no_operand(cli, argc);
 }
 
@@ -217,59 +276,12 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
 static int
 dm_init_owner(dm_cli_t *cli, dm_init_t *init)
 {
-    struct passwd  *pw;
+    int  rc;
 
-    pw = getpwnam(init->owner);
+    rc = dm_user_workers(cli, init->owner, &init->whose);
 
-    if (pw == NULL) {
-        return dm_cli_refuse(cli, "there is no user \"%s\": name the user of "
-                             "nginx's workers with --owner", init->owner);
-    }
-
-    init->whose.reader = pw->pw_uid;
-    init->whose.readers = pw->pw_gid;
-
-    return dm_init_user(cli, init);
-}
-
-
-static int
-dm_init_user(dm_cli_t *cli, dm_init_t *init)
-{
-    struct passwd  *pw;
-
-    if (init->user == NULL && geteuid() == 0
-        && strcmp(cli->store_path, DM_DEFAULT_STORE) == 0
-        && getpwnam(DM_USER_DEFAULT) != NULL)
-    {
-        init->user = DM_USER_DEFAULT;
-    }
-
-    if (init->user == NULL) {
-        return DM_CLI_DONE;
-    }
-
-    pw = getpwnam(init->user);
-
-    if (pw == NULL) {
-        return dm_cli_refuse(cli, "there is no user \"%s\": make one with "
-                             "\"adduser --system --group %s\"", init->user,
-                             init->user);
-    }
-
-    if (pw->pw_uid == 0 || pw->pw_gid == 0
-        || pw->pw_uid == init->whose.reader
-        || pw->pw_gid == init->whose.readers)
-    {
-        return dm_cli_refuse(cli, "\"%s\" cannot own the store: it is a user "
-                             "and a group of its own, not root's and not "
-                             "those of the workers", init->user);
-    }
-
-    init->whose.uid = pw->pw_uid;
-    init->whose.gid = pw->pw_gid;
-
-    return DM_CLI_DONE;
+    return rc == DM_CLI_DONE ? dm_user_owner(cli, init->user, &init->whose)
+                             : rc;
 }
 
 
@@ -283,16 +295,24 @@ dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
     struct stat  sb;
 
     if (stat(cli->store_path, &sb) == -1) {
-        return dm_cli_refuse(cli, "there is no store at \"%s\": %s",
-                             cli->store_path, strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_NO_STORE, "there is no store at "
+                             "\"%s\": %s", cli->store_path, strerror(errno));
     }
-
-    init->whose.uid = sb.st_uid;
 
     rc = dm_init_owner(cli, init);
 
+    if (!dm_user_is_named(cli, init->user)) {
+        init->whose.uid = sb.st_uid;
+        init->whose.gid = dm_user_group(sb.st_uid, getegid());
+    }
+
     if (rc == DM_CLI_DONE && init->whose.uid != 0) {
         rc = dm_user_parent(cli, cli->store_path);
+    }
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_readers_keep(cli, cli->store_path, &init->whose,
+                             DM_STORE_CHANGED);
     }
 
     if (rc != DM_CLI_DONE) {
@@ -300,7 +320,7 @@ dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
     }
 
     if (dm_store_upgrade(cli->store_path, &init->whose, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "%s", cli->err.text);
     }
 
     dm_cli_audit(cli);
@@ -353,14 +373,14 @@ dm_init_parent(dm_cli_t *cli, const char *path)
             return DM_CLI_DONE;
         }
 
-        return dm_cli_refuse(cli, "cannot make \"%s\": %s", dir,
-                             strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "cannot make \"%s\": %s",
+                             dir, strerror(errno));
     }
 
     /* against our umask: workers must pass through it */
     if (chmod(dir, 0755) == -1) {
-        return dm_cli_refuse(cli, "cannot set the mode of \"%s\": %s", dir,
-                             strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "cannot set the mode of "
+                             "\"%s\": %s", dir, strerror(errno));
     }
 
     return DM_CLI_DONE;
@@ -388,15 +408,11 @@ dm_init_key(dm_cli_t *cli, dm_init_t *init)
     dm_keys_wipe(&keys);
 
     if (rc == DM_ERROR) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     if (rc == DM_EXISTS) {
-        return dm_cli_refuse(cli, "key file \"%s\" exists and may seal "
-                             "another store, which would lose its key when "
-                             "this one gets a new one: name another file "
-                             "with --key, or say --share-key",
-                             cli->key_path);
+        return dm_init_key_exists(cli);
     }
 
     init->new_key = 1;
@@ -406,17 +422,29 @@ dm_init_key(dm_cli_t *cli, dm_init_t *init)
 
 
 static int
+dm_init_key_exists(const dm_cli_t *cli)
+{
+    return dm_cli_refuse(cli, DM_CODE_KEY_EXISTS, "key file \"%s\" exists "
+                         "and may seal another store, which would lose "
+                         "its key when this one gets a new one: name "
+                         "another file with --key, or say --share-key",
+                         cli->key_path);
+}
+
+
+static int
 dm_init_store(dm_cli_t *cli, dm_init_t *init)
 {
     int        rc;
     dm_keys_t  keys;
 
-    rc = dm_keys_read(cli->key_path, &keys, &cli->err);
-
-    if (rc == DM_OK) {
-        rc = dm_store_create(cli->store_path, dm_cli_str(init->realm),
-                             init->map_size, &init->whose, &keys, &cli->err);
+    if (dm_keys_read(cli->key_path, &keys, &cli->err) != DM_OK) {
+        dm_keys_wipe(&keys);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
+
+    rc = dm_store_create(cli->store_path, dm_cli_str(init->realm),
+                         init->map_size, &init->whose, &keys, &cli->err);
 
     dm_keys_wipe(&keys);
 
@@ -429,16 +457,16 @@ dm_init_store(dm_cli_t *cli, dm_init_t *init)
         (void) unlink(cli->key_path);
     }
 
-    return dm_cli_refuse(cli, "%s", cli->err.text);
+    return dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
 }
 
 
 static int
 dm_init_done(dm_cli_t *cli, dm_init_t *init)
 {
-    int  rc;
-
-    dm_cli_audit(cli);
+    if (!cli->dry_run) {
+        dm_cli_audit(cli);
+    }
 
     if (init->whose.uid == 0) {
         dm_cli_warn(cli, "store \"%s\" is root's: --user gives it a user of "
@@ -447,17 +475,16 @@ dm_init_done(dm_cli_t *cli, dm_init_t *init)
 
     if (!cli->json) {
         dm_out_line(stdout, "created \"%s\", realm \"%s\", with the %s key in "
-                    "\"%s\"", cli->store_path, init->realm,
-                    init->new_key ? "new" : "existing", cli->key_path);
+                    "\"%s\"%s", cli->store_path, init->realm,
+                    init->new_key ? "new" : "existing", cli->key_path,
+                    dm_cli_remark(cli));
         return DM_CLI_DONE;
     }
 
-    rc = dm_json_print(json_pack("{s:s, s:s, s:s, s:s, s:b}",
-                                 "result", "created",
-                                 "store", cli->store_path,
-                                 "realm", init->realm,
-                                 "key", cli->key_path,
-                                 "new_key", init->new_key));
-
-    return dm_cli_printed(cli, rc);
+    return dm_cli_outcome(cli, json_pack("{s:s, s:s, s:s, s:s, s:b}",
+                                         "result", "created",
+                                         "store", cli->store_path,
+                                         "realm", init->realm,
+                                         "key", cli->key_path,
+                                         "new_key", init->new_key));
 }

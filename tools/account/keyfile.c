@@ -124,8 +124,9 @@ dm_keyfile_replace(const char *path, const dm_keys_t *keys, dm_err_t *err)
     if (realpath(path, real) == NULL || stat(real, &old) == -1
         || dm_keyfile_exchange(real, &old, keys) == -1)
     {
-        dm_err_set(err, "cannot replace the key file \"%s\": %s", path,
-                   strerror(errno));
+        dm_err_set(err, "cannot replace the key file \"%s\": %s; where it is a "
+                   "secret that was mounted, name a copy of it with --key, and "
+                   "make the next secret of that", path, strerror(errno));
         return DM_ERROR;
     }
 

@@ -12,11 +12,18 @@
 #include <openssl/crypto.h>
 
 #include "account/lines.h"
+#include "common/input.h"
+
+
+#define DM_LINES_START  4       /* octets that show what UTF-16 is */
 
 
 static int dm_lines_size(dm_lines_t *lines, dm_err_t *err);
 static int dm_lines_spool(dm_lines_t *lines, dm_err_t *err);
 static int dm_lines_copy(dm_lines_t *lines, int to);
+static int dm_lines_check(const dm_lines_t *lines, dm_str_t line,
+    dm_err_t *err);
+static int dm_lines_start(dm_lines_t *lines, dm_err_t *err);
 static int dm_lines_fill(dm_lines_t *lines, dm_err_t *err);
 static ssize_t dm_lines_read(int fd, unsigned char *buf, size_t size);
 static void dm_lines_take(dm_lines_t *lines, size_t len, dm_str_t *line);
@@ -29,6 +36,8 @@ dm_lines_open(dm_lines_t *lines, const char *path, dm_err_t *err)
     lines->fd = STDIN_FILENO;
     lines->offset = 0;
     lines->number = 0;
+    lines->mark = 0;
+    lines->cr = 0;
     lines->eof = 0;
     lines->pos = 0;
     lines->last = 0;
@@ -137,16 +146,20 @@ dm_lines_next(dm_lines_t *lines, dm_str_t *line, dm_err_t *err)
 
     skip = 0;
 
+    if (lines->number == 0 && dm_lines_start(lines, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
     for ( ;; ) {
         start = lines->buf + lines->pos;
         len = lines->last - lines->pos;
         end = memchr(start, '\n', len);
 
         /*
-         * The longest line there is, with a CR, may want no more than its LF.
+         * The longest line there is, with a mark and a CR, may want its LF.
          */
 
-        if (end == NULL && !lines->eof && len <= DM_LINE_MAX + 1) {
+        if (end == NULL && !lines->eof && len <= DM_LINE_MAX + 4) {
 
             if (dm_lines_fill(lines, err) != DM_OK) {
                 return DM_ERROR;
@@ -155,8 +168,12 @@ dm_lines_next(dm_lines_t *lines, dm_str_t *line, dm_err_t *err)
             continue;
         }
 
-        if (end == NULL && lines->eof && len == 0 && !skip) {
-            return DM_DECLINED;
+        if (end == NULL && lines->eof && !skip) {
+            len = dm_text_end(start, len);
+
+            if (len == 0) {
+                return DM_DECLINED;
+            }
         }
 
         /* the rest of a line too long is gone by, piece by piece */
@@ -176,8 +193,43 @@ dm_lines_next(dm_lines_t *lines, dm_str_t *line, dm_err_t *err)
             return DM_INVALID;
         }
 
-        return DM_OK;
+        return dm_lines_check(lines, *line, err);
     }
+}
+
+
+/* of a file of CR alone all would be one line, and a comment if it begins so */
+static int
+dm_lines_check(const dm_lines_t *lines, dm_str_t line, dm_err_t *err)
+{
+    if (!lines->cr && memchr(line.data, '\r', line.len) != NULL) {
+        dm_err_set(err, "it has a CR within: if the lines end with CR alone, "
+                   "they must end with LF or with CR LF");
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* looks how the file begins, of which a pipe may give one octet at a time */
+static int
+dm_lines_start(dm_lines_t *lines, dm_err_t *err)
+{
+    while (lines->last < DM_LINES_START && !lines->eof) {
+        if (dm_lines_fill(lines, err) != DM_OK) {
+            return DM_ERROR;
+        }
+    }
+
+    if (dm_input_not_utf16(lines->path, lines->buf, lines->last, err)
+        != DM_OK)
+    {
+        lines->number = 1;
+        return DM_ERROR;
+    }
+
+    return DM_OK;
 }
 
 
@@ -219,11 +271,14 @@ dm_lines_read(int fd, unsigned char *buf, size_t size)
 }
 
 
-/* len octets and, but at the end of the file, a LF behind them */
+/*
+ * Takes len octets and, but at the end of the file, a LF behind them.  Where
+ * files were joined, a line within may begin with the mark of its file.
+ */
 static void
 dm_lines_take(dm_lines_t *lines, size_t len, dm_str_t *line)
 {
-    size_t  taken;
+    size_t  taken, mark;
 
     line->data = lines->buf + lines->pos;
     line->len = len;
@@ -236,6 +291,33 @@ dm_lines_take(dm_lines_t *lines, size_t len, dm_str_t *line)
     if (len > 0 && line->data[len - 1] == '\r') {
         line->len--;
     }
+
+    mark = dm_text_mark(line->data, line->len);
+    lines->mark = (mark > 0);
+    line->data += mark;
+    line->len -= mark;
+}
+
+
+int
+dm_lines_is_blank(dm_str_t line)
+{
+    size_t  i;
+
+    for (i = 0; i < line.len; i++) {
+        if (line.data[i] != ' ' && line.data[i] != '\t') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+dm_lines_is_comment(dm_str_t line)
+{
+    return dm_lines_is_blank(line) || line.data[0] == '#';
 }
 
 

@@ -15,9 +15,6 @@
 #include "common/process.h"
 
 
-#define DM_ACCOUNT_VERSION  "0.1.0"
-
-
 enum {
     DM_OPT_STORE = DM_OPT_VERB,
     DM_OPT_KEY,
@@ -70,7 +67,9 @@ static const dm_verb_t  *dm_main_verbs[] = {
     &dm_verb_del,
     &dm_verb_show,
     &dm_verb_list,
+    &dm_verb_explain,
     &dm_verb_verify,
+    &dm_verb_batch,
     &dm_verb_import,
     &dm_verb_export,
     &dm_verb_check,
@@ -115,13 +114,14 @@ main(int argc, char **argv)
     }
 
     if (status == DM_CLI_VERSION) {
-        printf("dm-account %s\n", DM_ACCOUNT_VERSION);
+        printf("dm-account %s\n", DM_VERSION);
         status = DM_CLI_DONE;
     }
 
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        status = dm_cli_refuse(&cli, "cannot write to stdout: %s",
-                               strerror(errno));
+    /* where that was told before, it is told once */
+
+    if (status == DM_CLI_DONE) {
+        status = dm_cli_shown(&cli);
     }
 
     dm_cli_audit_end(&cli, status, argc, argv);
@@ -170,7 +170,7 @@ dm_main_run(dm_cli_t *cli, int argc, char **argv)
     cli->seen = 0;
 
     if (dm_digest_init(&cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "%s", cli->err.text);
     }
 
     return cli->verb->run(cli, argc, argv);

@@ -2,26 +2,32 @@
 
 #define _GNU_SOURCE     /* qsort_r() */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dm_account.h"
 #include "account/lines.h"
 #include "account/map.h"
+#include "common/input.h"
 
 
-#define DM_MAP_MIN  4096    /* octets of text, and lines, at the start */
+#define DM_MAP_MIN   4096   /* octets of text, and lines, at the start */
+#define DM_MAP_TOLD  3      /* lines that are named */
 
 
 static int dm_map_read_lines(dm_map_t *map, dm_lines_t *lines,
     dm_err_t *err);
-static int dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err);
+static int dm_map_add(dm_map_t *map, dm_str_t line, uint64_t number,
+    dm_err_t *err);
 static void *dm_map_grow(void *p, size_t *size, size_t need, size_t item);
 static int dm_map_sort(dm_map_t *map, dm_err_t *err);
 static int dm_map_order(const void *a, const void *b, void *map);
 static int dm_map_compare(dm_str_t a, dm_str_t b);
 static dm_str_t dm_map_user(const dm_map_t *map, const dm_map_line_t *line);
 static dm_str_t dm_map_id(const dm_map_t *map, const dm_map_line_t *line);
+static void dm_map_keep_first(const dm_map_line_t **first, size_t n,
+    const dm_map_line_t *line);
 
 
 int
@@ -33,6 +39,7 @@ dm_map_read(dm_map_t *map, const char *path,
 
     memset(map, 0, sizeof(dm_map_t));
     map->check = check;
+    map->path = path;
 
     lines = malloc(sizeof(dm_lines_t));
 
@@ -68,8 +75,8 @@ dm_map_read_lines(dm_map_t *map, dm_lines_t *lines, dm_err_t *err)
             return DM_OK;
         }
 
-        if (rc == DM_OK && line.len > 0) {
-            rc = dm_map_add(map, line, &why);
+        if (rc == DM_OK && !dm_lines_is_comment(line)) {
+            rc = dm_map_add(map, line, lines->number, &why);
         }
 
         if (rc != DM_OK) {
@@ -82,7 +89,7 @@ dm_map_read_lines(dm_map_t *map, dm_lines_t *lines, dm_err_t *err)
 
 
 static int
-dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
+dm_map_add(dm_map_t *map, dm_str_t line, uint64_t number, dm_err_t *err)
 {
     void                 *text, *lines;
     dm_str_t              user, id;
@@ -99,7 +106,11 @@ dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
     id = (dm_str_t) { tab + 1, line.len - user.len - 1 };
 
     if (map->check(user, err) != DM_OK
-        || dm_account_check_id(id, err) != DM_OK)
+        || dm_text_check_shown(user, "the user", err) != DM_OK
+        || dm_input_not_mangled(user, "the user", err) != DM_OK
+        || dm_account_check_id(id, err) != DM_OK
+        || dm_text_check_shown(id, "the id", err) != DM_OK
+        || dm_input_not_mangled(id, "the id", err) != DM_OK)
     {
         return DM_INVALID;
     }
@@ -117,7 +128,9 @@ dm_map_add(dm_map_t *map, dm_str_t line, dm_err_t *err)
         return DM_ERROR;
     }
 
-    map->line[map->nlines++] = (dm_map_line_t) { map->len, user.len, id.len };
+    map->line[map->nlines++] = (dm_map_line_t) {
+        map->len, number, (uint16_t) user.len, (uint16_t) id.len, 0
+    };
 
     memcpy(map->text + map->len, user.data, user.len);
     memcpy(map->text + map->len + user.len, id.data, id.len);
@@ -166,8 +179,11 @@ dm_map_sort(dm_map_t *map, dm_err_t *err)
         user = dm_map_user(map, &map->line[i]);
 
         if (dm_str_eq(user, dm_map_user(map, &map->line[i - 1]))) {
-            dm_err_set(err, "the id map has user \"%.*s\" twice",
-                       (int) user.len, (const char *) user.data);
+            dm_err_set(err, "the id map has user \"%.*s\" twice, in lines %llu "
+                       "and %llu: keep one of the two", (int) user.len,
+                       (const char *) user.data,
+                       (unsigned long long) map->line[i - 1].number,
+                       (unsigned long long) map->line[i].number);
             return DM_INVALID;
         }
     }
@@ -179,7 +195,16 @@ dm_map_sort(dm_map_t *map, dm_err_t *err)
 static int
 dm_map_order(const void *a, const void *b, void *map)
 {
-    return dm_map_compare(dm_map_user(map, a), dm_map_user(map, b));
+    int                   rc;
+    const dm_map_line_t  *one, *two;
+
+    one = a;
+    two = b;
+
+    rc = dm_map_compare(dm_map_user(map, one), dm_map_user(map, two));
+
+    return rc != 0 ? rc
+                   : (one->number > two->number) - (one->number < two->number);
 }
 
 
@@ -214,7 +239,7 @@ dm_map_id(const dm_map_t *map, const dm_map_line_t *line)
 
 
 int
-dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id)
+dm_map_find(dm_map_t *map, dm_str_t user, dm_str_t *id)
 {
     int     rc;
     size_t  low, high, i;
@@ -227,6 +252,7 @@ dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id)
         rc = dm_map_compare(user, dm_map_user(map, &map->line[i]));
 
         if (rc == 0) {
+            map->line[i].used = 1;
             *id = dm_map_id(map, &map->line[i]);
             return DM_OK;
         }
@@ -240,6 +266,65 @@ dm_map_find(const dm_map_t *map, dm_str_t user, dm_str_t *id)
     }
 
     return DM_DECLINED;
+}
+
+
+void
+dm_map_warn_unused(const dm_map_t *map, const dm_cli_t *cli)
+{
+    int                   len;
+    char                  text[DM_CLI_MESSAGE_MAX];
+    size_t                i, k, n;
+    dm_str_t              user;
+    const dm_map_line_t  *first[DM_MAP_TOLD];
+
+    n = 0;
+
+    for (i = 0; i < map->nlines; i++) {
+        if (!map->line[i].used) {
+            dm_map_keep_first(first, n < DM_MAP_TOLD ? n : DM_MAP_TOLD,
+                              &map->line[i]);
+            n++;
+        }
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    len = 0;
+
+    for (k = 0; k < n && k < DM_MAP_TOLD; k++) {
+        user = dm_map_user(map, first[k]);
+        len += snprintf(text + len, sizeof(text) - (size_t) len,
+                        "%sline %llu \"%.*s\"", k == 0 ? "" : ", ",
+                        (unsigned long long) first[k]->number,
+                        dm_cli_arg(user));
+    }
+
+    dm_cli_warn(cli, "%zu %s of the id map \"%s\" %s not used, as no user of "
+                "the file is called so: %s%s", n, n == 1 ? "line" : "lines",
+                map->path, n == 1 ? "was" : "were", text,
+                n > DM_MAP_TOLD ? ", ..." : "");
+}
+
+
+/* puts the line among the n first of those so far, by their numbers */
+static void
+dm_map_keep_first(const dm_map_line_t **first, size_t n,
+    const dm_map_line_t *line)
+{
+    size_t  k;
+
+    for (k = n; k > 0 && first[k - 1]->number > line->number; k--) {
+        if (k < DM_MAP_TOLD) {
+            first[k] = first[k - 1];
+        }
+    }
+
+    if (k < DM_MAP_TOLD) {
+        first[k] = line;
+    }
 }
 
 

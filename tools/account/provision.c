@@ -7,7 +7,8 @@
 
 #include "dm_cert.h"
 #include "account/audit.h"
-#include "account/cli_store.h"
+#include "account/named.h"
+#include "account/provision.h"
 #include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
@@ -27,25 +28,11 @@ enum {
     DM_OPT_PRIVATE_KEY,
     DM_OPT_SERVER_ID,
     DM_OPT_SERVER_URI,
-    DM_OPT_SERVER_NAME
+    DM_OPT_SERVER_NAME,
+    DM_OPT_LIST,
+    DM_OPT_BY_NAME,
+    DM_OPT_OUTPUT
 };
-
-
-typedef struct {
-    dm_cli_t    *cli;
-    int          tnds;
-    const char  *server_id;                 /* each may be NULL */
-    const char  *server_uri;
-    const char  *server_name;
-    const char  *psk_identity;
-    const char  *cert_path;
-    const char  *key_path;
-
-    X509        *cert;
-    EVP_PKEY    *key;
-    json_t      *data;                      /* in Base64 */
-    json_t      *secret;                    /* NULL: the device has it */
-} dm_provision_t;
 
 
 static int dm_provision_run(dm_cli_t *cli, int argc, char **argv);
@@ -56,12 +43,13 @@ static int dm_provision_option(dm_provision_t *pro, int opt,
     const char *value);
 static int dm_provision_format(dm_provision_t *pro, const char *name);
 static int dm_provision_check(dm_provision_t *pro);
+static int dm_provision_check_list(const dm_provision_t *pro);
 static int dm_provision_check_text(dm_provision_t *pro, const char *value,
     const char *what);
 static int dm_provision_has_secret(const dm_provision_t *pro);
 static int dm_provision_load(dm_provision_t *pro);
 
-static int dm_provision_psk(dm_provision_t *pro, const dm_account_t *account);
+static int dm_provision_one(dm_provision_t *pro, const dm_account_t *account);
 static int dm_provision_cert(dm_provision_t *pro,
     const dm_account_t *account);
 static int dm_provision_is_bound(X509 *cert, const dm_account_t *account);
@@ -70,13 +58,11 @@ static int dm_provision_encode_cert(dm_provision_t *pro);
 static int dm_provision_encode_key(dm_provision_t *pro);
 static json_t *dm_provision_base64(const unsigned char *data, size_t len);
 
-static int dm_provision_print_json(const dm_provision_t *pro);
 static int dm_provision_set(json_t *object, const char *name,
     const char *value);
-static void dm_provision_print_tnds(const dm_provision_t *pro);
-static void dm_provision_open(const char *name, const char *type);
-static void dm_provision_leaf(const char *name, const char *format,
-    const char *type, const char *value);
+static void dm_provision_open(FILE *out, const char *name, const char *type);
+static void dm_provision_leaf(FILE *out, const char *name,
+    const char *format, const char *type, const char *value);
 
 
 static const struct option  dm_provision_opts[] = {
@@ -87,13 +73,16 @@ static const struct option  dm_provision_opts[] = {
     { "server-id", required_argument, NULL, DM_OPT_SERVER_ID },
     { "server-uri", required_argument, NULL, DM_OPT_SERVER_URI },
     { "server-name", required_argument, NULL, DM_OPT_SERVER_NAME },
+    { "list", required_argument, NULL, DM_OPT_LIST },
+    { "by-name", no_argument, NULL, DM_OPT_BY_NAME },
+    { "output", required_argument, NULL, DM_OPT_OUTPUT },
     DM_CLI_OPTIONS
 };
 
 
 const dm_verb_t  dm_verb_provision = {
     "provision",
-    "ID [OPTION ...]",
+    "ID [OPTION ...] | --list FILE --output FILE [OPTION ...]",
     "write the DM Account MO that the device gets, with its secret",
 
     "  --format FORMAT     json, the serialization of DM 2.0 (the default),\n"
@@ -106,6 +95,14 @@ const dm_verb_t  dm_verb_provision = {
     "  --server-id ID      SrvID, SrvURI and Name of the MO; what is not\n"
     "  --server-uri URI    given is left out, for whoever delivers the MO\n"
     "  --server-name NAME\n"
+    "  --list FILE         for many accounts: an id a line, or lines of JSON\n"
+    "                      with an \"id\"; \"-\" is stdin\n"
+    "  --by-name           the lines are user names, or have a \"name\"\n"
+    "  --output FILE       for --list: gets a line of JSON for each account,\n"
+    "                      with \"id\", \"name\" and \"mo\", the MO as for\n"
+    "                      one, with tnds a string; a new file with\n"
+    "                      mode 0600, or \"-\" for stdout, which is then no\n"
+    "                      terminal. Where a line is bad there is no FILE\n"
     "\n"
     "Auth/Trsp/Data is the PSK identity or the certificate in DER form, and\n"
     "Auth/Trsp/Secret the PSK or the private key in PKCS #8 form, both in\n"
@@ -114,7 +111,8 @@ const dm_verb_t  dm_verb_provision = {
     "example:\n"
     "  (umask 077; dm-account provision IMEI:493005100592800 \\\n"
     "      --server-id dm.example.com \\\n"
-    "      --server-uri https://dm.example.com/dmclient/dm20 >dmacc.json)\n",
+    "      --server-uri https://dm.example.com/dmclient/dm20 >dmacc.json)\n"
+    "  dm-account provision --list ids.txt --output dmaccs.jsonl\n",
 
     dm_provision_opts,
     dm_provision_run
@@ -156,6 +154,10 @@ dm_provision_steps(dm_provision_t *pro, int argc, char **argv)
         return rc;
     }
 
+    if (pro->list != NULL) {
+        return dm_provision_list(pro);
+    }
+
     rc = dm_provision_load(pro);
 
     if (rc != DM_CLI_DONE) {
@@ -168,10 +170,10 @@ dm_provision_steps(dm_provision_t *pro, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_cli_find(cli, &found);
+    rc = dm_named_find(cli, &found);
 
     if (rc == DM_CLI_DONE) {
-        rc = pro->cert == NULL ? dm_provision_psk(pro, &found.account)
+        rc = pro->cert == NULL ? dm_provision_one(pro, &found.account)
                                : dm_provision_cert(pro, &found.account);
     }
 
@@ -186,10 +188,10 @@ dm_provision_steps(dm_provision_t *pro, int argc, char **argv)
     }
 
     if (!pro->tnds) {
-        return dm_provision_print_json(pro);
+        return dm_cli_printed(cli, dm_json_print(dm_provision_json(pro)));
     }
 
-    dm_provision_print_tnds(pro);
+    dm_provision_tnds(stdout, pro);
 
     return DM_CLI_DONE;
 }
@@ -224,16 +226,19 @@ dm_provision_options(dm_provision_t *pro, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_cli_id_operand(pro->cli, argc, argv);
+    rc = pro->list != NULL ? dm_cli_no_operand(pro->cli, argc)
+                           : dm_named_operand(pro->cli, argc, argv);
 
-    if (rc != DM_CLI_DONE) {
+    if (rc != DM_CLI_DONE
+        || (pro->output != NULL && strcmp(pro->output, "-") != 0))
+    {
         return rc;
     }
 
     if (dm_provision_has_secret(pro) && isatty(STDOUT_FILENO)) {
-        return dm_cli_refuse(pro->cli, "secrets are not shown on a terminal: "
-                             "write them to a file, see \"dm-account "
-                             "provision --help\"");
+        return dm_cli_refuse(pro->cli, DM_CODE_TERMINAL, "secrets are not "
+                             "shown on a terminal: write them to a file, see "
+                             "\"dm-account provision --help\"");
     }
 
     return DM_CLI_DONE;
@@ -268,9 +273,21 @@ dm_provision_option(dm_provision_t *pro, int opt, const char *value)
         pro->server_uri = value;
         return dm_provision_check_text(pro, value, "--server-uri");
 
-    default: /* DM_OPT_SERVER_NAME */
+    case DM_OPT_SERVER_NAME:
         pro->server_name = value;
         return dm_provision_check_text(pro, value, "--server-name");
+
+    case DM_OPT_LIST:
+        pro->list = value;
+        return DM_CLI_DONE;
+
+    case DM_OPT_BY_NAME:
+        pro->by_name = 1;
+        return DM_CLI_DONE;
+
+    default: /* DM_OPT_OUTPUT */
+        pro->output = value;
+        return DM_CLI_DONE;
     }
 }
 
@@ -296,6 +313,10 @@ dm_provision_check(dm_provision_t *pro)
 
     cli = pro->cli;
 
+    if (pro->list != NULL || pro->output != NULL || pro->by_name) {
+        return dm_provision_check_list(pro);
+    }
+
     if (pro->tnds && cli->json) {
         return dm_cli_usage(cli, "--json and --format tnds exclude each "
                             "other");
@@ -314,6 +335,25 @@ dm_provision_check(dm_provision_t *pro)
         && strcmp(pro->cert_path, "-") == 0)
     {
         return dm_cli_usage(cli, "only one option can read stdin (\"-\")");
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+static int
+dm_provision_check_list(const dm_provision_t *pro)
+{
+    if (pro->list == NULL || pro->output == NULL) {
+        return dm_cli_usage(pro->cli, "--list and --output need each other");
+    }
+
+    if (pro->psk_identity != NULL || pro->cert_path != NULL
+        || pro->key_path != NULL)
+    {
+        return dm_cli_usage(pro->cli, "--psk-identity, --cert and "
+                            "--private-key are of one account, and not for "
+                            "--list");
     }
 
     return DM_CLI_DONE;
@@ -366,7 +406,7 @@ dm_provision_load(dm_provision_t *pro)
     pro->cert = dm_input_x509(pro->cert_path, &cli->err);
 
     if (pro->cert == NULL) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_BAD_FILE, "%s", cli->err.text);
     }
 
     if (pro->key_path == NULL) {
@@ -376,13 +416,13 @@ dm_provision_load(dm_provision_t *pro)
     pro->key = dm_input_private_key(pro->key_path, &cli->err);
 
     if (pro->key == NULL) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_BAD_FILE, "%s", cli->err.text);
     }
 
     if (X509_check_private_key(pro->cert, pro->key) != 1) {
-        return dm_cli_refuse(cli, "the private key in \"%s\" is not that of "
-                             "the certificate in \"%s\"", pro->key_path,
-                             pro->cert_path);
+        return dm_cli_refuse(cli, DM_CODE_BAD_FILE, "the private key in "
+                             "\"%s\" is not that of the certificate in \"%s\"",
+                             pro->key_path, pro->cert_path);
     }
 
     return DM_CLI_DONE;
@@ -390,26 +430,40 @@ dm_provision_load(dm_provision_t *pro)
 
 
 static int
-dm_provision_psk(dm_provision_t *pro, const dm_account_t *account)
+dm_provision_one(dm_provision_t *pro, const dm_account_t *account)
+{
+    dm_cli_t  *cli;
+
+    cli = pro->cli;
+
+    if (dm_provision_psk(pro, account, &cli->err) != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_NOT_HELD, "%s", cli->err.text);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+int
+dm_provision_psk(dm_provision_t *pro, const dm_account_t *account,
+    dm_err_t *err)
 {
     unsigned         i;
-    dm_cli_t        *cli;
     const dm_psk_t  *psk;
 
     i = 0;
-    cli = pro->cli;
 
     if (account->npsks == 0) {
-        return dm_cli_refuse(cli, "\"%.*s\" has no PSK: give it one with "
-                             "\"dm-account set\", or name the certificate of "
-                             "the device with --cert",
-                             dm_cli_arg(account->id));
+        dm_err_set(err, "\"%.*s\" has no PSK: give it one with \"dm-account "
+                   "set\", or name the certificate of the device with --cert",
+                   dm_cli_arg(account->id));
+        return DM_INVALID;
     }
 
     if (pro->psk_identity == NULL && account->npsks > 1) {
-        return dm_cli_refuse(cli, "\"%.*s\" holds %u PSKs: say which with "
-                             "--psk-identity", dm_cli_arg(account->id),
-                             account->npsks);
+        dm_err_set(err, "\"%.*s\" holds %u PSKs: say which with "
+                   "--psk-identity", dm_cli_arg(account->id), account->npsks);
+        return DM_INVALID;
     }
 
     if (pro->psk_identity != NULL) {
@@ -417,8 +471,9 @@ dm_provision_psk(dm_provision_t *pro, const dm_account_t *account)
     }
 
     if (i == account->npsks) {
-        return dm_cli_refuse(cli, "\"%.*s\" has no PSK identity \"%s\"",
-                             dm_cli_arg(account->id), pro->psk_identity);
+        dm_err_set(err, "\"%.*s\" has no PSK identity \"%s\"",
+                   dm_cli_arg(account->id), pro->psk_identity);
+        return DM_INVALID;
     }
 
     psk = &account->psk[i];
@@ -426,10 +481,11 @@ dm_provision_psk(dm_provision_t *pro, const dm_account_t *account)
     pro->secret = dm_provision_base64(psk->key.data, psk->key.len);
 
     if (pro->data == NULL || pro->secret == NULL) {
-        return dm_cli_refuse(cli, "out of memory");
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
     }
 
-    return DM_CLI_DONE;
+    return DM_OK;
 }
 
 
@@ -437,17 +493,17 @@ static int
 dm_provision_cert(dm_provision_t *pro, const dm_account_t *account)
 {
     if (!dm_provision_is_bound(pro->cert, account)) {
-        return dm_cli_refuse(pro->cli, "the certificate in \"%s\" is not "
-                             "bound to \"%.*s\": bind it with \"dm-account "
-                             "set --cert\"", pro->cert_path,
+        return dm_cli_refuse(pro->cli, DM_CODE_NOT_HELD, "the certificate in "
+                             "\"%s\" is not bound to \"%.*s\": bind it with "
+                             "\"dm-account set --cert\"", pro->cert_path,
                              dm_cli_arg(account->id));
     }
 
     if (dm_provision_encode_cert(pro) != DM_OK
         || (pro->key != NULL && dm_provision_encode_key(pro) != DM_OK))
     {
-        return dm_cli_refuse(pro->cli, "the certificate or its key cannot be "
-                             "written: the library failed");
+        return dm_cli_refuse(pro->cli, DM_CODE_SYSTEM, "the certificate or "
+                             "its key cannot be written: the library failed");
     }
 
     return DM_CLI_DONE;
@@ -570,8 +626,8 @@ dm_provision_base64(const unsigned char *data, size_t len)
 }
 
 
-static int
-dm_provision_print_json(const dm_provision_t *pro)
+json_t *
+dm_provision_json(const dm_provision_t *pro)
 {
     int      failed;
     json_t  *node, *trsp;
@@ -596,10 +652,9 @@ dm_provision_print_json(const dm_provision_t *pro)
         node = NULL;
     }
 
-    return dm_cli_printed(pro->cli,
-        dm_json_print(json_pack("[{s:s, s:{s:o}}]",
-                                "ClientURI", DM_PROVISION_MO "//",
-                                "MOData", DM_PROVISION_NODE, node)));
+    return json_pack("[{s:s, s:{s:o}}]",
+                     "ClientURI", DM_PROVISION_MO "//",
+                     "MOData", DM_PROVISION_NODE, node);
 }
 
 
@@ -615,56 +670,58 @@ dm_provision_set(json_t *object, const char *name, const char *value)
 
 
 /* binary values are written as Base64 there, for which the format is "b64" */
-static void
-dm_provision_print_tnds(const dm_provision_t *pro)
+void
+dm_provision_tnds(FILE *out, const dm_provision_t *pro)
 {
     static const char  binary[] = "application/octet-stream";
 
-    printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-           "<MgmtTree xmlns=\"syncml:dmddf1.2\">\n"
-           "<VerDTD>1.2</VerDTD>\n");
+    (void) fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                   "<MgmtTree xmlns=\"syncml:dmddf1.2\">\n"
+                   "<VerDTD>1.2</VerDTD>\n");
 
-    dm_provision_open(DM_PROVISION_NODE, DM_PROVISION_MO);
+    dm_provision_open(out, DM_PROVISION_NODE, DM_PROVISION_MO);
 
-    dm_provision_leaf("SrvID", "chr", "text/plain", pro->server_id);
-    dm_provision_leaf("SrvURI", "chr", "text/plain", pro->server_uri);
-    dm_provision_leaf("Name", "chr", "text/plain", pro->server_name);
+    dm_provision_leaf(out, "SrvID", "chr", "text/plain", pro->server_id);
+    dm_provision_leaf(out, "SrvURI", "chr", "text/plain", pro->server_uri);
+    dm_provision_leaf(out, "Name", "chr", "text/plain", pro->server_name);
 
-    dm_provision_open("Auth", "");
-    dm_provision_open("Trsp", "");
+    dm_provision_open(out, "Auth", "");
+    dm_provision_open(out, "Trsp", "");
 
-    dm_provision_leaf("Data", "b64", binary, json_string_value(pro->data));
-    dm_provision_leaf("Secret", "b64", binary,
+    dm_provision_leaf(out, "Data", "b64", binary,
+                      json_string_value(pro->data));
+    dm_provision_leaf(out, "Secret", "b64", binary,
                       json_string_value(pro->secret));
 
-    printf("</Node>\n</Node>\n</Node>\n</MgmtTree>\n");
+    (void) fprintf(out, "</Node>\n</Node>\n</Node>\n</MgmtTree>\n");
 }
 
 
 static void
-dm_provision_open(const char *name, const char *type)
+dm_provision_open(FILE *out, const char *name, const char *type)
 {
-    printf("<Node>\n<NodeName>%s</NodeName>\n"
-           "<RTProperties><Format><node/></Format>"
-           "<Type><DDFName>%s</DDFName></Type></RTProperties>\n", name, type);
+    (void) fprintf(out, "<Node>\n<NodeName>%s</NodeName>\n"
+                   "<RTProperties><Format><node/></Format>"
+                   "<Type><DDFName>%s</DDFName></Type></RTProperties>\n",
+                   name, type);
 }
 
 
 /* value NULL: there is no such node */
 static void
-dm_provision_leaf(const char *name, const char *format, const char *type,
-    const char *value)
+dm_provision_leaf(FILE *out, const char *name, const char *format,
+    const char *type, const char *value)
 {
     if (value == NULL) {
         return;
     }
 
-    printf("<Node>\n<NodeName>%s</NodeName>\n"
-           "<RTProperties><Format><%s/></Format>"
-           "<Type><MIME>%s</MIME></Type></RTProperties>\n<Value>", name,
-           format, type);
+    (void) fprintf(out, "<Node>\n<NodeName>%s</NodeName>\n"
+                   "<RTProperties><Format><%s/></Format>"
+                   "<Type><MIME>%s</MIME></Type></RTProperties>\n<Value>",
+                   name, format, type);
 
-    dm_xml_put(value);
+    dm_xml_put(out, value);
 
-    printf("</Value>\n</Node>\n");
+    (void) fprintf(out, "</Value>\n</Node>\n");
 }

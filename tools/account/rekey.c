@@ -51,6 +51,7 @@ static int dm_rekey_prepare(dm_rekey_t *rekey);
 static void dm_rekey_next_id(const char *id, char *next);
 
 static int dm_rekey_seal(dm_rekey_t *rekey);
+static int dm_rekey_would(dm_rekey_t *rekey);
 static int dm_rekey_aware(dm_rekey_t *rekey);
 static int dm_rekey_refuse_pids(const dm_rekey_t *rekey,
     const dm_store_pids_t *pids);
@@ -70,6 +71,7 @@ static int dm_rekey_done_json(const dm_rekey_t *rekey, const char *result);
 static const struct option  dm_rekey_opts[] = {
     { "prepare", no_argument, NULL, DM_OPT_PREPARE },
     { "finish", no_argument, NULL, DM_OPT_FINISH },
+    DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
 
@@ -83,6 +85,8 @@ const dm_verb_t  dm_verb_rekey = {
     "             file, and seals nothing yet\n"
     "  --finish   take the old key out of the key file, if it seals nothing\n"
     "             any more, and keep it in KEYFILE.old-DATE\n"
+    "  --dry-run  do all but write: say what would be done, and refuse what\n"
+    "             would be refused\n"
     "\n"
     "In this order, and no request fails meanwhile:\n"
     "  1. dm-account rekey --prepare\n"
@@ -178,7 +182,7 @@ dm_rekey_open(dm_rekey_t *rekey)
            != DM_OK
         || dm_holder_read(&rekey->holder, &before, &cli->err) != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     rc = dm_cli_open(cli, DM_STORE_WRITE);
@@ -194,12 +198,13 @@ dm_rekey_open(dm_rekey_t *rekey)
     dm_keys_wipe(&before);
 
     if (rc != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     if (!same) {
-        return dm_cli_refuse(cli, "key file \"%s\" was changed at this "
-                             "moment: try again", cli->key_path);
+        return dm_cli_refuse(cli, DM_CODE_IN_USE, "key file \"%s\" was "
+                             "changed at this moment: try again",
+                             cli->key_path);
     }
 
     return DM_CLI_DONE;
@@ -217,19 +222,22 @@ dm_rekey_prepare(dm_rekey_t *rekey)
     keys = &rekey->keys;
 
     if (keys->n == DM_KEYS && !dm_rekey_is_old(rekey)) {
-        return dm_cli_refuse(cli, "key file \"%s\" still has key \"%s\" beside "
-                             "\"%s\": first end that rekey with \"dm-account "
-                             "rekey --finish\"", cli->key_path,
-                             keys->key[1].id, keys->key[0].id);
+        return dm_cli_refuse(cli, DM_CODE_REKEY_ORDER, "key file \"%s\" still "
+                             "has key \"%s\" beside \"%s\": first end that "
+                             "rekey with \"dm-account rekey --finish\"",
+                             cli->key_path, keys->key[1].id, keys->key[0].id);
     }
 
     if (keys->n < DM_KEYS) {
         dm_rekey_next_id(keys->key[0].id, id);
 
         if (dm_keyfile_add(keys, id, &cli->err) != DM_OK
-            || dm_holder_replace(&rekey->holder, keys, &cli->err) != DM_OK)
+            || (!cli->dry_run
+                && dm_holder_replace(&rekey->holder, keys, &cli->err)
+                   != DM_OK))
         {
-            return dm_cli_refuse(cli, "%s", cli->err.text);
+            return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s",
+                                 cli->err.text);
         }
     }
 
@@ -278,12 +286,17 @@ dm_rekey_seal(dm_rekey_t *rekey)
     cli = rekey->cli;
 
     if (rekey->keys.n < DM_KEYS) {
-        return dm_cli_refuse(cli, "key file \"%s\" has only key \"%s\": make "
-                             "the next with \"dm-account rekey --prepare\"",
-                             cli->key_path, rekey->keys.key[0].id);
+        return dm_cli_refuse(cli, DM_CODE_REKEY_ORDER, "key file \"%s\" has "
+                             "only key \"%s\": make the next with "
+                             "\"dm-account rekey --prepare\"", cli->key_path,
+                             rekey->keys.key[0].id);
     }
 
     rc = dm_rekey_aware(rekey);
+
+    if (rc == DM_CLI_DONE && cli->dry_run) {
+        return dm_rekey_would(rekey);
+    }
 
     if (rc == DM_CLI_DONE && dm_rekey_is_old(rekey)) {
         rc = dm_rekey_switch(rekey);
@@ -301,6 +314,30 @@ dm_rekey_seal(dm_rekey_t *rekey)
 }
 
 
+/* counts what would be sealed anew */
+static int
+dm_rekey_would(dm_rekey_t *rekey)
+{
+    dm_cli_t     *cli;
+    dm_reseal_t  *at;
+
+    cli = rekey->cli;
+    at = &rekey->at;
+
+    at->seen = dm_store_meta(cli->store)->accounts;
+    at->resealed = at->seen;
+
+    if (!dm_rekey_is_old(rekey)
+        && dm_store_count_others(cli->store, &at->resealed, &cli->err)
+           != DM_OK)
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
+    return dm_rekey_sealed(rekey);
+}
+
+
 static int
 dm_rekey_aware(dm_rekey_t *rekey)
 {
@@ -311,7 +348,7 @@ dm_rekey_aware(dm_rekey_t *rekey)
 
     if (dm_store_unaware(cli->store, &rekey->keys, &pids, &cli->err) != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     if (pids.n != 0) {
@@ -325,38 +362,27 @@ dm_rekey_aware(dm_rekey_t *rekey)
 static int
 dm_rekey_refuse_pids(const dm_rekey_t *rekey, const dm_store_pids_t *pids)
 {
-    int       len;
-    char      list[DM_STORE_PIDS * 12 + 32];
+    char      list[DM_STORE_PIDS_LEN];
     unsigned  i;
-
-    len = 0;
 
     for (i = 0; i < pids->n && i < DM_STORE_PIDS; i++) {
 
         if (pids->pid[i] == 0) {
-            return dm_cli_refuse(rekey->cli, "a process of another container "
-                                 "has the store open and does not know key "
-                                 "\"%s\": reload nginx there, and wait until "
-                                 "its old processes are gone",
-                                 rekey->keys.key[0].id);
+            return dm_cli_refuse(rekey->cli, DM_CODE_IN_USE, "a process of "
+                                 "another container has the store open and "
+                                 "does not know key \"%s\": reload nginx "
+                                 "there, and wait until its old processes are "
+                                 "gone", rekey->keys.key[0].id);
         }
-
-        len += snprintf(list + len, sizeof(list) - (size_t) len, "%s%d",
-                        i == 0 ? "" : ", ", (int) pids->pid[i]);
     }
 
-    if (pids->n > DM_STORE_PIDS) {
-        (void) snprintf(list + len, sizeof(list) - (size_t) len,
-                        " and %u more", pids->n - DM_STORE_PIDS);
-    }
+    dm_store_write_pids(list, pids);
 
-    return dm_cli_refuse(rekey->cli, "process%s %s %s the store open and "
-                         "%s not know key \"%s\": reload nginx, and wait "
-                         "until its old processes are gone",
-                         pids->n == 1 ? "" : "es", list,
+    return dm_cli_refuse(rekey->cli, DM_CODE_IN_USE, "%s %s the store open "
+                         "and %s not know key \"%s\": reload nginx, and wait "
+                         "until its old processes are gone", list,
                          pids->n == 1 ? "has" : "have",
-                         pids->n == 1 ? "does" : "do",
-                         rekey->keys.key[0].id);
+                         pids->n == 1 ? "does" : "do", rekey->keys.key[0].id);
 }
 
 
@@ -372,7 +398,7 @@ dm_rekey_switch(dm_rekey_t *rekey)
     if (dm_store_use_key(cli->store, rekey->keys.key[0].id, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     (void) snprintf(cli->note, sizeof(cli->note), "key=%s",
@@ -403,7 +429,7 @@ dm_rekey_switch(dm_rekey_t *rekey)
     if (dm_store_use_key(cli->store, rekey->keys.key[1].id, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     (void) snprintf(cli->note, sizeof(cli->note), "key=%s",
@@ -458,8 +484,8 @@ dm_rekey_records(dm_rekey_t *rekey)
     dm_progress_clear(&rekey->progress);
 
     if (rc == DM_ERROR) {
-        return dm_cli_refuse(cli, "%s; run \"dm-account rekey\" again to go "
-                             "on", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s; run \"dm-account "
+                             "rekey\" again to go on", cli->err.text);
     }
 
     return DM_CLI_DONE;
@@ -474,7 +500,7 @@ dm_rekey_bad(const dm_err_t *why, void *data)
     rekey = data;
 
     dm_progress_clear(&rekey->progress);
-    (void) dm_cli_refuse(rekey->cli, "%s", why->text);
+    (void) dm_cli_refuse(rekey->cli, DM_CODE_STORE_DAMAGED, "%s", why->text);
 }
 
 
@@ -482,7 +508,7 @@ static int
 dm_rekey_begin(dm_cli_t *cli)
 {
     if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     cli->writing = 1;
@@ -504,26 +530,31 @@ dm_rekey_sealed(dm_rekey_t *rekey)
 
     (void) snprintf(cli->note, sizeof(cli->note), "key=%s resealed=%llu", key,
                     (unsigned long long) at->resealed);
-    dm_cli_audit(cli);
+
+    if (!cli->dry_run) {
+        dm_cli_audit(cli);
+    }
 
     if (at->closed != 0) {
-        return dm_cli_refuse(cli, "%llu accounts do not open, and are not "
-                             "sealed with key \"%s\": see \"dm-account "
-                             "check\"", (unsigned long long) at->closed, key);
+        return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "%llu accounts do "
+                             "not open, and are not sealed with key \"%s\": "
+                             "see \"dm-account check\"",
+                             (unsigned long long) at->closed, key);
     }
 
     if (!cli->json) {
-        printf("sealed %llu of %llu accounts with key \"%s\": now run "
-               "\"dm-account rekey --finish\"\n",
+        printf("sealed %llu of %llu accounts with key \"%s\"%s\n",
                (unsigned long long) at->resealed,
-               (unsigned long long) at->seen, key);
+               (unsigned long long) at->seen, key,
+               cli->dry_run ? dm_cli_remark(cli)
+                            : ": now run \"dm-account rekey --finish\"");
         return DM_CLI_DONE;
     }
 
-    return dm_cli_printed(cli, dm_json_print(
+    return dm_cli_outcome(cli,
         json_pack("{s:s, s:s, s:I, s:I}", "result", "sealed", "key", key,
                   "accounts", (json_int_t) at->seen,
-                  "resealed", (json_int_t) at->resealed)));
+                  "resealed", (json_int_t) at->resealed));
 }
 
 
@@ -544,25 +575,27 @@ dm_rekey_finish(dm_rekey_t *rekey)
     }
 
     if (dm_rekey_is_old(rekey)) {
-        return dm_cli_refuse(cli, "the store is still sealed with key \"%s\": "
-                             "first run \"dm-account rekey\"",
-                             keys->key[1].id);
+        return dm_cli_refuse(cli, DM_CODE_REKEY_ORDER, "the store is still "
+                             "sealed with key \"%s\": first run \"dm-account "
+                             "rekey\"", keys->key[1].id);
     }
 
     if (dm_store_count_others(cli->store, &others, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     if (others != 0) {
-        return dm_cli_refuse(cli, "%llu accounts are not sealed with key "
-                             "\"%s\": first run \"dm-account rekey\"",
-                             (unsigned long long) others, keys->key[0].id);
+        return dm_cli_refuse(cli, DM_CODE_REKEY_ORDER, "%llu accounts are not "
+                             "sealed with key \"%s\": first run \"dm-account "
+                             "rekey\"", (unsigned long long) others,
+                             keys->key[0].id);
     }
 
-    if (dm_holder_retire(&rekey->holder, keys, rekey->kept, &cli->err)
-        != DM_OK)
+    if (!cli->dry_run
+        && dm_holder_retire(&rekey->holder, keys, rekey->kept, &cli->err)
+           != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
     return dm_rekey_done(rekey, "finished", "finished, key",
@@ -590,14 +623,18 @@ dm_rekey_done(dm_rekey_t *rekey, const char *result, const char *before,
     cli = rekey->cli;
     key = rekey->keys.key[0].id;
 
-    (void) snprintf(cli->note, sizeof(cli->note), "%s key=%s", result, key);
-    dm_cli_audit(cli);
+    if (!cli->dry_run) {
+        (void) snprintf(cli->note, sizeof(cli->note), "%s key=%s", result,
+                        key);
+        dm_cli_audit(cli);
+    }
 
     if (cli->json) {
         return dm_rekey_done_json(rekey, result);
     }
 
-    printf("%s \"%s\"%s\n", before, key, after);
+    printf("%s \"%s\"%s\n", before, key,
+           cli->dry_run ? dm_cli_remark(cli) : after);
 
     if (rekey->kept[0] != '\0') {
         dm_out_line(stdout, "backups from before need the old key, which is "
@@ -615,7 +652,7 @@ dm_rekey_done_json(const dm_rekey_t *rekey, const char *result)
 
     old = rekey->kept[0] == '\0' ? json_null() : dm_json_text(rekey->kept);
 
-    return dm_cli_printed(rekey->cli, dm_json_print(
+    return dm_cli_outcome(rekey->cli,
         json_pack("{s:s, s:s, s:o}", "result", result,
-                  "key", rekey->keys.key[0].id, "old_key", old)));
+                  "key", rekey->keys.key[0].id, "old_key", old));
 }

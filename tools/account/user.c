@@ -8,7 +8,9 @@
 #include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,8 +18,155 @@
 #include "account/user.h"
 
 
+static int dm_user_number(const char *text, uint32_t *id);
 static int dm_user_become(uid_t uid, gid_t gid, gid_t workers);
 static int dm_user_is(uid_t uid, gid_t gid);
+
+
+int
+dm_user_workers(const dm_cli_t *cli, const char *owner,
+    dm_store_owner_t *whose)
+{
+    char            user[LOGIN_NAME_MAX];
+    uint32_t        id;
+    const char     *group;
+    struct group   *gr;
+    struct passwd  *pw;
+
+    group = strchr(owner, ':');
+
+    (void) snprintf(user, sizeof(user), "%.*s",
+                    (int) (group == NULL ? strlen(owner)
+                                         : (size_t) (group - owner)), owner);
+
+    pw = getpwnam(user);
+
+    if (pw == NULL && dm_user_number(user, &id) == DM_OK) {
+        pw = getpwuid(id);
+        whose->reader = id;
+
+    } else if (pw == NULL) {
+        return dm_cli_refuse(cli, DM_CODE_USER, "there is no user \"%s\": name "
+                             "the user of nginx's workers with --owner", user);
+    }
+
+    if (pw != NULL) {
+        whose->reader = pw->pw_uid;
+        whose->readers = pw->pw_gid;
+    }
+
+    if (group == NULL && pw == NULL) {
+        return dm_cli_refuse(cli, DM_CODE_USER, "user %s has no name, and "
+                             "so no group of his own: write \"--owner "
+                             "%s:GROUP\"", user, user);
+    }
+
+    if (group == NULL) {
+        return DM_CLI_DONE;
+    }
+
+    group++;
+    gr = getgrnam(group);
+
+    if (gr != NULL) {
+        whose->readers = gr->gr_gid;
+
+    } else if (dm_user_number(group, &id) == DM_OK) {
+        whose->readers = id;
+
+    } else {
+        return dm_cli_refuse(cli, DM_CODE_USER, "there is no group \"%s\""
+                             ": name the group of nginx's workers with "
+                             "--owner USER:GROUP", group);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+/* DM_OK, DM_INVALID: it is no id */
+static int
+dm_user_number(const char *text, uint32_t *id)
+{
+    char           *end;
+    unsigned long   n;
+
+    if (text[0] < '0' || text[0] > '9') {
+        return DM_INVALID;
+    }
+
+    errno = 0;
+    n = strtoul(text, &end, 10);
+
+    if (*end != '\0' || errno != 0 || n >= UINT32_MAX) {
+        return DM_INVALID;
+    }
+
+    *id = (uint32_t) n;
+
+    return DM_OK;
+}
+
+
+int
+dm_user_is_named(const dm_cli_t *cli, const char *user)
+{
+    return user != NULL
+           || (geteuid() == 0
+               && strcmp(cli->store_path, DM_DEFAULT_STORE) == 0
+               && getpwnam(DM_USER_DEFAULT) != NULL);
+}
+
+
+int
+dm_user_owner(const dm_cli_t *cli, const char *user, dm_store_owner_t *whose)
+{
+    struct passwd  *pw;
+
+    whose->uid = geteuid();
+    whose->gid = getegid();
+
+    if (!dm_user_is_named(cli, user)) {
+        return DM_CLI_DONE;
+    }
+
+    if (user == NULL) {
+        user = DM_USER_DEFAULT;
+    }
+
+    pw = getpwnam(user);
+
+    if (pw == NULL) {
+        return dm_cli_refuse(cli, DM_CODE_USER, "there is no user \"%s\": make "
+                             "one with "
+                             "\"adduser --system --group %s\"", user, user);
+    }
+
+    if (pw->pw_uid == 0 || pw->pw_gid == 0
+        || pw->pw_uid == whose->reader || pw->pw_gid == whose->readers)
+    {
+        return dm_cli_refuse(cli, DM_CODE_USER, "\"%s\" cannot own the "
+                             "store: it is a user and a group of its own, "
+                             "not root's and not "
+                             "those of the workers", user);
+    }
+
+    whose->uid = pw->pw_uid;
+    whose->gid = pw->pw_gid;
+
+    return DM_CLI_DONE;
+}
+
+
+gid_t
+dm_user_group(uid_t uid, gid_t otherwise)
+{
+    struct passwd  *pw;
+
+    pw = getpwuid(uid);
+
+    return pw == NULL ? otherwise : pw->pw_gid;
+}
 
 
 int
@@ -56,15 +205,16 @@ dm_user_drop(dm_cli_t *cli, const char *path)
     gid = (pw == NULL) ? sb.st_gid : pw->pw_gid;
 
     if (dm_user_become(sb.st_uid, gid, sb.st_gid) != DM_OK) {
-        return dm_cli_refuse(cli, "cannot become user id %u, whose store "
-                             "\"%s\" is: %s", (unsigned) sb.st_uid, path,
-                             strerror(errno));
+        return dm_cli_refuse(cli, DM_CODE_USER, "cannot become user id %u, "
+                             "whose store \"%s\" is: %s", (unsigned) sb.st_uid,
+                             path, strerror(errno));
     }
 
     if (access(path, X_OK) == -1) {
-        return dm_cli_refuse(cli, "user id %u, whose store it is, cannot "
-                             "reach \"%s\": the directories above must let "
-                             "him through", (unsigned) sb.st_uid, path);
+        return dm_cli_refuse(cli, DM_CODE_USER, "user id %u, whose store it "
+                             "is, cannot reach \"%s\": the directories above "
+                             "must let him through", (unsigned) sb.st_uid,
+                             path);
     }
 
     return DM_CLI_DONE;
@@ -127,7 +277,32 @@ dm_user_parent(const dm_cli_t *cli, const char *path)
         return DM_CLI_DONE;
     }
 
-    return dm_cli_refuse(cli, "others than root can change names in \"%s\": "
-                         "root makes no store of another user there; make it "
-                         "root's, or run dm-account as that user", parent);
+    return dm_cli_refuse(cli, DM_CODE_USER, "others than root can change "
+                         "names in \"%s\": root makes no store of another "
+                         "user there; make it root's, or run dm-account as "
+                         "that user", parent);
+}
+
+
+int
+dm_user_may_make(const dm_cli_t *cli, const char *path)
+{
+    char         copy[PATH_MAX], *parent;
+    struct stat  sb;
+
+    if (lstat(path, &sb) == 0) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_EXISTS, "\"%s\" exists "
+                             "already", path);
+    }
+
+    (void) snprintf(copy, sizeof(copy), "%s", path);
+    parent = dirname(copy);
+
+    if (access(parent, W_OK|X_OK) == -1) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "\"%s\" cannot be "
+                             "made in \"%s\": %s", path, parent,
+                             strerror(errno));
+    }
+
+    return DM_CLI_DONE;
 }

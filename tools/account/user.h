@@ -10,6 +10,32 @@
 #define DM_USER_DEFAULT  "dm-sec"
 
 
+/* the user of nginx's workers, unless --owner names another */
+#define DM_USER_WORKERS  "www-data"
+
+
+/*
+ * Reads who nginx's workers are, USER or USER:GROUP, of names or numbers, into
+ * whose->reader and whose->readers; without a group it is the user's own.
+ * DM_CLI_DONE, or it was told.
+ */
+int dm_user_workers(const dm_cli_t *cli, const char *owner,
+    dm_store_owner_t *whose);
+
+/*
+ * Sets whose->uid and whose->gid, the owner of a store that is made for
+ * whose->reader: user, or if that is NULL what dm-account init does without
+ * --user.  DM_CLI_DONE, or it was told.
+ */
+int dm_user_owner(const dm_cli_t *cli, const char *user,
+    dm_store_owner_t *whose);
+
+/* 1 if dm_user_owner() finds a user by user or by its default, else 0 */
+int dm_user_is_named(const dm_cli_t *cli, const char *user);
+
+/* the group that the store of uid is given to, else where uid has none */
+gid_t dm_user_group(uid_t uid, gid_t otherwise);
+
 /*
  * 1 if whoever runs this is root, and the store at path belongs to another
  * user, whom dm_user_drop() becomes; else 0.
@@ -29,6 +55,12 @@ int dm_user_drop(dm_cli_t *cli, const char *path);
  * if only root can change names there.  DM_CLI_DONE, or it was told.
  */
 int dm_user_parent(const dm_cli_t *cli, const char *path);
+
+/*
+ * Looks, in a dry run, whether what is to be made at path can be: nothing is
+ * there yet, and its directory can be written.  DM_CLI_DONE, or it was told.
+ */
+int dm_user_may_make(const dm_cli_t *cli, const char *path);
 
 
 #endif /* DM_ACCOUNT_USER_H */

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "dm_password.h"
-#include "account/cli_store.h"
+#include "account/named.h"
 #include "account/verbs.h"
 #include "common/input.h"
 #include "common/json.h"
@@ -58,6 +58,7 @@ static void dm_view_psks(const dm_account_t *account);
 static void dm_view_when(const char *title, int64_t t);
 
 static int dm_view_list(dm_cli_t *cli, int argc, char **argv);
+static int dm_view_one(dm_cli_t *cli, dm_view_filter_t *filter);
 static int dm_view_option(dm_cli_t *cli, dm_view_filter_t *filter, int opt,
     const char *value);
 static int dm_view_state(dm_cli_t *cli, dm_view_filter_t *filter,
@@ -91,11 +92,13 @@ static const struct {
 
 
 static const struct option  dm_view_show_opts[] = {
+    DM_NAMED_OPTIONS,
     DM_CLI_OPTIONS
 };
 
 
 static const struct option  dm_view_list_opts[] = {
+    DM_NAMED_OPTIONS,
     { "state", required_argument, NULL, DM_OPT_STATE },
     { "group", required_argument, NULL, DM_OPT_GROUP },
     { "expired", no_argument, NULL, DM_OPT_EXPIRED },
@@ -111,6 +114,7 @@ const dm_verb_t  dm_verb_show = {
     "ID",
     "show an account, without its secrets",
 
+    DM_NAMED_HELP
     "example:\n"
     "  dm-account show IMEI:493005100592800\n",
 
@@ -124,15 +128,15 @@ const dm_verb_t  dm_verb_list = {
     "[OPTION ...]",
     "list accounts, one a line, without their secrets",
 
-    "  --state STATE      active or disabled ones\n"
-    "  --group GROUP      those in the group\n"
-    "  --expired          those whose validity is over\n"
-    "  --expiring DAYS    those whose validity ends within so many days\n"
-    "  --lacks ALGORITHM  those with Digest credentials, but none for MD5,\n"
-    "                     SHA-256 or SHA-512-256\n"
-    "  --method METHOD    those with a credential for basic, digest, x509\n"
-    "                     or psk\n"
-    "\n"
+    "  --state STATE          active or disabled ones\n"
+    "  --group GROUP          those in the group\n"
+    "  --expired              those whose validity is over\n"
+    "  --expiring DAYS        those whose validity ends within so many days\n"
+    "  --lacks ALGORITHM      those with Digest credentials, but none for\n"
+    "                         MD5, SHA-256 or SHA-512-256\n"
+    "  --method METHOD        those with a credential for basic, digest,\n"
+    "                         x509 or psk\n"
+    DM_NAMED_HELP
     "With several options all must hold. A line has the ID, name, state,\n"
     "methods, end of validity and groups; \"-\" stands for none.\n"
     "\n"
@@ -150,7 +154,7 @@ dm_view_show(dm_cli_t *cli, int argc, char **argv)
     int         rc;
     dm_found_t  found;
 
-    rc = dm_cli_only_id(cli, argc, argv);
+    rc = dm_named_only(cli, argc, argv);
 
     if (rc != DM_CLI_DONE) {
         return rc;
@@ -162,11 +166,10 @@ dm_view_show(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_cli_find(cli, &found);
+    rc = dm_named_find(cli, &found);
 
     if (rc == DM_CLI_DONE && cli->json) {
-        rc = dm_cli_printed(cli, dm_json_print(
-                                     dm_json_account(&found.account)));
+        rc = dm_cli_show(cli, dm_json_account(&found.account));
 
     } else if (rc == DM_CLI_DONE) {
         dm_view_text(&found.account);
@@ -290,7 +293,7 @@ dm_view_list(dm_cli_t *cli, int argc, char **argv)
         return cli->status;
     }
 
-    rc = dm_cli_no_operand(cli, argc);
+    rc = dm_named_filter(cli, argc);
 
     if (rc != DM_CLI_DONE) {
         return rc;
@@ -302,15 +305,39 @@ dm_view_list(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
+    if (dm_named_is(cli)) {
+        return dm_view_one(cli, &filter);
+    }
+
     cli->err.text[0] = '\0';
 
     if (dm_store_walk(cli->store, dm_view_line, NULL, &filter, &cli->err)
         != DM_OK)
     {
-        return dm_cli_refuse(cli, "%s", cli->err.text);
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     return DM_CLI_DONE;
+}
+
+
+/* the line of an account that is looked up, and not searched */
+static int
+dm_view_one(dm_cli_t *cli, dm_view_filter_t *filter)
+{
+    int         rc;
+    dm_found_t  found;
+
+    rc = dm_named_lookup(cli, &found);
+
+    if (rc == DM_OK && dm_view_line(&found.account, filter) != DM_OK) {
+        (void) dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+        rc = DM_ERROR;
+    }
+
+    dm_cli_wipe(&found);
+
+    return rc == DM_ERROR ? DM_CLI_REFUSED : DM_CLI_DONE;
 }
 
 

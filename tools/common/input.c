@@ -19,12 +19,16 @@
 
 
 #define DM_INPUT_CERT_MAX  65536    /* a leaf with its chain */
+#define DM_INPUT_LONG      6        /* digits, of more than a version */
 
 
 static int dm_input_read_fd(int fd, unsigned char *buf, size_t size,
     size_t *len);
 static X509 *dm_input_parse_cert(const unsigned char *buf, size_t len);
 static EVP_PKEY *dm_input_parse_key(const unsigned char *buf, size_t len);
+static int dm_input_is_shortened(dm_str_t text);
+static int dm_input_is_decimal(dm_str_t text);
+static size_t dm_input_span(dm_str_t text, size_t i);
 static const char *dm_input_digits(const char *p, uint64_t max, uint64_t *n);
 
 
@@ -93,8 +97,181 @@ dm_input_read_fd(int fd, unsigned char *buf, size_t size, size_t *len)
 
 
 int
-dm_input_cert(const char *path, unsigned char *out, size_t *len,
+dm_input_not_utf16(const char *path, const unsigned char *text, size_t len,
     dm_err_t *err)
+{
+    /* without its mark each of its letters has a NUL */
+
+    if ((len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0
+                      || memcmp(text, "\xfe\xff", 2) == 0))
+        || (len >= 4 && (memcmp(text, "\0\0\xfe\xff", 4) == 0
+                         || (text[0] == '\0' && text[2] == '\0')
+                         || (text[1] == '\0' && text[3] == '\0'))))
+    {
+        dm_err_set(err, "UTF-16 is not read: save \"%s\" as UTF-8", path);
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_input_blank_ends(dm_str_t text)
+{
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    if (text.len == 0) {
+        return 0;
+    }
+
+    last = text.data + text.len;
+
+    /* to where the last character begins */
+
+    for (p = last - 1; p > text.data && (*p & 0xc0) == 0x80; p--) {
+        /* void */
+    }
+
+    return *text.data == ' ' || *text.data == '\t'
+           || last[-1] == ' ' || last[-1] == '\t'
+           || dm_text_next(text.data, last, &n) == DM_TEXT_MISLEADING
+           || dm_text_next(p, last, &n) == DM_TEXT_MISLEADING;
+}
+
+
+const char *
+dm_input_unseen(dm_str_t text, dm_err_t *hint)
+{
+    if (dm_text_check_shown(text, "; what is asked for", hint) == DM_OK) {
+        hint->text[0] = '\0';
+    }
+
+    return hint->text;
+}
+
+
+int
+dm_input_not_mangled(dm_str_t text, const char *what, dm_err_t *err)
+{
+    size_t       i;
+    const char  *how;
+
+    how = NULL;
+
+    if (text.len > 2 && text.data[0] == '=' && text.data[1] == '"') {
+        how = "is a formula of a spreadsheet, =\"...\": write the text in it "
+              "alone";
+    }
+
+    /* the number may be behind a scheme */
+
+    for (i = text.len; i > 0 && text.data[i - 1] != ':'; i--) {
+        /* void */
+    }
+
+    text.data += i;
+    text.len -= i;
+
+    if (how == NULL && dm_input_is_shortened(text)) {
+        how = "is a number that a spreadsheet has shortened, and its digits "
+              "are lost: have the column as text there";
+    }
+
+    if (how == NULL && dm_input_is_decimal(text)) {
+        how = "is a number that a spreadsheet, or a program that read one, has "
+              "given decimals: have the column as text there, or write it "
+              "without them";
+    }
+
+    if (how == NULL) {
+        return DM_OK;
+    }
+
+    dm_err_set(err, "%s %s", what, how);
+
+    return DM_INVALID;
+}
+
+
+/*
+ * 4.93005E+14, and 4.93005E14; without a point that may be hexadecimal, or a
+ * name, so there it needs the sign.
+ */
+static int
+dm_input_is_shortened(dm_str_t text)
+{
+    int     sure;
+    size_t  i, end;
+
+    i = dm_input_span(text, 0);
+    sure = 0;
+
+    if (i == 0) {
+        return 0;
+    }
+
+    if (i < text.len && (text.data[i] == '.' || text.data[i] == ',')) {
+        end = dm_input_span(text, i + 1);
+        sure = (end > i + 1);
+        i = end;
+    }
+
+    if (i == text.len || (text.data[i] | 0x20) != 'e') {
+        return 0;
+    }
+
+    i++;
+
+    if (i < text.len && text.data[i] == '+') {
+        sure = 1;
+        i++;
+    }
+
+    return sure && i < text.len && dm_input_span(text, i) == text.len;
+}
+
+
+/* digits, more than a version number has, a point and zeros */
+static int
+dm_input_is_decimal(dm_str_t text)
+{
+    size_t  i;
+
+    i = dm_input_span(text, 0);
+
+    if (i < DM_INPUT_LONG || i + 1 >= text.len
+        || (text.data[i] != '.' && text.data[i] != ','))
+    {
+        return 0;
+    }
+
+    for (i++; i < text.len; i++) {
+        if (text.data[i] != '0') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* the end of the digits that begin at i */
+static size_t
+dm_input_span(dm_str_t text, size_t i)
+{
+    while (i < text.len && text.data[i] >= '0' && text.data[i] <= '9') {
+        i++;
+    }
+
+    return i;
+}
+
+
+int
+dm_input_cert(const char *path, unsigned char *out, size_t *len,
+    unsigned *names, dm_err_t *err)
 {
     int    rc;
     X509  *cert;
@@ -106,6 +283,7 @@ dm_input_cert(const char *path, unsigned char *out, size_t *len,
     }
 
     rc = dm_cert_key(cert, DM_CERT_FINGERPRINT, 0, out, len);
+    *names = dm_cert_names_count(cert);
     X509_free(cert);
 
     if (rc != DM_OK) {
@@ -141,14 +319,18 @@ X509 *
 dm_input_x509(const char *path, dm_err_t *err)
 {
     X509           *cert;
-    size_t          n;
+    size_t          n, skip;
     unsigned char   buf[DM_INPUT_CERT_MAX];
 
-    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK
+        || dm_input_not_utf16(path, buf, n, err) != DM_OK)
+    {
+        OPENSSL_cleanse(buf, sizeof(buf));
         return NULL;
     }
 
-    cert = dm_input_parse_cert(buf, n);
+    skip = dm_text_mark(buf, n);
+    cert = dm_input_parse_cert(buf + skip, n - skip);
 
     /* the file may hold the private key too */
     OPENSSL_cleanse(buf, n);
@@ -165,16 +347,19 @@ dm_input_x509(const char *path, dm_err_t *err)
 EVP_PKEY *
 dm_input_private_key(const char *path, dm_err_t *err)
 {
-    size_t          n;
+    size_t          n, skip;
     EVP_PKEY       *key;
     unsigned char   buf[DM_INPUT_CERT_MAX];
 
-    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK) {
+    if (dm_input_read(path, buf, sizeof(buf), &n, err) != DM_OK
+        || dm_input_not_utf16(path, buf, n, err) != DM_OK)
+    {
         OPENSSL_cleanse(buf, sizeof(buf));
         return NULL;
     }
 
-    key = dm_input_parse_key(buf, n);
+    skip = dm_text_mark(buf, n);
+    key = dm_input_parse_key(buf + skip, n - skip);
 
     OPENSSL_cleanse(buf, n);
 

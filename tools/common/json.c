@@ -15,8 +15,10 @@
 
 static void dm_json_free(void *p);
 static int dm_json_write(const char *text, size_t len, void *data);
-static void dm_json_tell(const char *what, const char *text);
-static unsigned dm_json_code(const unsigned char *p, size_t n);
+static int dm_json_count(const char *text, size_t len, void *data);
+static void dm_json_tell(const char *what, const char *code,
+    const char *text);
+static void dm_json_escape(FILE *out, uint32_t c);
 static json_t *dm_json_fields(const dm_account_t *account);
 static json_t *dm_json_add(json_t *json, json_t *digest, json_t *crypt,
     json_t *psk);
@@ -269,16 +271,23 @@ dm_json_hex(dm_str_t octets)
 int
 dm_json_print(json_t *json)
 {
+    return dm_json_put(stdout, json);
+}
+
+
+int
+dm_json_put(FILE *out, json_t *json)
+{
     int  rc;
 
     if (json == NULL) {
         return DM_ERROR;
     }
 
-    rc = json_dump_callback(json, dm_json_write, stdout, JSON_COMPACT);
+    rc = json_dump_callback(json, dm_json_write, out, JSON_COMPACT);
     json_decref(json);
 
-    if (rc != 0 || putchar('\n') == EOF) {
+    if (rc != 0 || putc('\n', out) == EOF) {
         return DM_ERROR;
     }
 
@@ -304,30 +313,63 @@ dm_json_write(const char *text, size_t len, void *data)
             continue;
         }
 
-        (void) fprintf(out, "\\u%04x", dm_json_code(p, n));
+        dm_json_escape(out, dm_text_code(p, n));
     }
 
     return ferror(out) ? -1 : 0;
 }
 
 
-/*
- * The code point of a character that is not plain, which none beyond U+FFFF is.
- */
-static unsigned
-dm_json_code(const unsigned char *p, size_t n)
+static void
+dm_json_escape(FILE *out, uint32_t c)
 {
-    switch (n) {
-
-    case 1:
-        return *p;
-
-    case 2:
-        return (*p & 0x1fu) << 6 | (p[1] & 0x3fu);
-
-    default:
-        return (*p & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    if (c < 0x10000) {
+        (void) fprintf(out, "\\u%04x", (unsigned) c);
+        return;
     }
+
+    c -= 0x10000;
+
+    (void) fprintf(out, "\\u%04x\\u%04x", (unsigned) (0xd800 | c >> 10),
+                   (unsigned) (0xdc00 | (c & 0x3ff)));
+}
+
+
+size_t
+dm_json_size(const json_t *json)
+{
+    size_t  size;
+
+    size = 1;   /* the end of its line */
+
+    return json_dump_callback(json, dm_json_count, &size, JSON_COMPACT) == 0
+           ? size : 0;
+}
+
+
+/* counts the octets that dm_json_write() would write */
+static int
+dm_json_count(const char *text, size_t len, void *data)
+{
+    size_t               *size, n;
+    const unsigned char  *p, *last;
+
+    size = data;
+    p = (const unsigned char *) text;
+
+    for (last = p + len; p < last; p += n) {
+
+        if (dm_text_next(p, last, &n) == DM_TEXT_PLAIN) {
+            *size += n;
+            continue;
+        }
+
+        /* 4 octets are a character beyond U+FFFF, which are two such */
+
+        *size += (n < 4 ? 1 : 2) * (sizeof("\\uHHHH") - 1);
+    }
+
+    return 0;
 }
 
 
@@ -357,28 +399,44 @@ dm_json_text(const char *text)
 
 
 void
-dm_json_error(const char *text)
+dm_json_error(const char *code, const char *text)
 {
-    dm_json_tell("error", text);
+    dm_json_tell("error", code, text);
 }
 
 
 void
 dm_json_warning(const char *text)
 {
-    dm_json_tell("warning", text);
+    dm_json_tell("warning", NULL, text);
 }
 
 
 static void
-dm_json_tell(const char *what, const char *text)
+dm_json_tell(const char *what, const char *code, const char *text)
 {
+    FILE    *out;
+    char    *line;
+    size_t   len;
     json_t  *error;
 
-    error = json_pack("{s:o}", what, dm_json_text(text));
+    error = json_pack("{s:o, s:s*}", what, dm_json_text(text), "code", code);
 
-    (void) json_dump_callback(error, dm_json_write, stderr, JSON_COMPACT);
-    (void) fputc('\n', stderr);
+    /* stderr, which has no buffer, gets it in one piece */
+
+    line = NULL;
+    out = open_memstream(&line, &len);
+
+    if (out != NULL) {
+        (void) json_dump_callback(error, dm_json_write, out, JSON_COMPACT);
+        (void) fputc('\n', out);
+
+        if (fclose(out) == 0) {
+            (void) fwrite(line, 1, len, stderr);
+        }
+
+        free(line);
+    }
 
     json_decref(error);
 }

@@ -5,6 +5,7 @@
 
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "dm_account.h"
 
@@ -42,8 +43,17 @@ json_t *dm_json_text(const char *text);
  */
 int dm_json_print(json_t *json);
 
-/* {"error": text} or "warning" on stderr, text as dm_json_text() makes it */
-void dm_json_error(const char *text);
+/* the same to out */
+int dm_json_put(FILE *out, json_t *json);
+
+/* the octets of that line; 0: out of memory */
+size_t dm_json_size(const json_t *json);
+
+/*
+ * {"error": text} or "warning" on stderr, text as dm_json_text() makes it; an
+ * error with its "code", if that is not NULL.
+ */
+void dm_json_error(const char *code, const char *text);
 void dm_json_warning(const char *text);
 
 /* RFC 3339 in UTC into out[DM_TIME_MAX] */

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm_hex.h"
 #include "common/output.h"
 
 
 #define DM_OUT_ESCAPED  (sizeof("\\xHH") - 1)
 
 
-static void dm_out_args(FILE *out, const char *fmt, va_list args);
+static void dm_out_args(FILE *out, const char *fmt, va_list args,
+    const char *end);
 static size_t dm_out_next(const unsigned char *p, const unsigned char *last,
     const char *also, char *text);
 
@@ -23,7 +25,7 @@ dm_out(FILE *out, const char *fmt, ...)
     va_list  args;
 
     va_start(args, fmt);
-    dm_out_args(out, fmt, args);
+    dm_out_args(out, fmt, args, "");
     va_end(args);
 }
 
@@ -34,36 +36,40 @@ dm_out_line(FILE *out, const char *fmt, ...)
     va_list  args;
 
     va_start(args, fmt);
-    dm_out_args(out, fmt, args);
+    dm_out_args(out, fmt, args, "\n");
     va_end(args);
-
-    (void) fputc('\n', out);
 }
 
 
+/* stderr, which has no buffer, gets it in one piece */
 static void
-dm_out_args(FILE *out, const char *fmt, va_list args)
+dm_out_args(FILE *out, const char *fmt, va_list args, const char *end)
 {
-    int                   len;
-    char                 *text, piece[4 * DM_OUT_ESCAPED + 1];
-    const unsigned char  *p, *last;
+    int      len;
+    char    *text, *piece;
+    size_t   size;
 
+    piece = NULL;
     len = vasprintf(&text, fmt, args);
 
-    if (len == -1) {
-        (void) fputs("out of memory", out);
-        return;
+    if (len != -1) {
+        size = (size_t) len * DM_OUT_ESCAPED + 1;
+        piece = malloc(size + 1);
     }
 
-    p = (const unsigned char *) text;
-    last = p + len;
-
-    while (p < last) {
-        p += dm_out_next(p, last, "", piece);
-        (void) fputs(piece, out);
+    if (piece != NULL) {
+        dm_out_escape(piece, size, (dm_str_t) { (unsigned char *) text,
+                                                (size_t) len }, "");
+        memcpy(piece + strlen(piece), end, strlen(end) + 1);
     }
 
-    free(text);
+    (void) fputs(piece != NULL ? piece : "out of memory\n", out);
+
+    free(piece);
+
+    if (len != -1) {
+        free(text);
+    }
 }
 
 
@@ -112,6 +118,34 @@ dm_out_next(const unsigned char *p, const unsigned char *last,
     for (i = 0; i < n; i++) {
         (void) snprintf(text + i * DM_OUT_ESCAPED, DM_OUT_ESCAPED + 1,
                         "\\x%02X", p[i]);
+    }
+
+    return n;
+}
+
+
+size_t
+dm_out_unescape(dm_str_t text, unsigned char *out)
+{
+    int                   octet;
+    size_t                n;
+    const unsigned char  *p, *last;
+
+    n = 0;
+    p = text.data;
+    last = p + text.len;
+
+    while (p < last) {
+        octet = -1;
+
+        if (last - p >= (ptrdiff_t) DM_OUT_ESCAPED && p[0] == '\\'
+            && p[1] == 'x')
+        {
+            octet = dm_hex_octet(p + 2);
+        }
+
+        out[n++] = (octet == -1) ? *p : (unsigned char) octet;
+        p += (octet == -1) ? 1 : DM_OUT_ESCAPED;
     }
 
     return n;

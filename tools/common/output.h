@@ -26,6 +26,12 @@ void dm_out_line(FILE *out, const char *fmt, ...)
  */
 void dm_out_escape(char *text, size_t size, dm_str_t in, const char *also);
 
+/*
+ * Reads what was escaped so, or as nginx's error log has it: \xHH is an octet.
+ * out has room for text.len; how many octets it has now.
+ */
+size_t dm_out_unescape(dm_str_t text, unsigned char *out);
+
 /* counts the characters of a text that is printed in columns */
 size_t dm_out_width(const char *text);
 

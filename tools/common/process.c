@@ -12,25 +12,19 @@
 #include "common/process.h"
 
 
+static int dm_process_streams(void);
+
+
 int
 dm_process_prepare(const char *program)
 {
-    int            fd;
     struct rlimit  none;
 
-    /* a file of the store must never become stdout */
-    do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-
-    if (fd == -1) {
+    if (dm_process_streams() != DM_OK) {
         (void) fprintf(stderr, "%s: /dev/null: %s\n", program,
                        strerror(errno));
         return DM_ERROR;
     }
-
-    (void) close(fd);
 
     none.rlim_cur = 0;
     none.rlim_max = 0;
@@ -44,6 +38,33 @@ dm_process_prepare(const char *program)
     }
 
     (void) umask(077);
+
+    return DM_OK;
+}
+
+
+/*
+ * A file of the store must never become stdout.  What stands for a stream that
+ * was closed is opened the wrong way: a secret that is written to it would be
+ * gone, and nobody told.
+ */
+static int
+dm_process_streams(void)
+{
+    int  fd, mode;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+
+        if (fcntl(fd, F_GETFD) != -1) {
+            continue;
+        }
+
+        mode = (fd == STDIN_FILENO) ? O_WRONLY : O_RDONLY;
+
+        if (open("/dev/null", mode | O_CLOEXEC) != fd) {
+            return DM_ERROR;
+        }
+    }
 
     return DM_OK;
 }

@@ -8,7 +8,8 @@
 
 /*
  * Leaves no core, no trace, no readable file, and no file of its own as
- * stdout.  DM_OK or DM_ERROR, which is told on stderr.
+ * stdout: of a stream that is closed each read or write fails.  DM_OK or
+ * DM_ERROR, which is told on stderr.
  */
 int dm_process_prepare(const char *program);
 

@@ -17,6 +17,10 @@ static int dm_secret_read(const char *path, dm_secret_t *secret,
     dm_err_t *err);
 static int dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
     dm_err_t *err);
+static int dm_secret_verify_ha1(const dm_account_t *account, dm_str_t realm,
+    dm_str_t pw, const char **by, dm_err_t *err);
+static int dm_secret_verify_one(const dm_account_t *account,
+    dm_algorithm_t alg, dm_str_t realm, dm_str_t pw);
 
 
 int
@@ -41,20 +45,29 @@ dm_secret_read_password(const char *path, dm_secret_t *secret, dm_err_t *err)
 static int
 dm_secret_read(const char *path, dm_secret_t *secret, dm_err_t *err)
 {
-    int            rc;
-    size_t         len;
-    unsigned char  buf[DM_PASSWORD_MAX + 3];
+    int             rc;
+    size_t          len, skip;
+    unsigned char  *text;
+    unsigned char   buf[DM_PASSWORD_MAX + 7];
 
     rc = dm_input_read(path, buf, sizeof(buf), &len, err);
+
+    if (rc == DM_OK) {
+        rc = dm_input_not_utf16(path, buf, len, err);
+    }
 
     if (rc != DM_OK) {
         goto done;
     }
 
-    if (len > 0 && buf[len - 1] == '\n') {
+    skip = dm_text_mark(buf, len);
+    text = buf + skip;
+    len = dm_text_end(text, len - skip);
+
+    if (len > 0 && text[len - 1] == '\n') {
         len--;
 
-        if (len > 0 && buf[len - 1] == '\r') {
+        if (len > 0 && text[len - 1] == '\r') {
             len--;
         }
     }
@@ -66,7 +79,7 @@ dm_secret_read(const char *path, dm_secret_t *secret, dm_err_t *err)
         goto done;
     }
 
-    memcpy(secret->data, buf, len);
+    memcpy(secret->data, text, len);
     secret->data[len] = '\0';
     secret->len = len;
 
@@ -96,6 +109,44 @@ dm_secret_read_psk(const char *path, dm_secret_t *secret, dm_err_t *err)
 }
 
 
+int
+dm_secret_take_password(const char *text, dm_secret_t *secret, dm_err_t *err)
+{
+    dm_str_t  password;
+
+    password = (dm_str_t) { (const unsigned char *) text, strlen(text) };
+
+    if (dm_text_check(password, DM_PASSWORD_MAX, "the password", err)
+        != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
+    memcpy(secret->data, text, password.len + 1);
+    secret->len = password.len;
+
+    return DM_OK;
+}
+
+
+int
+dm_secret_take_psk(const char *text, dm_secret_t *secret, dm_err_t *err)
+{
+    int          rc;
+    dm_secret_t  hex;
+
+    rc = dm_secret_take_password(text, &hex, err);
+
+    if (rc == DM_OK) {
+        rc = dm_secret_decode_hex(&hex, secret, err);
+    }
+
+    OPENSSL_cleanse(&hex, sizeof(dm_secret_t));
+
+    return rc;
+}
+
+
 static int
 dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
     dm_err_t *err)
@@ -108,7 +159,7 @@ dm_secret_decode_hex(const dm_secret_t *hex, dm_secret_t *secret,
         || secret->len < DM_PSK_MIN)
     {
         dm_err_set(err, "the PSK file must hold %d to %d octets in hex and "
-                   "nothing else", DM_PSK_MIN, DM_PSK_MAX);
+                   "nothing else, no blank either", DM_PSK_MIN, DM_PSK_MAX);
         return DM_INVALID;
     }
 
@@ -273,47 +324,94 @@ int
 dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, const char **by, dm_err_t *err)
 {
-    int            rc, alg;
-    dm_str_t       pw;
-    unsigned char  ha1[DM_HASH_MAX];
+    dm_str_t  pw;
 
-    for (alg = DM_NALGORITHMS - 1; alg >= 0; alg--) {
-        if (account->has_ha1[alg]) {
-            break;
-        }
+    pw = (dm_str_t) { password->data, password->len };
+
+    if (dm_account_has_ha1(account)) {
+        return dm_secret_verify_ha1(account, realm, pw, by, err);
     }
 
-    if (alg < 0 && account->crypt.len == 0) {
+    if (account->crypt.len == 0) {
         dm_err_set(err, "the account has no password");
         return DM_DECLINED;
     }
 
-    pw = (dm_str_t) { password->data, password->len };
+    *by = dm_password_scheme(account->crypt);
 
-    if (alg < 0) {
-        *by = dm_password_scheme(account->crypt);
-        return dm_password_verify(account->crypt, pw, err);
+    return dm_password_verify(account->crypt, pw, err);
+}
+
+
+/* by all that there are: a server may ask for any; *by is the strongest */
+static int
+dm_secret_verify_ha1(const dm_account_t *account, dm_str_t realm, dm_str_t pw,
+    const char **by, dm_err_t *err)
+{
+    int          rc;
+    unsigned     alg;
+    const char  *name, *right, *wrong;
+
+    right = NULL;
+    wrong = NULL;
+
+    for (alg = 0; alg < DM_NALGORITHMS; alg++) {
+
+        if (!account->has_ha1[alg]) {
+            continue;
+        }
+
+        name = dm_digest_name((dm_algorithm_t) alg);
+        *by = name;
+
+        rc = dm_secret_verify_one(account, (dm_algorithm_t) alg, realm, pw);
+
+        if (rc == DM_ERROR) {
+            dm_err_set(err, "cannot hash the password with %s: the library "
+                       "failed", name);
+            return DM_ERROR;
+        }
+
+        if (rc == DM_OK) {
+            right = name;
+
+        } else {
+            wrong = name;
+        }
     }
 
-    *by = dm_digest_name((dm_algorithm_t) alg);
+    if (wrong == NULL) {
+        return DM_OK;
+    }
 
-    if (dm_digest_ha1((dm_algorithm_t) alg, account->name, realm, pw, ha1)
-        != DM_OK)
-    {
-        dm_err_set(err, "cannot hash the password with %s: the library "
-                   "failed", *by);
+    if (right == NULL) {
+        dm_err_set(err, "the password is wrong");
+
+    } else {
+        dm_err_set(err, "by %s it is right, by %s wrong: the hashes of the "
+                   "account are of different passwords, so give it a new one",
+                   right, wrong);
+    }
+
+    return DM_DECLINED;
+}
+
+
+/* DM_OK, DM_DECLINED or DM_ERROR */
+static int
+dm_secret_verify_one(const dm_account_t *account, dm_algorithm_t alg,
+    dm_str_t realm, dm_str_t pw)
+{
+    int            rc;
+    unsigned char  ha1[DM_HASH_MAX];
+
+    if (dm_digest_ha1(alg, account->name, realm, pw, ha1) != DM_OK) {
         return DM_ERROR;
     }
 
-    rc = CRYPTO_memcmp(ha1, account->ha1[alg],
-                       dm_digest_size((dm_algorithm_t) alg));
+    rc = CRYPTO_memcmp(ha1, account->ha1[alg], dm_digest_size(alg));
 
     OPENSSL_cleanse(ha1, sizeof(ha1));
 
-    if (rc != 0) {
-        dm_err_set(err, "the password is wrong");
-        return DM_DECLINED;
-    }
-
-    return DM_OK;
+    return rc == 0 ? DM_OK : DM_DECLINED;
 }

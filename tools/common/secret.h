@@ -19,13 +19,19 @@ typedef struct {
 
 
 /*
- * Read a secret from a file, "-" being stdin, less one final newline.  A key
- * is hex there; a password has no control character (RFC 7617, section 2).
- * DM_OK, DM_INVALID or DM_ERROR; the caller wipes secret.
+ * Read a secret from a file, "-" being stdin, less one final newline, and the
+ * ^Z that DOS may have behind it.  A key is hex there; a password has no
+ * control character (RFC 7617, section 2).  DM_OK, DM_INVALID or DM_ERROR; the
+ * caller wipes secret.
  */
 int dm_secret_read_password(const char *path, dm_secret_t *secret,
     dm_err_t *err);
 int dm_secret_read_psk(const char *path, dm_secret_t *secret, dm_err_t *err);
+
+/* the same of a text that somebody gave: no newline is taken off */
+int dm_secret_take_password(const char *text, dm_secret_t *secret,
+    dm_err_t *err);
+int dm_secret_take_psk(const char *text, dm_secret_t *secret, dm_err_t *err);
 
 /* make a random one.  DM_OK or DM_ERROR */
 int dm_secret_make_password(dm_secret_t *secret, dm_err_t *err);
@@ -52,8 +58,9 @@ int dm_secret_set_psk(dm_account_t *account, dm_str_t identity, dm_str_t key,
     dm_err_t *err);
 
 /*
- * DM_OK: it is the account's password, and *by names the hash that said so;
- * DM_DECLINED: it is not, or the account has none, err says which; DM_ERROR.
+ * DM_OK: it is the account's password by each of its hashes, and *by names the
+ * strongest; DM_DECLINED: it is not, the hashes disagree, or the account has
+ * none, err says which; DM_ERROR.
  */
 int dm_secret_verify(const dm_account_t *account, dm_str_t realm,
     const dm_secret_t *password, const char **by, dm_err_t *err);

@@ -15,6 +15,8 @@
 static void dm_methods_basic(dm_run_t *run);
 static void dm_methods_basic_wrong(dm_run_t *run);
 static void dm_methods_digest(dm_run_t *run);
+static int dm_methods_digest_asks(const dm_run_t *run, unsigned n,
+    const char *qop);
 static void dm_methods_digest_qop(dm_run_t *run, const char *algorithm,
     const char *qop);
 static void dm_methods_digest_wrong(dm_run_t *run);
@@ -153,11 +155,11 @@ dm_methods_digest(dm_run_t *run)
             dm_methods_digest_qop(run, challenge.algorithm, NULL);
         }
 
-        if (dm_challenge_lists(challenge.qop, "auth")) {
+        if (dm_methods_digest_asks(run, n, "auth")) {
             dm_methods_digest_qop(run, challenge.algorithm, "auth");
         }
 
-        if (dm_challenge_lists(challenge.qop, "auth-int")) {
+        if (dm_methods_digest_asks(run, n, "auth-int")) {
             dm_methods_digest_qop(run, challenge.algorithm, "auth-int");
         }
     }
@@ -175,6 +177,32 @@ dm_methods_digest(dm_run_t *run)
         dm_score_excuse(run->score, DM_NOT_REPLAY, "Digest does not work "
                         "here");
     }
+}
+
+
+/* 1 if challenge n is the first of its algorithm that lists the qop, else 0 */
+static int
+dm_methods_digest_asks(const dm_run_t *run, unsigned n, const char *qop)
+{
+    unsigned        i;
+    dm_challenge_t  challenge, before;
+
+    if (dm_run_challenge(&run->survey, "Digest", n, &challenge) != DM_OK
+        || !dm_challenge_lists(challenge.qop, qop))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (dm_run_challenge(&run->survey, "Digest", i, &before) == DM_OK
+            && strcasecmp(before.algorithm, challenge.algorithm) == 0
+            && dm_challenge_lists(before.qop, qop))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -16,7 +16,6 @@
 #include "probe/options.h"
 
 
-#define DM_OPTIONS_VERSION      "0.1.0"
 #define DM_OPTIONS_TIMEOUT      10          /* s */
 #define DM_OPTIONS_LIMIT        300
 #define DM_OPTIONS_SECONDS_MAX  86400
@@ -244,7 +243,7 @@ dm_options_flag(dm_options_t *options, int opt)
         return DM_PROBE_HELP;
 
     case DM_OPT_VERSION:
-        printf("dm-probe %s\n", DM_OPTIONS_VERSION);
+        printf("dm-probe %s\n", DM_VERSION);
         return DM_PROBE_HELP;
 
     default: /* DM_OPT_SECRET */
@@ -300,7 +299,7 @@ static int
 dm_options_account(dm_options_t *options, const char *path)
 {
     int             rc;
-    size_t          len;
+    size_t          len, mark;
     dm_mo_t         mo;
     unsigned char  *data;
 
@@ -317,7 +316,9 @@ dm_options_account(dm_options_t *options, const char *path)
         return dm_options_usage(options, "%s", options->err.text);
     }
 
-    rc = dm_mo_read(&mo, data, len, &options->err);
+    mark = dm_text_mark(data, len);
+    len = dm_text_end(data, len);
+    rc = dm_mo_read(&mo, data + mark, len - mark, &options->err);
 
     OPENSSL_clear_free(data, DM_MO_MAX);
 
@@ -660,7 +661,7 @@ dm_options_say(const dm_options_t *options, const char *fmt, va_list args,
     (void) snprintf(text + len, sizeof(text) - len, "%s", more);
 
     if (options->json) {
-        dm_json_error(text);
+        dm_json_error(NULL, text);
         return;
     }
 

@@ -246,7 +246,7 @@ dm_report_junit(const dm_probe_t *probe, const dm_score_t *score)
     printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
            "<testsuites>\n"
            "<testsuite name=\"dm-probe ");
-    dm_xml_put(probe->server.url);
+    dm_xml_put(stdout, probe->server.url);
     printf("\" tests=\"%u\" failures=\"%u\" errors=\"0\" skipped=\"%u\">\n",
            (unsigned) DM_NROWS, failures, skipped);
 
@@ -275,7 +275,7 @@ dm_report_case(const dm_score_t *score, dm_row_e row)
         kind = dm_score_counts(score, row) ? "failure" : "skipped";
 
         printf("<%s message=\"%s: ", kind, dm_score_result(verdict->result));
-        dm_xml_put(verdict->why);
+        dm_xml_put(stdout, verdict->why);
         printf("\"/>\n");
     }
 
@@ -286,9 +286,9 @@ dm_report_case(const dm_score_t *score, dm_row_e row)
 
         if (test->row == row) {
             printf("%s ", dm_score_result(test->result));
-            dm_xml_put(test->name);
+            dm_xml_put(stdout, test->name);
             printf(": ");
-            dm_xml_put(test->why);
+            dm_xml_put(stdout, test->why);
             dm_out_line(stdout, " %s %s", test->protocol, test->suite);
         }
     }

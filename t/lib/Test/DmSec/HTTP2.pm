@@ -4,7 +4,7 @@ package Test::DmSec::HTTP2;
 # what curl does not: give a request up in the packet that brings it.
 #
 #   my $h = Test::DmSec::HTTP2->new(PORT, options);
-#   my $id = $h->request(URI, header lines, [{ reset => 1 }]);
+#   my $id = $h->request(URI, header lines, [{ reset => 1, method => M }]);
 #   my $status = $h->status($id);
 #
 # The port is the one that nginx.conf says; the options, SSL among them, are
@@ -20,6 +20,7 @@ use constant {
     HEADERS => 1,
     RST_STREAM => 3,
     SETTINGS => 4,
+    GOAWAY => 7,
     END_STREAM => 1,
     END_HEADERS => 4,
     CANCEL => 8,
@@ -50,15 +51,16 @@ sub new {
 }
 
 
-# Sends a GET, returns the number of its stream.  With reset it is given up at
-# once, in the same packet.
+# Sends a GET, or another method, returns the number of its stream.  With reset
+# it is given up at once, in the same packet.
 sub request {
     my ($self, $uri, @lines) = @_;
     my ($o) = ref $lines[-1] ? pop @lines : {};
     my ($id) = $self->{id} += 2;
     my ($block, $frames);
 
-    $block = "\x82" . ($self->{client}{info} ? "\x87" : "\x86")
+    $block = ($o->{method} ? literal(':method', $o->{method}) : "\x82")
+        . ($self->{client}{info} ? "\x87" : "\x86")
         . literal(':path', $uri) . literal(':authority', 'localhost');
 
     foreach my $line (@lines) {
@@ -75,7 +77,8 @@ sub request {
 }
 
 
-# the status of a stream's response, 0 where there is none in time
+# the status of a stream's response, 0 where there is none in time, or nginx has
+# ended the stream or the connection
 sub status {
     my ($self, $id) = @_;
 
@@ -94,6 +97,12 @@ sub read_frame {
     my ($high, $low, $type, undef, $id)
         = unpack 'CnCCN', $self->{client}->take(9);
     my ($data) = $self->{client}->take($high << 16 | $low);
+
+    if ($type == RST_STREAM || $type == GOAWAY) {
+        $self->{status}{$_} //= 0
+            foreach $type == GOAWAY ? map { 2 * $_ + 1 } 0 .. $self->{id} / 2
+            : $id;
+    }
 
     return 1 if $type != HEADERS;
 

@@ -12,7 +12,7 @@ use IO::Socket::INET;
 
 use Test::Nginx;
 
-our @EXPORT_OK = qw/ hello hello_names hello_retry /;
+our @EXPORT_OK = qw/ hello hello_flight hello_names hello_retry /;
 
 
 use constant {
@@ -21,18 +21,41 @@ use constant {
 };
 
 
-# hello(PORT, VERSION, suites, [{ sni => NAME }]): a ClientHello of TLS 1.2 or
-# less; returns "hello VERSION SUITE" or "alert NUMBER"
+# hello(PORT, VERSION, suites, [{ options }]): a ClientHello of TLS 1.2 or less;
+# returns "hello VERSION SUITE" or "alert NUMBER"
+#
+#   sni      a name; without an extension unless given
+#   groups   of curves, numbers; the same
+#   sigalgs  numbers; the same
 sub hello {
+    my ($s) = greeted(@_) or return 'no connection';
+
+    return said(answer($s));
+}
+
+
+# the same, but returns all octets of the server up to its ServerHelloDone
+sub hello_flight {
+    my ($s) = greeted(@_) or return 'no connection';
+
+    return answer($s, qr/\x0e\0\0\0\z/);
+}
+
+
+sub greeted {
     my ($port, $version, @suites) = @_;
     my ($o) = ref $suites[-1] ? pop @suites : {};
     my ($s);
 
-    $s = connected($port) or return 'no connection';
+    $s = connected($port) or return;
     $s->syswrite(record($version, $version, \@suites,
-        defined $o->{sni} ? server_name($o->{sni}) : ()));
+        defined $o->{sni} ? server_name($o->{sni}) : (),
+        $o->{groups} ? pack('n n/a*', 10, pack 'n/a*',
+            pack 'n*', @{ $o->{groups} }) : (),
+        $o->{sigalgs} ? pack('n n/a*', 13, pack 'n/a*',
+            pack 'n*', @{ $o->{sigalgs} }) : ()));
 
-    return said(answer($s));
+    return $s;
 }
 
 

@@ -11,7 +11,7 @@ use Exporter qw/ import /;
 
 use Test::DmSec::Process qw/ must /;
 
-our @EXPORT_OK = qw/ halt preload /;
+our @EXPORT_OK = qw/ halt loses_stdout preload /;
 
 
 # preload($t, NAME, SOURCE): the path of the library, for LD_PRELOAD
@@ -26,6 +26,35 @@ sub preload {
     must([ 'cc', '-shared', '-fPIC', '-o', "$d/$name.so", "$d/$name.c" ]);
 
     return "$d/$name.so";
+}
+
+
+# loses_stdout($t, FILE): the same, of a program of ours whose stdout becomes
+# FILE, such as /dev/full, behind its second commit; the first is of the opening
+sub loses_stdout {
+    my ($t, $file) = @_;
+
+    return preload($t, 'loses', <<"EOF_C");
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int
+mdb_txn_commit(void *txn)
+{
+    int         rc;
+    static int  n;
+
+    rc = ((int (*)(void *)) dlsym(RTLD_NEXT, "mdb_txn_commit"))(txn);
+
+    if (n++ == 1) {
+        (void) dup2(open("$file", O_WRONLY), 1);
+    }
+
+    return rc;
+}
+EOF_C
 }
 
 

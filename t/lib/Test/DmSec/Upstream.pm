@@ -26,8 +26,8 @@ my $json = JSON::PP->new()->canonical();
 
 # upstream($t, PORT, [respond => SUB]): a server that logs each request when
 # it has all of it, then answers.  The answer is 200 and the head as it was
-# received, or what SUB returns for the request (as in upstream_log), a whole
-# response.  It keeps connections open where the client does.
+# received, or what SUB returns for the request (as in upstream_log) and its
+# body, a whole response.  It keeps connections open where the client does.
 sub upstream {
     my ($t, $port, %o) = @_;
 
@@ -132,9 +132,9 @@ sub serve {
 sub serve_requests {
     my ($fh, $buffer, $log, $respond) = @_;
 
-    while (my $request = take_request($buffer)) {
+    while (my ($request, $body) = take_request($buffer)) {
         print {$log} $json->encode($request) . "\n";
-        print {$fh} $respond->($request);
+        print {$fh} $respond->($request, $body);
         $fh->flush();
 
         my $connection = lc($request->{fields}{connection}[0] // '');
@@ -146,6 +146,7 @@ sub serve_requests {
 }
 
 
+# (request, body), nothing while it is not whole
 sub take_request {
     my ($buffer) = @_;
     my ($head, $length, $fields, $body);
@@ -173,7 +174,7 @@ sub take_request {
         method => $1, uri => $2, version => $3, head => $head,
         fields => $fields, length => length $body,
         sha256 => sha256_hex($body),
-    };
+    }, $body;
 }
 
 

@@ -1,0 +1,29 @@
+# Man pages, of what --help says
+
+VERBS = $(shell sed -n 's/^    &dm_verb_\(.*\),$$/\1/p' tools/account/main.c)
+
+MAN_1 = $(BUILD)/man/dm-probe.1
+MAN_8 = $(BUILD)/man/dm-account.8 $(VERBS:%=$(BUILD)/man/dm-account-%.8)
+
+# version and date, as CHANGES begins with them
+MAN_EDITION = $(shell sed -n '1s/^[^0-9]* \([^ ]*\) .*/\1/p' CHANGES) \
+    $(shell date -u +%F -d "$$(sed -n '1s/.*   *//p' CHANGES)")
+
+.PHONY: man
+man: $(MAN_1) $(MAN_8)
+
+$(MAN_1) $(MAN_8): dev/man CHANGES
+
+$(BUILD)/man/dm-probe.1: $(BUILD)/dm-probe
+	@mkdir -p $(@D)
+	$< --help | dev/man dm-probe 1 $(MAN_EDITION) \
+	    "tries a server of OMA Device Management" > $@
+
+$(BUILD)/man/dm-account.8: $(BUILD)/dm-account
+	@mkdir -p $(@D)
+	$< --help | dev/man dm-account 8 $(MAN_EDITION) \
+	    "manages the accounts of a dm_sec store" > $@
+
+$(BUILD)/man/dm-account-%.8: $(BUILD)/dm-account
+	@mkdir -p $(@D)
+	$< help $* | dev/man dm-account-$* 8 $(MAN_EDITION) > $@

@@ -1,0 +1,669 @@
+/* Accounts that are disabled beside the store's writer, and taken over */
+
+#define _GNU_SOURCE     /* F_OFD_SETLKW */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dm_store_write_internal.h"
+#include "dm_wire.h"
+
+
+#define DM_DISABLED_NAP       20000000      /* ns */
+
+/* naps for workers that do not yet read the file: they look once a second */
+#define DM_DISABLED_NAPS      75
+
+/* octets of the map that the taking over of an account may need */
+#define DM_DISABLED_RESERVE   (16 * 4096)
+
+
+/* the file, open to be changed, with its lock */
+typedef struct {
+    int                  lock;
+    int                  fd;
+    ino_t                ino;
+    dm_disabled_head_t  *head;
+} dm_disabled_edit_t;
+
+/* a walk through the ids */
+typedef struct {
+    dm_store_t          *store;
+    dm_err_t            *err;
+} dm_disabled_call_t;
+
+
+static void dm_disabled_ensure(dm_store_t *store);
+static int dm_disabled_open_edit(const char *path, dm_disabled_edit_t *edit,
+    dm_err_t *err);
+static int dm_disabled_open_file(const char *path, const char *file,
+    int flags, dm_err_t *err);
+static int dm_disabled_lock(int fd, dm_err_t *err);
+static int dm_disabled_fill(int fd, dm_err_t *err);
+static void dm_disabled_head(unsigned char *page, uint64_t len);
+static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
+    dm_err_t *err);
+static int dm_disabled_edited(dm_disabled_edit_t *edit);
+static int dm_disabled_take_over(dm_store_t *store, dm_err_t *err);
+static int dm_disabled_take(dm_str_t id, void *data);
+static int dm_disabled_clear(dm_store_t *store, dm_err_t *err);
+static int dm_disabled_follows(const dm_slot_seen_t *seen, void *data);
+static int dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit,
+    dm_err_t *err);
+static int dm_disabled_all(dm_store_t *store, dm_err_t *err);
+static int dm_disabled_again(dm_str_t id, void *data);
+static int dm_disabled_write(int fd, const unsigned char *data, size_t len,
+    off_t at);
+static int dm_disabled_failed(const dm_store_t *store, dm_err_t *err);
+
+
+int
+dm_disabled_make(const char *path, dm_err_t *err)
+{
+    dm_disabled_edit_t  edit;
+
+    if (dm_disabled_open_edit(path, &edit, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    close(edit.fd);
+    close(edit.lock);
+
+    return DM_OK;
+}
+
+
+/* opens the file and gets the lock for it; makes it where it is not */
+static int
+dm_disabled_open_edit(const char *path, dm_disabled_edit_t *edit,
+    dm_err_t *err)
+{
+    int          rc;
+    struct stat  sb;
+
+    edit->lock = dm_disabled_open_file(path, DM_STORE_WRITERS, 0, err);
+    if (edit->lock == -1) {
+        return DM_ERROR;
+    }
+
+    edit->fd = -1;
+    rc = dm_disabled_lock(edit->lock, err);
+
+    if (rc == DM_OK) {
+        edit->fd = dm_disabled_open_file(path, DM_STORE_DISABLED, O_CREAT,
+                                         err);
+        rc = edit->fd == -1 ? DM_ERROR : DM_OK;
+    }
+
+    if (rc == DM_OK) {
+        rc = fstat(edit->fd, &sb) == -1 || sb.st_size < DM_DISABLED_SIZE
+             ? dm_disabled_fill(edit->fd, err) : DM_OK;
+        edit->ino = sb.st_ino;
+    }
+
+    if (rc != DM_OK) {
+        close(edit->lock);
+
+        if (edit->fd != -1) {
+            close(edit->fd);
+        }
+    }
+
+    return rc;
+}
+
+
+/* a file of the store, and nothing that somebody put in its place; or -1 */
+static int
+dm_disabled_open_file(const char *path, const char *file, int flags,
+    dm_err_t *err)
+{
+    int          fd;
+    char        *name;
+    struct stat  sb;
+
+    name = dm_store_join(path, file);
+    if (name == NULL) {
+        dm_err_set(err, "out of memory");
+        return -1;
+    }
+
+    fd = open(name, O_RDWR|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC|flags,
+              0644);
+
+    if (fd == -1) {
+        dm_err_set(err, "\"%s\" cannot be opened: %s", name, strerror(errno));
+
+    } else if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)
+               || sb.st_nlink != 1)
+    {
+        dm_err_set(err, "\"%s\" is not what a store has there: no file, or one "
+                   "with several names; \"dm-account check --permissions\" "
+                   "says what to do", name);
+        close(fd);
+        fd = -1;
+    }
+
+    free(name);
+
+    return fd;
+}
+
+
+/* an octet of write.lock: who can only read the other file could lock that */
+static int
+dm_disabled_lock(int fd, dm_err_t *err)
+{
+    int           rc;
+    struct flock  lock;
+
+    memset(&lock, 0, sizeof(struct flock));
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_len = 1;
+
+    do {
+        rc = fcntl(fd, F_OFD_SETLKW, &lock);
+    } while (rc == -1 && errno == EINTR);
+
+    if (rc == -1) {
+        dm_err_set(err, "\"" DM_STORE_WRITERS "\" of the store cannot be "
+                   "locked: %s", strerror(errno));
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* the directory keeps others out, whatever the workers' group is */
+static int
+dm_disabled_fill(int fd, dm_err_t *err)
+{
+    unsigned char  page[DM_DISABLED_SIZE];
+
+    dm_disabled_head(page, 0);
+
+    if (fchmod(fd, 0644) == -1
+        || dm_disabled_write(fd, page, sizeof(page), 0) != DM_OK
+        || fsync(fd) == -1)
+    {
+        dm_err_set(err, "\"" DM_STORE_DISABLED "\" of the store cannot be "
+                   "written: %s", strerror(errno));
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+/* the number of a file that is made again has not been there before */
+static void
+dm_disabled_head(unsigned char *page, uint64_t len)
+{
+    struct timespec      ts;
+    dm_disabled_head_t   head;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    memcpy(head.magic, DM_DISABLED_MAGIC, sizeof(head.magic));
+    head.changes = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+    head.cleared = 0;
+    head.len = len;
+
+    memset(page, 0, DM_DISABLED_SIZE);
+    memcpy(page, &head, sizeof(dm_disabled_head_t));
+}
+
+
+/* opens the file that is at the path now, made if it must be */
+static void
+dm_disabled_ensure(dm_store_t *store)
+{
+    dm_disabled_tend(store);
+
+    if (store->disabled.head == NULL
+        && dm_disabled_make(store->path, NULL) == DM_OK)
+    {
+        dm_disabled_tend(store);
+    }
+}
+
+
+static int
+dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
+{
+    void  *head;
+
+    if (dm_disabled_open_edit(store->path, edit, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    head = mmap(NULL, sizeof(dm_disabled_head_t), PROT_READ|PROT_WRITE,
+                MAP_SHARED, edit->fd, 0);
+
+    if (head == MAP_FAILED) {
+        close(edit->fd);
+        close(edit->lock);
+        return dm_disabled_failed(store, err);
+    }
+
+    edit->head = head;
+
+    return DM_OK;
+}
+
+
+/* the number grows last, and then all of it is on the disk */
+static int
+dm_disabled_edited(dm_disabled_edit_t *edit)
+{
+    int  rc;
+
+    (void) __atomic_add_fetch(&edit->head->changes, 1, __ATOMIC_SEQ_CST);
+
+    rc = msync(edit->head, sizeof(dm_disabled_head_t), MS_SYNC) == 0
+         && fsync(edit->fd) == 0 ? DM_OK : DM_ERROR;
+
+    (void) munmap(edit->head, sizeof(dm_disabled_head_t));
+    close(edit->fd);
+    close(edit->lock);
+
+    return rc;
+}
+
+
+int
+dm_disabled_settle(dm_store_t *store, dm_err_t *err)
+{
+    int       rc;
+    uint64_t  reserve;
+
+    dm_disabled_ensure(store);
+
+    reserve = store->reserve;
+    rc = DM_OK;
+
+    while (rc == DM_OK && store->disabled.head != NULL
+           && __atomic_load_n(&store->disabled.head->len, __ATOMIC_SEQ_CST)
+              != 0)
+    {
+        rc = dm_disabled_take_over(store, err);
+    }
+
+    store->reserve = reserve;
+
+    return rc;
+}
+
+
+static int
+dm_disabled_take_over(dm_store_t *store, dm_err_t *err)
+{
+    dm_disabled_call_t  call;
+
+    if (dm_disabled_read(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    store->reserve = (uint64_t) store->disabled.n * DM_DISABLED_RESERVE;
+
+    if (dm_store_begin_locked(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    call = (dm_disabled_call_t) { store, err };
+
+    if (dm_disabled_walk(store, dm_disabled_take, &call) != DM_OK) {
+        dm_store_abort_locked(store);
+        return DM_ERROR;
+    }
+
+    if (dm_store_commit_locked(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    return dm_disabled_clear(store, err);
+}
+
+
+/* an account that is gone, or does not open, lets nobody in */
+static int
+dm_disabled_take(dm_str_t id, void *data)
+{
+    int                  rc;
+    size_t               len;
+    dm_account_t         account;
+    unsigned char        record[DM_RECORD_MAX];
+    dm_disabled_call_t  *call;
+
+    call = data;
+
+    if (dm_store_fetch(call->store, call->store->write, id, record, &len,
+                       NULL)
+        != DM_OK
+        || dm_store_decode(call->store, id, record, len, &account, NULL)
+           != DM_OK)
+    {
+        return DM_OK;
+    }
+
+    rc = DM_OK;
+
+    if (account.state != DM_DISABLED) {
+        account.state = DM_DISABLED;
+        rc = dm_store_put(call->store, &account, call->err);
+    }
+
+    dm_account_wipe(&account);
+    OPENSSL_cleanse(record, len);
+
+    return rc;
+}
+
+
+/* where more came meanwhile all stays: it is taken over again, for no harm */
+static int
+dm_disabled_clear(dm_store_t *store, dm_err_t *err)
+{
+    dm_disabled_edit_t  edit;
+
+    if (dm_disabled_edit(store, &edit, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    if (edit.ino == store->disabled.ino
+        && edit.head->len == store->disabled.len)
+    {
+        __atomic_store_n(&edit.head->len, 0, __ATOMIC_SEQ_CST);
+        (void) __atomic_add_fetch(&edit.head->cleared, 1, __ATOMIC_SEQ_CST);
+    }
+
+    return dm_disabled_edited(&edit) == DM_OK ? DM_OK
+                                         : dm_disabled_failed(store, err);
+}
+
+
+int
+dm_store_beside(dm_store_t *store, dm_err_t *err)
+{
+    int              rc;
+    unsigned         naps;
+    struct timespec  ts;
+
+    dm_disabled_ensure(store);
+
+    if (store->disabled.head == NULL) {
+        return DM_DECLINED;
+    }
+
+    for (naps = 0; /* void */ ; naps++) {
+        rc = dm_slots_walk(store->path, dm_disabled_follows, store, err);
+
+        if (rc != DM_DECLINED || naps == DM_DISABLED_NAPS) {
+            return rc;
+        }
+
+        ts.tv_sec = 0;
+        ts.tv_nsec = DM_DISABLED_NAP;
+        (void) nanosleep(&ts, NULL);
+    }
+}
+
+
+static int
+dm_disabled_follows(const dm_slot_seen_t *seen, void *data)
+{
+    dm_store_t  *store;
+
+    store = data;
+
+    return !seen->alive
+           || seen->content.follows == (uint64_t) store->disabled.ino
+           ? DM_OK : DM_DECLINED;
+}
+
+
+int
+dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
+{
+    size_t          len;
+    dm_str_t        ad[DM_DISABLED_BOUND];
+    dm_wire_t       w;
+    unsigned char  *p;
+
+    if (store->aside_len + DM_DISABLED_ENTRY > DM_DISABLED_LEN_MAX) {
+        dm_err_set(err, "so many accounts are disabled only when no other "
+                   "process writes to store \"%s\"", store->path);
+        return DM_ERROR;
+    }
+
+    if (store->aside_size - store->aside_len < DM_DISABLED_ENTRY) {
+        p = realloc(store->aside, 2 * store->aside_size + DM_DISABLED_ENTRY);
+        if (p == NULL) {
+            dm_err_set(err, "out of memory");
+            return DM_ERROR;
+        }
+
+        store->aside = p;
+        store->aside_size = 2 * store->aside_size + DM_DISABLED_ENTRY;
+    }
+
+    p = store->aside + store->aside_len;
+
+    dm_wire_init(&w, p + 2, DM_DISABLED_ENTRY - 2);
+    dm_wire_put_str(&w, 1, id);
+
+    dm_disabled_bind(store, id, ad);
+
+    if (w.bad
+        || dm_sealer_seal(store->sealer, ad, DM_DISABLED_BOUND, dm_str(""),
+                          w.pos, &len)
+           != DM_OK)
+    {
+        dm_err_set(err, "OpenSSL failed");
+        return DM_ERROR;
+    }
+
+    len += 1 + id.len;
+
+    dm_wire_init(&w, p, 2);
+    dm_wire_put(&w, 2, len);
+
+    store->aside_len += 2 + len;
+
+    return DM_OK;
+}
+
+
+int
+dm_store_disable_commit(dm_store_t *store, dm_err_t *err)
+{
+    int                  rc;
+    dm_disabled_edit_t   edit;
+
+    if (store->aside_len == 0) {
+        return DM_OK;
+    }
+
+    if (dm_disabled_edit(store, &edit, err) != DM_OK) {
+        store->aside_len = 0;
+        return DM_ERROR;
+    }
+
+    rc = dm_disabled_append(store, &edit, err);
+
+    if (dm_disabled_edited(&edit) != DM_OK && rc == DM_OK) {
+        rc = dm_disabled_failed(store, err);
+    }
+
+    store->aside_len = 0;
+
+    /* in a directory that was renamed away it would be lost */
+
+    if (rc == DM_OK && dm_store_replaced(store)) {
+        dm_err_set(err, "store \"%s\" was replaced at this moment: try again",
+                   store->path);
+        rc = DM_ERROR;
+    }
+
+    return rc;
+}
+
+
+static int
+dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
+{
+    if (edit->ino != store->disabled.ino) {
+        dm_err_set(err, "\"" DM_STORE_DISABLED "\" of store \"%s\" was "
+                   "replaced at this moment: try again", store->path);
+        return DM_ERROR;
+    }
+
+    if (edit->head->len > DM_DISABLED_LEN_MAX - store->aside_len) {
+        dm_err_set(err, "too many accounts were disabled while another "
+                   "process writes to store \"%s\": wait until it has ended",
+                   store->path);
+        return DM_ERROR;
+    }
+
+    if (dm_disabled_write(edit->fd, store->aside, store->aside_len,
+                          (off_t) (DM_DISABLED_START + edit->head->len))
+        != DM_OK
+        || fsync(edit->fd) == -1)
+    {
+        return dm_disabled_failed(store, err);
+    }
+
+    (void) __atomic_add_fetch(&edit->head->len, store->aside_len,
+                              __ATOMIC_SEQ_CST);
+
+    return DM_OK;
+}
+
+
+int
+dm_store_send(dm_store_t *store, int fd, int disabled, dm_err_t *err)
+{
+    int            rc;
+    size_t         before;
+    uint64_t       cleared;
+    unsigned char  page[DM_DISABLED_SIZE];
+
+    /*
+     * Those that are disabled beside the records go with them.  If they are
+     * taken over meanwhile, the copy may have the records before that.
+     */
+
+    if (dm_disabled_all(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    cleared = store->disabled.cleared;
+
+    rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+    if (rc != 0) {
+        return dm_store_fail(store, rc, "cannot be copied", err);
+    }
+
+    /* then it has those of both times: one too many is the safe side */
+
+    before = store->aside_len;
+
+    if (dm_disabled_all(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    if (store->disabled.cleared == cleared && before != 0) {
+        memmove(store->aside, store->aside + before,
+                store->aside_len - before);
+        store->aside_len -= before;
+    }
+
+    dm_disabled_head(page, store->aside_len);
+
+    if (dm_disabled_write(disabled, page, sizeof(page), 0) != DM_OK
+        || dm_disabled_write(disabled, store->aside, store->aside_len,
+                             DM_DISABLED_START)
+           != DM_OK
+        || fsync(disabled) == -1)
+    {
+        return dm_disabled_failed(store, err);
+    }
+
+    store->aside_len = 0;
+
+    return DM_OK;
+}
+
+
+/* adds all that are disabled now to the entries, once more or not */
+static int
+dm_disabled_all(dm_store_t *store, dm_err_t *err)
+{
+    MDB_txn             *txn;
+    dm_disabled_call_t   call;
+
+    if (dm_store_acquire(store, &txn, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    dm_store_release(store);
+
+    call = (dm_disabled_call_t) { store, err };
+
+    return dm_disabled_walk(store, dm_disabled_again, &call);
+}
+
+
+static int
+dm_disabled_again(dm_str_t id, void *data)
+{
+    dm_disabled_call_t  *call;
+
+    call = data;
+
+    return dm_store_disable(call->store, id, call->err);
+}
+
+
+static int
+dm_disabled_write(int fd, const unsigned char *data, size_t len, off_t at)
+{
+    ssize_t  n;
+
+    while (len > 0) {
+        n = pwrite(fd, data, len, at);
+
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+
+        if (n <= 0) {
+            return DM_ERROR;
+        }
+
+        data += n;
+        at += n;
+        len -= (size_t) n;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_disabled_failed(const dm_store_t *store, dm_err_t *err)
+{
+    dm_err_set(err, "\"%s/" DM_STORE_DISABLED "\" cannot be written: %s",
+               store->path, strerror(errno));
+
+    return DM_ERROR;
+}

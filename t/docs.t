@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+
+# Tests for dev/check-docs: the pages for people hold, and each kind of what
+# would not is found.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; chdir("$FindBin::Bin/.."); }
+
+use Cwd qw/ abs_path /;
+use File::Copy qw/ copy /;
+use File::Temp qw/ tempdir /;
+
+use lib 't/lib';
+use Test::DmSec::Process qw/ slurp /;
+
+###############################################################################
+
+# what is put at the end of a page, and what is said of it
+my @stale = (
+    [ 'docs/digest.md', "[here](nowhere.md)", 'a link to nowhere.md' ],
+    [ 'docs/digest.md', "[here](../README.md#gone)",
+        'a link to ../README.md#gone: no such heading' ],
+    [ 'README.md', "[here](#gone)", 'a link to #gone: no such heading' ],
+    [ 'docs/psk.md', "    dm-account addd IMEI:1",
+        'dm-account addd: no such verb' ],
+    [ 'docs/psk.md', "    dm-account --jsn list",
+        'dm-account --jsn: no such option' ],
+    [ 'docs/psk.md', "See `dm-account set IMEI:1\n--no-psks`.",
+        'dm-account set --no-psks: no such option' ],
+    [ 'docs/psk.md', "    # dm-account add IMEI:1 \\\n          --names one",
+        'dm-account add --names: no such option' ],
+    [ 'docs/probe.md', "    dm-probe --cacerts ca.crt",
+        'dm-probe --cacerts: no such option' ],
+    [ 'docs/directives.md', "    dm_sec_profil dm20;",
+        'dm_sec_profil is no directive' ],
+    [ 'docs/answers.md', "`\$dm_sec_whose`", 'dm_sec_whose is no directive' ],
+    [ 'README.md', "    make tests", 'make tests: no such goal' ],
+    [ 'SECURITY.md', "| it | `t/nowhere.t` |", 't/nowhere.t is not there' ],
+    [ 'docs/new.md', "# New\n\n*Is it?*\n\nText", 'README.md has no link to' ],
+    [ 'docs/ssl3.md', undef, 'does not begin with a title and a question' ],
+);
+
+plan(tests => @stale + 3);
+
+my $top = abs_path('.');
+my $d = tempdir('dm-docs-XXXXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+my ($exit, $said) = check($top);
+is($exit, 0, 'the pages') or diag($said);
+
+# the tree again, of which the pages and the script are copies
+
+symlink($_, "$d/" . s{.*/}{}r) foreach grep { !m{/(?:docs|dev|.*\.md)$} }
+    glob "$top/*";
+mkdir("$d/$_") foreach qw/ docs dev /;
+symlink($_, "$d/" . s{^\Q$top\E/}{}r) foreach
+    grep { !m{\.md$|/check-docs$} } glob "$top/dev/* $top/docs/*";
+copy("$top/dev/check-docs", "$d/dev/") or die "Can't copy: $!\n";
+
+copy($_, $d . s{^\Q$top\E}{}r) foreach glob "$top/*.md $top/docs/*.md";
+
+foreach my $case (@stale) {
+    my ($page, $text) = @$case;
+    my $was = -e "$d/$page" ? slurp("$d/$page") : '';
+
+    open my $fh, '>', "$d/$page" or die "Can't open $page: $!\n";
+    print {$fh} defined $text ? join("\n", grep { length } $was, "$text\n")
+        : $was =~ s/^\*[^*]+\*\n//mr;
+    close $fh or die "Can't write $page: $!\n";
+}
+
+($exit, $said) = check($d);
+
+is($exit, 1, 'pages that are stale');
+like($said, qr/^\Q$_->[0]\E:\d+: .*\Q$_->[2]\E/m, "$_->[0]: $_->[2]")
+    foreach @stale;
+is(() = $said =~ /\n/g, @stale + 1, 'and nothing else') or diag($said);
+
+###############################################################################
+
+sub check {
+    my ($tree) = @_;
+    my $said = qx{perl $tree/dev/check-docs};
+
+    return ($? >> 8, $said);
+}
+
+###############################################################################

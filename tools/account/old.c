@@ -1,0 +1,173 @@
+/* Stores that a restore has replaced, which lie beside the one in force */
+
+#define _GNU_SOURCE     /* strptime() */
+
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "account/old.h"
+#include "common/json.h"
+
+
+#define DM_OLD_TIME  "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T"              \
+                     "[0-9][0-9][0-9][0-9][0-9][0-9]Z"
+
+#define DM_OLD_FORMAT  ".%Y%m%dT%H%M%SZ"
+
+
+static int dm_old_find(const char *path, glob_t *found);
+static int dm_old_is_store(const char *path);
+static void dm_old_remove(dm_cli_t *cli, const char *path, json_t *removed);
+
+
+void
+dm_old_name(const char *path, char *name, size_t size)
+{
+    size_t       i, len;
+    glob_t       found;
+    time_t       time_of, at;
+    struct tm    tm;
+    const char  *end;
+    struct stat  sb;
+
+    len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+
+    (void) snprintf(name, size, "%.*s", (int) len, path);
+
+    time_of = time(NULL);
+
+    /*
+     * The newest is the last by name, also where two are of one second or the
+     * clock went back.
+     */
+
+    if (dm_old_find(path, &found) == 0) {
+
+        for (i = 0; i < found.gl_pathc; i++) {
+            memset(&tm, 0, sizeof(struct tm));
+            end = strptime(found.gl_pathv[i] + len, DM_OLD_FORMAT, &tm);
+
+            if (end == NULL || *end != '\0'
+                || !dm_old_is_store(found.gl_pathv[i]))
+            {
+                continue;
+            }
+
+            at = timegm(&tm);
+
+            if (at >= time_of) {
+                time_of = at + 1;
+            }
+        }
+
+        globfree(&found);
+    }
+
+    for ( ;; ) {
+        (void) gmtime_r(&time_of, &tm);
+        (void) strftime(name + len, size - len, DM_OLD_FORMAT, &tm);
+
+        if (lstat(name, &sb) == -1) {
+            return;
+        }
+
+        time_of++;
+    }
+}
+
+
+void
+dm_old_prune(dm_cli_t *cli, const char *path, unsigned keep, json_t *removed)
+{
+    size_t  i, n;
+    glob_t  found;
+
+    if (dm_old_find(path, &found) != 0) {
+        return;
+    }
+
+    /* they are in the order of their times */
+
+    n = 0;
+
+    for (i = found.gl_pathc; i-- > 0; /* void */ ) {
+
+        if (dm_old_is_store(found.gl_pathv[i]) && n++ >= keep) {
+            dm_old_remove(cli, found.gl_pathv[i], removed);
+        }
+    }
+
+    globfree(&found);
+}
+
+
+/* all names beside path that have the form, or not 0 where there are none */
+
+static int
+dm_old_find(const char *path, glob_t *found)
+{
+    char         pattern[2 * PATH_MAX + sizeof(DM_OLD_TIME)];
+    size_t       n;
+    const char  *p;
+
+    n = 0;
+
+    /* the path itself is no pattern */
+
+    for (p = path; *p != '\0' && n < 2 * PATH_MAX - 2; p++) {
+
+        if (strchr("*?[\\", *p) != NULL) {
+            pattern[n++] = '\\';
+        }
+
+        pattern[n++] = *p;
+    }
+
+    while (n > 1 && pattern[n - 1] == '/') {
+        n--;
+    }
+
+    (void) snprintf(pattern + n, sizeof(pattern) - n, "." DM_OLD_TIME);
+
+    return glob(pattern, 0, NULL, found);
+}
+
+
+static int
+dm_old_is_store(const char *path)
+{
+    char         data[PATH_MAX + sizeof("/data.mdb")];
+    struct stat  sb;
+
+    (void) snprintf(data, sizeof(data), "%s/data.mdb", path);
+
+    return lstat(path, &sb) == 0 && S_ISDIR(sb.st_mode)
+           && lstat(data, &sb) == 0;
+}
+
+
+static void
+dm_old_remove(dm_cli_t *cli, const char *path, json_t *removed)
+{
+    dm_store_pids_t  pids;
+
+    if (dm_store_left(path, 0, &pids, &cli->err) == DM_OK && pids.n != 0) {
+        dm_cli_warn(cli, "\"%s\", an old store, is kept: %u processes have it "
+                    "open", path, pids.n);
+        return;
+    }
+
+    if (dm_store_remove(path, &cli->err) != DM_OK) {
+        dm_cli_warn(cli, "%s", cli->err.text);
+        return;
+    }
+
+    (void) json_array_append_new(removed, dm_json_text(path));
+}

@@ -1,0 +1,156 @@
+/* A wait for the other writer of a store, said after a moment */
+
+#define _GNU_SOURCE     /* getline() */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "account/waits.h"
+
+
+#define DM_WAITS_MOMENT  300000             /* microseconds */
+#define DM_WAITS_HASTE   100000
+#define DM_WAITS_BUFFER  65536
+
+
+static void dm_waits_on_signal(int sig);
+static int dm_waits_tell(const char *path, int fd);
+static int dm_waits_give_up(const char *path, int fd);
+static void dm_waits_who(int fd, char *who);
+static long dm_waits_holder(int fd);
+
+
+static dm_cli_t  *dm_waits_cli;
+
+
+void
+dm_waits_begin(dm_cli_t *cli)
+{
+    struct sigaction  action;
+    struct itimerval  timer;
+
+    dm_waits_cli = cli;
+
+    /*
+     * It ends the system call that waits, which is then made again.  One signal
+     * could come just before that call.
+     */
+
+    memset(&action, 0, sizeof(struct sigaction));
+    action.sa_handler = dm_waits_on_signal;
+    (void) sigaction(SIGALRM, &action, NULL);
+
+    dm_store_on_wait(cli->hasty ? dm_waits_give_up : dm_waits_tell);
+
+    timer.it_value = (struct timeval) { 0, cli->hasty ? DM_WAITS_HASTE
+                                                     : DM_WAITS_MOMENT };
+    timer.it_interval = timer.it_value;
+    (void) setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+
+void
+dm_waits_end(void)
+{
+    struct itimerval  timer;
+
+    memset(&timer, 0, sizeof(struct itimerval));
+    (void) setitimer(ITIMER_REAL, &timer, NULL);
+
+    dm_store_on_wait(NULL);
+}
+
+
+static void
+dm_waits_on_signal(int sig)
+{
+    (void) sig;
+}
+
+
+static int
+dm_waits_tell(const char *path, int fd)
+{
+    char  who[DM_WAITS_WHO];
+
+    dm_waits_who(fd, who);
+
+    dm_cli_warn(dm_waits_cli, "%s writes to store \"%s\", as an import does: "
+                "waiting for it", who, path);
+
+    dm_store_on_wait(NULL);
+
+    return DM_OK;
+}
+
+
+static int
+dm_waits_give_up(const char *path, int fd)
+{
+    (void) path;
+
+    dm_waits_who(fd, dm_waits_cli->beside);
+
+    return DM_DECLINED;
+}
+
+
+static void
+dm_waits_who(int fd, char *who)
+{
+    long  pid;
+
+    pid = dm_waits_holder(fd);
+
+    if (pid > 0) {
+        (void) snprintf(who, DM_WAITS_WHO, "process %ld", pid);
+
+    } else {
+        (void) snprintf(who, DM_WAITS_WHO, "another process");
+    }
+}
+
+
+/*
+ * A line of the kernel is "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF", or
+ * "1: -> FLOCK" for one that waits.  0: it is not to be seen from here.
+ */
+static long
+dm_waits_holder(int fd)
+{
+    FILE         *locks;
+    char         *line, pid[24], ino[24];
+    long          found;
+    size_t        size;
+    struct stat   sb;
+
+    locks = fstat(fd, &sb) == 0 ? fopen("/proc/locks", "re") : NULL;
+
+    if (locks == NULL) {
+        return 0;
+    }
+
+    (void) setvbuf(locks, NULL, _IOFBF, DM_WAITS_BUFFER);
+
+    line = NULL;
+    size = 0;
+    found = 0;
+
+    while (getline(&line, &size, locks) != -1) {
+        if (sscanf(line, "%*u: FLOCK ADVISORY WRITE %23s %*x:%*x:%23s", pid,
+                   ino)
+            == 2 && strtoull(ino, NULL, 10) == sb.st_ino)
+        {
+            found = strtol(pid, NULL, 10);
+        }
+    }
+
+    free(line);
+    (void) fclose(locks);
+
+    return found;
+}
