@@ -13,7 +13,7 @@
 
 
 /* of the module and of the tools */
-#define DM_VERSION  "0.1.0"
+#define DM_VERSION  "0.2.0"
 
 
 /* where dm-account looks that is told of no other place */
