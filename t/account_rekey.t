@@ -378,7 +378,7 @@ sub background {
 }
 
 # what dm-account says on a terminal, of something that takes its time: on a
-# fast machine too it waits for its third turn
+# fast machine too, it waits before each of its thirty turns
 
 sub slowly {
     my ($verb) = @_;
@@ -390,10 +390,8 @@ sub slowly {
 int
 flock(int fd, int operation)
 {
-    static int  n;
-
-    if (operation == LOCK_EX && ++n == 3) {
-        (void) usleep(500000);
+    if (operation == LOCK_EX) {
+        (void) usleep(20000);
     }
 
     return (int) syscall(SYS_flock, fd, operation);

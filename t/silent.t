@@ -383,7 +383,7 @@ server {
     dm_sec_auth basic;
     dm_sec_plaintext_auth on;
     location /limit {
-        limit_req zone=one;
+        limit_req zone=one burst=9 nodelay;
         proxy_pass http://127.0.0.1:8081;
     }
     location /cache {
@@ -399,7 +399,7 @@ server {
         try_files /none \@name;
     }
     location \@name {
-        limit_req zone=one;
+        limit_req zone=one burst=9 nodelay;
         proxy_pass http://127.0.0.1:8081;
     }
     location /mended/cache {

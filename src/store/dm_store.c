@@ -20,6 +20,7 @@ static int dm_store_locate(dm_store_t *store, dm_store_mode_t mode,
     dm_err_t *err);
 static int dm_store_map(dm_store_t *store, dm_store_mode_t mode,
     dm_err_t *err);
+static void dm_store_gate(const dm_store_t *store, short type);
 static int dm_store_open_lock(dm_store_t *store, dm_err_t *err);
 static int dm_store_identify(dm_store_t *store, dm_err_t *err);
 static int dm_store_is(const dm_store_t *store, int fd, const char *file);
@@ -193,7 +194,9 @@ dm_store_close(dm_store_t *store)
     }
 
     if (store->env != NULL) {
+        dm_store_gate(store, F_WRLCK);
         mdb_env_close(store->env);
+        dm_store_gate(store, F_UNLCK);
     }
 
     if (store->lock != -1) {
@@ -259,9 +262,11 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
         }
     }
 
+    dm_store_gate(store, F_WRLCK);
     rc = dm_store_open_env(store, store->env, store->batch
                            ? flags[mode] & ~(unsigned) MDB_WRITEMAP
                            : flags[mode]);
+    dm_store_gate(store, F_UNLCK);
 
     if (rc == EACCES) {
         return dm_store_denied(store, mode, rc, err);
@@ -284,6 +289,33 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
     }
 
     return rc == DM_OK ? dm_disabled_open(store, err) : rc;
+}
+
+
+/*
+ * Lets one tool at a time through, where LMDB finds out that it is alone: one
+ * that opens the environment while the last one closes it would take its
+ * mutexes for whole, which that one destroys.  A failure is LMDB's to bear.
+ */
+static void
+dm_store_gate(const dm_store_t *store, short type)
+{
+    int           rc;
+    struct flock  lock;
+
+    if (store->lock == -1) {
+        return;
+    }
+
+    memset(&lock, 0, sizeof(struct flock));
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = DM_STORE_GATE;
+    lock.l_len = 1;
+
+    do {
+        rc = fcntl(store->lock, F_SETLKW, &lock);
+    } while (rc == -1 && errno == EINTR);
 }
 
 

@@ -12,7 +12,10 @@
  * file before the number, make no difference of the two.
  *
  * A tool holds a fcntl() read lock on an octet of that file, by whose place a
- * rekey sees which keys the process has.
+ * rekey sees which keys the process has.  Another octet is locked while a tool
+ * opens or closes the environment: LMDB, from 0.9.30 on, destroys its mutexes
+ * when the last process closes it, and who opens it at that moment waits only
+ * to use what is destroyed (EINVAL).
  *
  * Who only disables accounts does not wait for a writer: see
  * dm_store_disabled_file.h.
@@ -44,6 +47,9 @@
 /* ms that a writer waits for readers, and once that is used up */
 #define DM_STORE_PATIENCE  1000
 #define DM_STORE_HASTE     10
+
+/* the octet that is locked by a tool that opens or closes the environment */
+#define DM_STORE_GATE      ((off_t) 0)
 
 /* the octets that are locked for keys */
 #define DM_STORE_BADGES    ((off_t) 1 << 62)
