@@ -26,7 +26,8 @@
 ## make test-legacy  the tests of SSL 3.0, and those of TLS, with it
 ## make check        clang-tidy, cppcheck and the rules of style
 ## make docs-check   links, commands, directives, goals and files that README.md
-##                   and docs/ name
+##                   and docs/ name; their commands are run, and their
+##                   configurations loaded
 ## make bench-quick  what authentication costs, in CPU time of nginx
 ## make bench-psk    what a handshake with a pre-shared key costs, beside
 ##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n;

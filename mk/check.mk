@@ -10,6 +10,7 @@ NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
 .PHONY: docs-check
 docs-check: all
 	dev/check-docs
+	+@$(MAKE) --no-print-directory test TESTS='$(wildcard t/docs*.t)'
 
 .PHONY: check
 check: $(BUILD)/nginx/objs/Makefile | deps-check
