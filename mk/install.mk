@@ -19,7 +19,8 @@ module_FILES = 644:$(modulesdir):$(BUILD)/ngx_dm_sec_module.so \
 
 tools_FILES = 755:$(sbindir):$(BUILD)/dm-account \
     755:$(bindir):$(BUILD)/dm-probe \
-    $(MAN_1:%=644:$(mandir)/man1:%) $(MAN_8:%=644:$(mandir)/man8:%) \
+    $(MAN_1:%=644:$(mandir)/man1:%) $(MAN_5:%=644:$(mandir)/man5:%) \
+    $(MAN_8:%=644:$(mandir)/man8:%) \
     644:$(completionsdir):conf/dm-account.bash:dm-account
 
 doc_FILES = $(patsubst %,644:$(docdir):%,README.md SECURITY.md CHANGES) \
@@ -46,7 +47,7 @@ ENABLED = '$(DESTDIR)'/etc/nginx/modules-enabled/*mod-dm-sec.conf
 install: $(PARTS:%=install-%)
 
 install-module: $(BUILD)/ngx_dm_sec_module.so
-install-tools: $(BUILD)/dm-account $(BUILD)/dm-probe $(MAN_1) $(MAN_8)
+install-tools: $(BUILD)/dm-account $(BUILD)/dm-probe $(MAN_1) $(MAN_5) $(MAN_8)
 install-legacy: legacy
 
 $(PARTS:%=install-%) install-legacy: install-%:

@@ -13,7 +13,8 @@ endif
 TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
     TEST_NGINX_GLOBALS='$(GLOBALS)' \
     TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
-    TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe'
+    TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
+    TEST_DM_MAN='$(CURDIR)/$(BUILD)/man'
 
 # A test's own "use lib" goes before -I, but what perl has loaded before the
 # test begins is not loaded again.
@@ -34,7 +35,7 @@ UNITS = $(filter $(BUILD)/unit/%,$(TESTS))
 PROVE = prove -j$(shell expr $$(nproc) + 1) --timer --directives
 
 .PHONY: test
-test: all $(UNITS) | deps-test
+test: all man $(UNITS) | deps-test
 	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
 
 # make test has them in a reduced size
