@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl socket_ssl/)
-    ->has_daemon('openssl')->has_daemon('prometheus')->plan(3);
+    ->has_daemon('openssl')->has_daemon('prometheus')->plan(4);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -44,6 +44,10 @@ http {
 
     ssl_certificate      server.crt;
     ssl_certificate_key  server.key;
+
+    ssl_client_certificate  ca.crt;
+    ssl_verify_client       optional;
+    ssl_crl                 ca.crl;
 
     server {
         listen       127.0.0.1:8443 ssl;
@@ -81,6 +85,7 @@ EOF_CONF
 
 ca($t, 'ca');
 cert($t, 'server', ca => 'ca', key => 'rsa:2048');
+crl($t, 'ca');
 store($t, realm => 'dm.example');
 account($t, 'add', 'IMEI:1', '--name', 'alice', { password => 'right' });
 
@@ -103,6 +108,17 @@ $dashboard = decode_json(slurp('../conf/dm-sec-dashboard.json'));
 s/\$__rate_interval/1m/g, s/\$instance/.*/g foreach @queries;
 
 cmp_ok(scalar @queries, '>', 20, 'queries');
+
+# those that are left to the alerts and to who asks for them
+
+my %aside = map { ("dmsec_$_" => 1) } qw/ requests_denied_details_total
+    store_accounts_lacking store_key_position store_readers_max
+    upgrades_total /;
+
+is_deeply([ grep { my $name = $_; !$aside{$name}
+    && !grep { /\b$name\b/ } @queries }
+    slurp('../docs/metrics.md') =~ /^\| `(dmsec_\w+)`/mg ], [],
+    'each metric is shown');
 
 # a rate needs two scrapes
 
