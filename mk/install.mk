@@ -25,7 +25,7 @@ tools_FILES = 755:$(sbindir):$(BUILD)/dm-account \
 
 doc_FILES = $(patsubst %,644:$(docdir):%,README.md SECURITY.md CHANGES) \
     $(foreach file,$(filter-out %/mod-dm-sec.conf %.bash, \
-        $(wildcard conf/* conf-examples/* docs/*)), \
+        $(shell find conf conf-examples docs -type f \! -name '.*')), \
         644:$(docdir)/$(patsubst %/,%,$(dir $(file))):$(file))
 
 legacy_FILES = $(patsubst %,644:$(legacydir):build/legacy/lib/%, \
@@ -36,7 +36,8 @@ legacy_FILES = $(patsubst %,644:$(legacydir):build/legacy/lib/%, \
 tools_DIRS = /etc/dm-sec /var/lib/dm-sec
 
 # made for us alone, and so removed when they are empty; the inner ones first
-OWN_DIRS = $(docdir)/conf $(docdir)/conf-examples $(docdir)/docs $(docdir) \
+OWN_DIRS = $(docdir)/conf $(addprefix $(docdir)/, $(shell find conf-examples \
+        -depth -type d)) $(docdir)/docs $(docdir) \
     $(legacydir)/ossl-modules $(legacydir) $(tools_DIRS)
 
 ENABLED = '$(DESTDIR)'/etc/nginx/modules-enabled/*mod-dm-sec.conf

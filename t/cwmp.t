@@ -16,17 +16,20 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Behind qw/ answer cookie seen session_of /;
+use Test::DmSec::Conf qw/ example /;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http http_ssl proxy upstream_keepalive /)
+my $t = Test::Nginx->new()->has(qw/ http http_ssl proxy /)
     ->has(qw/ socket_ssl /)->has_daemon('openssl')->has_daemon('curl')
-    ->plan(25);
+    ->plan(27);
 
 my $d = $t->testdir();
+my (%owner);
 my $one = '00256D-H21AB0042';
 my $two = '00256D-H21AB0043';
 
@@ -38,21 +41,9 @@ store($t, realm => 'acs.example.com', args => [ '--map-size', '1m' ]);
 account($t, 'add', $one, { password => 'secret' });
 account($t, 'add', $two, { password => 'other' });
 
-open my $fh, '<', '../conf-examples/cwmp-acs.conf' or die "$!\n";
-my $conf = do { local $/; <$fh> };
+$t->write_file_expand('nginx.conf', example($t, 'cwmp-acs.conf'));
 
-$conf =~ s/^(?:user|worker_processes|load_module|pid|error_log)\s.*\n//mg;
-$conf =~ s/^http \{\n/http {
-    %%TEST_GLOBALS_HTTP%%
-    error_log $d\/error.log info;\n/m;
-$conf =~ s{/etc/nginx/dm/}{$d/}g;
-$conf =~ s{/(?:var/lib|etc)/dm-sec/(?=store)}{$d/}g;
-$conf =~ s/listen 443/listen 127.0.0.1:8443/;
-$conf =~ s/127\.0\.0\.1:8090/127.0.0.1:8081/;
-
-$t->write_file_expand('nginx.conf', "%%TEST_GLOBALS%%\ndaemon off;\n$conf");
-
-upstream($t, 8081, respond => \&acs);
+upstream($t, 8090, respond => \&acs);
 
 $t->run();
 
@@ -68,7 +59,7 @@ my @steps = cpe($one, sub {
 });
 
 is("@steps", '401 InformResponse GetParameterValues 204', 'Digest');
-is_deeply(seen(), [ map { "$_ $one digest" } qw/ Inform empty
+is_deeply(seen($t), [ map { "$_ $one digest" } qw/ Inform empty
     GetParameterValuesResponse / ], 'and what the ACS saw');
 
 # by Basic
@@ -76,7 +67,7 @@ is_deeply(seen(), [ map { "$_ $one digest" } qw/ Inform empty
 @steps = cpe($one, sub { basic($one, 'secret') });
 
 is("@steps", '401 InformResponse GetParameterValues 204', 'Basic');
-is_deeply(seen(), [ map { "$_ $one basic" } qw/ Inform empty
+is_deeply(seen($t), [ map { "$_ $one basic" } qw/ Inform empty
     GetParameterValuesResponse / ], 'and what the ACS saw');
 
 # a CPE that has its password proven with the Inform alone, as some do, is
@@ -88,14 +79,14 @@ is_deeply(seen(), [ map { "$_ $one basic" } qw/ Inform empty
 });
 
 is("@steps", '401 InformResponse 401', 'with the Inform alone');
-is_deeply(seen(), [ "Inform $one basic" ], 'and the ACS saw no more');
+is_deeply(seen($t), [ "Inform $one basic" ], 'and the ACS saw no more');
 
 # without a password, with a wrong one, with that of another
 
 foreach my $answer ('', basic($one, 'wrong'), basic($one, 'other')) {
     @steps = cpe($one, sub { $answer });
     is("@steps", '401 401', 'no password or a wrong one');
-    is_deeply(seen(), [], 'and the ACS saw nothing');
+    is_deeply(seen($t), [], 'and the ACS saw nothing');
 }
 
 # another CPE's serial number in the Inform, and another's session: each is
@@ -104,23 +95,43 @@ foreach my $answer ('', basic($one, 'wrong'), basic($one, 'other')) {
 @steps = cpe($one, sub { basic($two, 'other') });
 
 is("@steps", '401 403', 'the serial number of another');
-is_deeply(seen(), [ "refused $two basic" ], 'by the ACS');
+is_deeply(seen($t), [ "refused $two basic" ], 'by the ACS');
 
 my $cpe = keepalive(8443, SSL => 1);
 my $r = $cpe->request(post(inform($one), basic($one, 'secret')));
 my ($cookie) = cookie($r);
 
 like($r, qr/InformResponse/, 'a session');
-$r = $cpe->request(post('', "Cookie: $cookie", basic($two, 'other')));
+$r = $cpe->request(post('', $cookie, basic($two, 'other')));
 is(status($r), 403, 'the session of another');
-seen();
+seen($t);
+
+# Two sessions at once.  An ACS such as GenieACS takes a connection for that of
+# one session alone: behind nginx no CPE goes on where another was.
+
+my @pair = map { { id => $_->[0], credentials => basic(@$_),
+    client => keepalive(8443, SSL => 1) } } [ $one, 'secret' ],
+    [ $two, 'other' ];
+
+foreach my $body (undef, '', '<cwmp:GetParameterValuesResponse/>') {
+    foreach my $cpe (@pair) {
+        $r = $cpe->{client}->request(post($body // inform($cpe->{id}),
+            $cpe->{credentials}, $cpe->{cookie} // ()));
+        $cpe->{cookie} //= (cookie($r))[0];
+        push @{ $cpe->{steps} }, $r =~ /<cwmp:(\w+)/ ? $1 : status($r);
+    }
+}
+
+is("@{ $_->{steps} }", 'InformResponse GetParameterValues 204',
+    "two at once: $_->{id}") foreach @pair;
+seen($t);
 
 # what it says of itself is not believed
 
 $r = $cpe->request(post(inform($one), basic($two, 'other'),
     "DM-Client-ID: $one", "DM_Client_ID: $one"));
 is(status($r), 403, 'a forged header');
-is_deeply(seen(), [ "refused $two basic" ], 'is not seen');
+is_deeply(seen($t), [ "refused $two basic" ], 'is not seen');
 
 # disabled between two requests of one session
 
@@ -128,24 +139,24 @@ $cpe = keepalive(8443, SSL => 1);
 $r = $cpe->request(post(inform($one), basic($one, 'secret')));
 ($cookie) = cookie($r);
 account($t, 'disable', $one);
-$r = $cpe->request(post('', "Cookie: $cookie", basic($one, 'secret')));
+$r = $cpe->request(post('', $cookie, basic($one, 'secret')));
 is(status($r), 403, 'disabled within its session');
 account($t, 'enable', $one);
-$r = $cpe->request(post('', "Cookie: $cookie", basic($one, 'secret')));
+$r = $cpe->request(post('', $cookie, basic($one, 'secret')));
 like($r, qr/GetParameterValues/, 'and enabled again');
-seen();
+seen($t);
 
 # an answer in chunks
 
 my $chunked = join("\r\n", 'POST /acs HTTP/1.1', 'Host: acs.example.com',
-    "Cookie: $cookie", basic($one, 'secret'), 'Transfer-Encoding: chunked',
+    $cookie, basic($one, 'secret'), 'Transfer-Encoding: chunked',
     '', map { sprintf("%x\r\n%s", length $_, $_) }
         '<cwmp:GetParameter', 'ValuesResponse>', ('<Value/>' x 1000) x 50,
         '') . "\r\n";
 
 $r = $cpe->request($chunked);
 is(status($r), 204, 'an answer in chunks');
-is_deeply(seen(), [ "GetParameterValuesResponse $one basic" ],
+is_deeply(seen($t), [ "GetParameterValuesResponse $one basic" ],
     'and the ACS has it');
 
 # a client that is not ours: curl, which keeps the cookie and the connection
@@ -165,12 +176,13 @@ open my $curl, '-|', 'curl', @common, '--data-binary', "\@$d/inform", $url,
 close $curl;
 
 is("@steps", '200 200 204', 'curl');
-is_deeply(seen(), [ map { "$_ $one digest" } qw/ Inform empty
+is_deeply(seen($t), [ map { "$_ $one digest" } qw/ Inform empty
     GetParameterValuesResponse / ], 'and what the ACS saw of it');
 
 is(scalar(log_lines($t,
     qr/denied reason=account_disabled .*account="\Q$one\E"/)), 1,
     'and the log tells who was disabled');
+undef $t;
 
 ###############################################################################
 
@@ -187,7 +199,7 @@ sub cpe {
 
     foreach my $body (inform($id), '', '<cwmp:GetParameterValuesResponse/>') {
         $r = $cpe->request(post($body, $credentials->($challenge, ++$nc),
-            defined $cookie ? "Cookie: $cookie" : ()));
+            $cookie // ()));
         ($cookie) = cookie($r) if !defined $cookie;
         push @steps, ($r // '') =~ /<cwmp:(\w+)/ ? $1 : status($r);
 
@@ -220,61 +232,36 @@ sub inform {
 EOF_XML
 }
 
-sub cookie {
-    my ($r) = @_;
-
-    return (header($r, 'Set-Cookie') // '') =~ /^([^;]+)/;
-}
-
-# The ACS: the cookie of its session is the id that opened it, so that it needs
-# no memory.
+# The ACS: the cookie of its session is the id that opened it.  A connection
+# that a session has come by is that session's until it ends.
 sub acs {
     my ($request, $body) = @_;
+    my ($of) = \$owner{ $request->{connection} };
     my ($id) = header($request->{head}, 'DM-Client-ID') // '-';
-    my ($session) = (header($request->{head}, 'Cookie') // '')
-        =~ /session=([^;]+)/;
+    my ($session) = session_of($request);
     my ($oui, $serial) = map { $body =~ /<$_>(.*?)</ } qw/ OUI SerialNumber /;
 
-    if (($serial ? "$oui-$serial" : $session // '') ne $id) {
-        return answer($request, 'refused', 403);
+    if (defined $$of && $$of ne $session) {
+        undef $$of;
+        return answer($t, $request, 'invalid session', 400);
     }
 
+    if (($serial ? "$oui-$serial" : $session) ne $id) {
+        return answer($t, $request, 'refused', 403);
+    }
+
+    $$of = $id;
+
     if ($serial) {
-        return answer($request, 'Inform', 200, '<cwmp:InformResponse/>',
+        return answer($t, $request, 'Inform', 200, '<cwmp:InformResponse/>',
             "Set-Cookie: session=$id; Secure");
     }
 
-    return answer($request, 'empty', 200, '<cwmp:GetParameterValues/>')
+    return answer($t, $request, 'empty', 200, '<cwmp:GetParameterValues/>')
         if $body eq '';
 
-    return answer($request, $body =~ /^<cwmp:(\w+)/, 204);
-}
-
-sub answer {
-    my ($request, $what, $status, $body, @lines) = @_;
-
-    open my $fh, '>>', "$d/acs.log" or die "Can't open acs.log: $!\n";
-    print {$fh} join(' ', $what, map { $_ // '-' }
-        map { scalar header($request->{head}, $_) }
-        qw/ DM-Client-ID DM-Auth-Method /) . "\n";
-    close $fh or die "Can't write acs.log: $!\n";
-
-    return join("\r\n", "HTTP/1.1 $status Answer", @lines,
-        $status == 204 ? () : 'Content-Length: ' . length($body // ''), '',
-        $body // '');
-}
-
-# the requests that the ACS had since: what it took them for, id, method
-sub seen {
-    my @seen;
-
-    if (open my $fh, '<', "$d/acs.log") {
-        chomp(@seen = <$fh>);
-    }
-
-    unlink "$d/acs.log";
-
-    return \@seen;
+    undef $$of;
+    return answer($t, $request, $body =~ /^<cwmp:(\w+)/, 204);
 }
 
 ###############################################################################

@@ -17,7 +17,9 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Conf qw/ example /;
 use Test::DmSec::Legacy qw/ legacy legacy_client /;
+use Test::DmSec::Process qw/ slurp /;
 use Test::DmSec::Verdict qw/ verdict /;
 
 ###############################################################################
@@ -74,16 +76,14 @@ is(grep({ my $name = $_; !grep { $_ eq $name } @files } keys %asked), 0,
     'no file is missing');
 
 foreach my $file (@files) {
-    my ($conf, $exit, $output);
-
-    open my $fh, '<', "../conf-examples/$file" or die "Can't open $file: $!\n";
-    $conf = do { local $/; <$fh> };
+    my ($exit, $output);
+    my ($conf) = slurp("../conf-examples/$file");
 
     like($conf, qr{\A# .*^load_module modules/ngx_dm_sec_module\.so;$}ms,
         "$file: loads the module, and says what it is for");
     unlike($conf, qr/.{81}|\t| $/m, "$file: style");
 
-    $t->write_file_expand('nginx.conf', adapt($conf));
+    $t->write_file_expand('nginx.conf', example($t, $file));
 
     ($exit, $output) = nginx_t($t);
 
@@ -357,28 +357,6 @@ sub upgrade {
 }
 
 ###############################################################################
-
-# the file with what is the test's own in the place of the machine's
-sub adapt {
-    my ($conf) = @_;
-
-    $conf =~ s/^(?:user|worker_processes|load_module|pid|error_log)\s.*\n//mg;
-    $conf =~ s/^http \{\n/http {\n    %%TEST_GLOBALS_HTTP%%
-    error_log $d\/error.log info;\n/m;
-
-    $conf =~ s{/(?:etc/nginx/dm|var/log/nginx)/}{$d/}g;
-    $conf =~ s{/(?:var/lib|etc)/dm-sec/(?=store)}{$d/}g;
-    $conf =~ s/\blisten\s+\K(?:\S+:)?(\d+)/'127.0.0.1:' . test_port($1)/ge;
-
-    return "%%TEST_GLOBALS%%\ndaemon off;\n$conf";
-}
-
-# of those that Test::Nginx replaces
-sub test_port {
-    my ($port) = @_;
-
-    return $port == 443 ? 8443 : $port == 80 ? 8080 : 8000 + $port % 1000;
-}
 
 # get([options of TLS], URI, header lines)
 sub get {

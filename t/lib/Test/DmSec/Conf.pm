@@ -8,7 +8,9 @@ use strict;
 
 use Exporter qw/ import /;
 
-our @EXPORT_OK = qw/ conf files psk_only psk_sessions /;
+use Test::DmSec::Process qw/ slurp /;
+
+our @EXPORT_OK = qw/ conf example example_part files psk_only psk_sessions /;
 
 
 # conf($t, HTTP, %options): writes nginx.conf, expanded as by
@@ -159,6 +161,46 @@ server {
 }
 
 EOF_HTTP
+}
+
+
+# Of conf-examples: the text of a whole file with what is the test's own in the
+# place of the machine's, for $t->write_file_expand().  Port 443 is 8443, 80 is
+# 8080, and the others have their last three digits behind an 8.
+sub example {
+    my ($t, $file) = @_;
+    my ($d) = $t->testdir();
+    my ($conf) = example_part($t, $file);
+
+    $conf =~ s/^(?:user|worker_processes|load_module|pid|error_log)\s.*\n//mg;
+    $conf =~ s/^http \{\n/http {\n    %%TEST_GLOBALS_HTTP%%
+    error_log $d\/error.log info;\n/m;
+
+    return "%%TEST_GLOBALS%%\ndaemon off;\n$conf";
+}
+
+
+# the same of a file that others include
+sub example_part {
+    my ($t, $file) = @_;
+    my ($d) = $t->testdir();
+    my ($conf) = slurp("../conf-examples/$file");
+
+    die "there is no conf-examples/$file\n" if $conf eq '';
+
+    $conf =~ s{/(?:etc/nginx/dm|var/log/nginx)/}{$d/}g;
+    $conf =~ s{/(?:var/lib|etc)/dm-sec/(?=store)}{$d/}g;
+    $conf =~ s/\blisten\s+\K(?:\S+:)?(\d+)/'127.0.0.1:' . test_port($1)/ge;
+
+    return $conf;
+}
+
+
+# of those that Test::Nginx replaces
+sub test_port {
+    my ($port) = @_;
+
+    return $port == 443 ? 8443 : $port == 80 ? 8080 : 8000 + $port % 1000;
 }
 
 

@@ -41,7 +41,8 @@ sub upstream {
 # The requests in the order of their ends, as hashes:
 #
 #   method, uri, version, head (the raw text), length and sha256 of the body
-#   fields  lower case name => [ values ]
+#   fields      lower case name => [ values ]
+#   connection  which one it came by, counted from 1
 sub upstream_log {
     my ($t, $port) = @_;
 
@@ -96,7 +97,7 @@ sub echo {
 # one process for all connections, so that nothing is left when it is killed
 sub serve {
     my ($file, $port, $respond) = @_;
-    my ($listener, $select, $log, %buffer);
+    my ($listener, $select, $log, %buffer, %number, $count);
 
     local $SIG{PIPE} = 'IGNORE';
 
@@ -113,15 +114,18 @@ sub serve {
             if ($fh == $listener) {
                 my $client = $listener->accept() or next;
                 $buffer{$client} = '';
+                $number{$client} = ++$count;
                 $select->add($client);
                 next;
             }
 
             next if sysread($fh, $buffer{$fh}, 65536, length $buffer{$fh})
-                && serve_requests($fh, \$buffer{$fh}, $log, $respond);
+                && serve_requests($fh, $number{$fh}, \$buffer{$fh}, $log,
+                    $respond);
 
             $select->remove($fh);
             delete $buffer{$fh};
+            delete $number{$fh};
             close $fh;
         }
     }
@@ -130,9 +134,10 @@ sub serve {
 
 # answers what is complete in the buffer, false when the connection is done
 sub serve_requests {
-    my ($fh, $buffer, $log, $respond) = @_;
+    my ($fh, $number, $buffer, $log, $respond) = @_;
 
     while (my ($request, $body) = take_request($buffer)) {
+        $request->{connection} = $number;
         print {$log} $json->encode($request) . "\n";
         print {$fh} $respond->($request, $body);
         $fh->flush();
