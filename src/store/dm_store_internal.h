@@ -48,8 +48,10 @@
 #define DM_STORE_PATIENCE  1000
 #define DM_STORE_HASTE     10
 
-/* the octet that is locked by a tool that opens or closes the environment */
-#define DM_STORE_GATE      ((off_t) 0)
+/* the octets that are locked to change the file "disabled", and by a tool that
+   opens or closes the environment */
+#define DM_STORE_ASIDE     ((off_t) 0)
+#define DM_STORE_GATE      ((off_t) 1)
 
 /* the octets that are locked for keys */
 #define DM_STORE_BADGES    ((off_t) 1 << 62)

@@ -28,6 +28,7 @@
 /* the file, open to be changed, with its lock */
 typedef struct {
     int                  lock;
+    int                  opened;            /* of this, or of the store: 0 */
     int                  fd;
     ino_t                ino;
     dm_disabled_head_t  *head;
@@ -41,11 +42,12 @@ typedef struct {
 
 
 static void dm_disabled_ensure(dm_store_t *store);
-static int dm_disabled_open_edit(const char *path, dm_disabled_edit_t *edit,
-    dm_err_t *err);
+static int dm_disabled_open_edit(const char *path, int lock,
+    dm_disabled_edit_t *edit, dm_err_t *err);
+static void dm_disabled_close_edit(dm_disabled_edit_t *edit);
 static int dm_disabled_open_file(const char *path, const char *file,
     int flags, dm_err_t *err);
-static int dm_disabled_lock(int fd, dm_err_t *err);
+static int dm_disabled_lock(int fd, short type, dm_err_t *err);
 static int dm_disabled_fill(int fd, dm_err_t *err);
 static void dm_disabled_head(unsigned char *page, uint64_t len);
 static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
@@ -69,32 +71,39 @@ dm_disabled_make(const char *path, dm_err_t *err)
 {
     dm_disabled_edit_t  edit;
 
-    if (dm_disabled_open_edit(path, &edit, err) != DM_OK) {
+    if (dm_disabled_open_edit(path, -1, &edit, err) != DM_OK) {
         return DM_ERROR;
     }
 
-    close(edit.fd);
-    close(edit.lock);
+    dm_disabled_close_edit(&edit);
 
     return DM_OK;
 }
 
 
-/* opens the file and gets the lock for it; makes it where it is not */
+/*
+ * Opens the file and gets the lock for it; makes it where it is not.  A process
+ * that has the store's lock file open must not open it once more: with that
+ * closed, its fcntl() locks on the file would be gone.
+ */
 static int
-dm_disabled_open_edit(const char *path, dm_disabled_edit_t *edit,
+dm_disabled_open_edit(const char *path, int lock, dm_disabled_edit_t *edit,
     dm_err_t *err)
 {
     int          rc;
     struct stat  sb;
 
-    edit->lock = dm_disabled_open_file(path, DM_STORE_WRITERS, 0, err);
+    edit->opened = (lock == -1);
+    edit->lock = edit->opened
+                 ? dm_disabled_open_file(path, DM_STORE_WRITERS, 0, err)
+                 : lock;
+
     if (edit->lock == -1) {
         return DM_ERROR;
     }
 
     edit->fd = -1;
-    rc = dm_disabled_lock(edit->lock, err);
+    rc = dm_disabled_lock(edit->lock, F_WRLCK, err);
 
     if (rc == DM_OK) {
         edit->fd = dm_disabled_open_file(path, DM_STORE_DISABLED, O_CREAT,
@@ -109,14 +118,26 @@ dm_disabled_open_edit(const char *path, dm_disabled_edit_t *edit,
     }
 
     if (rc != DM_OK) {
-        close(edit->lock);
-
-        if (edit->fd != -1) {
-            close(edit->fd);
-        }
+        dm_disabled_close_edit(edit);
     }
 
     return rc;
+}
+
+
+static void
+dm_disabled_close_edit(dm_disabled_edit_t *edit)
+{
+    if (edit->fd != -1) {
+        close(edit->fd);
+    }
+
+    if (edit->opened) {
+        close(edit->lock);
+
+    } else {
+        (void) dm_disabled_lock(edit->lock, F_UNLCK, NULL);
+    }
 }
 
 
@@ -159,14 +180,15 @@ dm_disabled_open_file(const char *path, const char *file, int flags,
 
 /* an octet of write.lock: who can only read the other file could lock that */
 static int
-dm_disabled_lock(int fd, dm_err_t *err)
+dm_disabled_lock(int fd, short type, dm_err_t *err)
 {
     int           rc;
     struct flock  lock;
 
     memset(&lock, 0, sizeof(struct flock));
-    lock.l_type = F_WRLCK;
+    lock.l_type = type;
     lock.l_whence = SEEK_SET;
+    lock.l_start = DM_STORE_ASIDE;
     lock.l_len = 1;
 
     do {
@@ -227,11 +249,15 @@ dm_disabled_head(unsigned char *page, uint64_t len)
 static void
 dm_disabled_ensure(dm_store_t *store)
 {
+    dm_disabled_edit_t  edit;
+
     dm_disabled_tend(store);
 
     if (store->disabled.head == NULL
-        && dm_disabled_make(store->path, NULL) == DM_OK)
+        && dm_disabled_open_edit(store->path, store->lock, &edit, NULL)
+           == DM_OK)
     {
+        dm_disabled_close_edit(&edit);
         dm_disabled_tend(store);
     }
 }
@@ -242,7 +268,7 @@ dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
 {
     void  *head;
 
-    if (dm_disabled_open_edit(store->path, edit, err) != DM_OK) {
+    if (dm_disabled_open_edit(store->path, store->lock, edit, err) != DM_OK) {
         return DM_ERROR;
     }
 
@@ -250,9 +276,9 @@ dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
                 MAP_SHARED, edit->fd, 0);
 
     if (head == MAP_FAILED) {
-        close(edit->fd);
-        close(edit->lock);
-        return dm_disabled_failed(store, err);
+        (void) dm_disabled_failed(store, err);
+        dm_disabled_close_edit(edit);
+        return DM_ERROR;
     }
 
     edit->head = head;
@@ -273,8 +299,7 @@ dm_disabled_edited(dm_disabled_edit_t *edit)
          && fsync(edit->fd) == 0 ? DM_OK : DM_ERROR;
 
     (void) munmap(edit->head, sizeof(dm_disabled_head_t));
-    close(edit->fd);
-    close(edit->lock);
+    dm_disabled_close_edit(edit);
 
     return rc;
 }

@@ -13,6 +13,7 @@ static dm_keys_t        old;        /* k1 */
 static dm_keys_t        both;       /* k2, k1 */
 static dm_keys_t        new;        /* k2 */
 static dm_store_mode_t  child_mode;
+static int              child_disables;
 
 
 static dm_keys_t
@@ -391,6 +392,12 @@ run_holder(child_t *self)
     dm_store_t  *store;
 
     store = child_open(child_mode);
+
+    if (child_disables) {
+        must(dm_store_disable(store, str("nobody"), NULL) == DM_OK);
+        must(dm_store_disable_commit(store, NULL) == DM_OK);
+    }
+
     say(self);
     hear(self);
     dm_store_close(store);
@@ -451,6 +458,13 @@ test_unaware(void **state)
     unaware_with(both, DM_STORE_SERVE, 0);
     unaware_with(make_keys("k1", "k2"), DM_STORE_READ, 0);
     unaware_with(make_keys("k1", "k2"), DM_STORE_WRITE, 0);
+
+    /* to disable beside a writer locks the same file, and lets it go */
+
+    child_disables = 1;
+    unaware_with(old, DM_STORE_READ, 1);
+    unaware_with(old, DM_STORE_WRITE, 1);
+    child_disables = 0;
 
     /* another key that has the same id */
 
