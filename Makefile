@@ -28,7 +28,13 @@
 ## make docs-check   links, commands, directives, goals and files that README.md
 ##                   and docs/ name; their commands are run, and their
 ##                   configurations loaded
-## make bench-quick  what authentication costs, in CPU time of nginx
+## make bench        what authentication costs, in CPU time of nginx, at up to
+##                   a million accounts: a table, and BENCH_FLAGS="--svg FILE"
+##                   a plot; two CPUs, some minutes, and nothing beside it
+## make bench-quick  the same in a minute
+## make bench-instructions
+##                   the instructions that a request takes, counted by valgrind:
+##                   what became dearer by more than 5 % fails
 ## make bench-psk    what a handshake with a pre-shared key costs, beside
 ##                   openssl s_server; with 100,000 accounts unless ACCOUNTS=n;
 ##                   and that an unknown identity takes the time of a known one
@@ -107,7 +113,7 @@ help:
 export DEPS_CHECK := $(if $(DEPS_CHECK)$(if \
     $(filter deps demo test,$(MAKECMDGOALS)),,yes),--check)
 
-JOBS = build deb demo test browser sanitize check clients legacy \
+JOBS = build deb demo test browser sanitize check clients count legacy \
     test-legacy fresh test-deb
 
 .PHONY: deps $(JOBS:%=deps-%)

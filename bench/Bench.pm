@@ -13,7 +13,7 @@ use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
 our @EXPORT_OK = qw/
-    bench_dir start_nginx start_daemon port
+    bench_dir start_nginx nginx_command start_daemon stop port
     median say_progress output slurp spew
 /;
 
@@ -42,15 +42,33 @@ sub bench_dir {
 
 # the pid of its worker
 sub start_nginx {
-    my ($name, $http) = @_;
-    my ($user, $pid);
+    my ($name, $http, $main) = @_;
+    my ($pid);
 
-    $user = $> == 0 ? 'user root;' : '';
+    output(nginx_command($name, $http, $main));
+
+    within(5, "worker of $name", sub {
+        ($pid) = -s "$dir/$name/pid"
+            ? children(0 + slurp("$dir/$name/pid")) : ();
+    });
+
+    push @pids, 0 + slurp("$dir/$name/pid");
+
+    return $pid;
+}
+
+
+# writes its configuration, which begins with $main unless that is left out;
+# the words that start it
+sub nginx_command {
+    my ($name, $http, $main) = @_;
+
+    $main //= "load_module $module;";
+    $main .= "\nuser root;" if $> == 0;
     mkdir "$dir/$name" or die "Can't create $dir/$name: $!\n";
 
     spew("$name/nginx.conf", <<"EOC");
-load_module $module;
-$user
+$main
 worker_processes 1;
 pid $dir/$name/pid;
 error_log $dir/$name/error.log;
@@ -68,17 +86,7 @@ $http
 }
 EOC
 
-    output($nginx, '-p', "$dir/$name/", '-c', 'nginx.conf',
-        '-e', 'error.log');
-
-    within(5, "worker of $name", sub {
-        ($pid) = -s "$dir/$name/pid"
-            ? children(0 + slurp("$dir/$name/pid")) : ();
-    });
-
-    push @pids, 0 + slurp("$dir/$name/pid");
-
-    return $pid;
+    return ($nginx, '-p', "$dir/$name/", '-c', 'nginx.conf', '-e', 'error.log');
 }
 
 
@@ -110,7 +118,7 @@ sub stop {
     kill 'TERM', @pids;
 
     foreach my $pid (@pids) {
-        within(5, 'end of a server', sub {
+        within(60, 'end of a server', sub {
             waitpid $pid, POSIX::WNOHANG();
             !kill 0, $pid;
         });
@@ -140,7 +148,8 @@ sub start_daemon {
     push @pids, $pid;
     push @kept, $keep;
 
-    within(5, "answer from $command[0]", sub {
+    within(60, "answer from $command[0]", sub {
+        die slurp("$dir/stderr") if waitpid($pid, POSIX::WNOHANG()) == $pid;
         IO::Socket::INET->new("127.0.0.1:$port");
     });
 

@@ -101,3 +101,29 @@ open_socket(unsigned port)
 
     return fd;
 }
+
+
+int
+listen_socket(unsigned port)
+{
+    int                 fd, on;
+    struct sockaddr_in  addr;
+
+    memset(&addr, 0, sizeof(addr));
+    addr.sin_family = AF_INET;
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    addr.sin_port = htons((uint16_t) port);
+
+    on = 1;
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd == -1
+        || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1
+        || bind(fd, (struct sockaddr *) &addr, sizeof(addr)) == -1
+        || listen(fd, SOMAXCONN) == -1)
+    {
+        die("cannot listen", "on 127.0.0.1");
+    }
+
+    return fd;
+}

@@ -26,5 +26,8 @@ unsigned port_and_clock(const char *text, char **end, clockid_t *clock);
 /* a connection to that port of 127.0.0.1, without delay */
 int open_socket(unsigned port);
 
+/* a socket that listens at that port of 127.0.0.1 */
+int listen_socket(unsigned port);
+
 
 #endif /* BENCH_COMMON_H */

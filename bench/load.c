@@ -1,19 +1,25 @@
 /*
- * usage: load KEY ROUNDS REQUESTS ACCOUNTS:PORT:PID:CERTS ...
+ * usage: load PORT KEY
  *
- * Requests over TLS on connections that stay open, a few at a time, to one or
- * more servers on 127.0.0.1, and the CPU time that the process PID spent on
- * them.  A connection is a device: it has another certificate of the file
- * CERTS, all with the private key KEY, and the number of its account as the
- * common name; it has the account's pre-shared key as well, in a suite with
- * RSA_PSK.  Each request takes another connection, at random.
- *
- * Each round asks each server for /none/, /basic/, /digest/, /x509/ and /psk/,
- * each time in another order, REQUESTS times each, and prints a line for it:
- * the round, ACCOUNTS, the path, and the time in nanoseconds.  Round 0 is there
- * to warm up.  The answer must be 200, and
- * its body the id of the account, as bench/quick's upstream sees it, or
+ * The clients of nginx and the server behind it in one thread, which never
+ * sleeps, so that nginx waits for neither: commands come from standard input,
+ * one a line, and each has one line in answer.  The server behind listens at
+ * PORT of 127.0.0.1 and answers with the DM-Client-ID that it was sent, or with
  * "id-nobody", which is as long.
+ *
+ * open SERVER PORT PID ACCOUNTS CONNECTIONS [CERTS]
+ *     opens connections to that port, over TLS where CERTS is given.  Each is
+ *     a device: over TLS it has a certificate of the file CERTS, with the
+ *     private key KEY, and the number of its account as the common name, and
+ *     the account's pre-shared key in a suite with RSA_PSK.
+ *
+ * run SERVER CREDENTIALS WHO LOCATION REQUESTS [gently]
+ *     asks the server for /LOCATION/ so many times, each time on a connection
+ *     taken at random, and answers with the CPU time that the process PID took,
+ *     in nanoseconds.  CREDENTIALS is none, basic, cold (Basic, of another
+ *     account each time), md5 or sha256 (Digest).  WHO is "device" where the
+ *     server behind must be told the account, or "nobody".  With "gently" there
+ *     is one request at a time, and nothing is sent before nginx sleeps.
  */
 
 #include <stdint.h>
@@ -21,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,29 +41,32 @@
 const char  bench_name[] = "load";
 
 
-#define CONNECTIONS  400
+#define CONNECTIONS  400        /* of a server, at most */
+#define BEHIND       64         /* from nginx to the server behind */
 #define IN_FLIGHT    8
-#define SERVERS      4
-#define STUCK        10000      /* ms without an answer */
+#define SERVERS      16
+#define STUCK        10         /* s without an answer */
+#define NO_NONCE     "00000000000000000000000000000000"
 
 
 typedef enum {
     NONE,
     BASIC,
-    DIGEST,
-    X509_CERT,
-    PSK,
-    PATHS
-} path_t;
+    COLD,
+    MD5,
+    SHA_256,
+    CREDENTIALS
+} credentials_t;
 
 
 typedef struct {
-    SSL       *ssl;
+    int        fd;
+    int        behind;          /* 1: nginx opened it */
+    SSL       *ssl;             /* NULL: in the clear */
     unsigned   account;
-    char       id[32];          /* of the account */
     char       name[32];
-    char       header[128];     /* its Basic credentials */
-    char       ha1[65];         /* of SHA-256 */
+    char       asked[32];       /* the id that the request is about */
+    char       ha1[2][65];      /* of MD5 and of SHA-256 */
     char       nonce[80];
     unsigned   nc;
     size_t     len;
@@ -65,49 +75,44 @@ typedef struct {
 
 
 typedef struct {
+    char          name[32];
     unsigned      accounts;
-    unsigned      port;
-    clockid_t     clock;        /* of the process PID */
-    const char   *certs;
-    int           epoll;
-    unsigned      nidle;
+    pid_t         pid;
+    clockid_t     clock;        /* of the process pid */
+    unsigned      n, nidle;
     connection_t *idle[CONNECTIONS];
     connection_t  connection[CONNECTIONS];
 } server_t;
 
 
-static const char *const  paths[PATHS] = {
-    "none", "basic", "digest", "x509", "psk"
+typedef struct {
+    server_t      *server;
+    credentials_t  credentials;
+    char           location[32];
+    int            known;
+    int            gently;
+} run_t;
+
+
+static const char *const  names[CREDENTIALS] = {
+    "none", "basic", "cold", "md5", "sha256"
 };
 
-static server_t  servers[SERVERS];
-
-
-/* ACCOUNTS:PORT:PID:CERTS */
-static void
-parse_server(server_t *server, const char *text)
-{
-    char  *p;
-
-    server->accounts = number(text, &p);
-
-    if (*p++ != ':') {
-        die("no port in", text);
-    }
-
-    server->port = port_and_clock(p, &p, &server->clock);
-    server->certs = p;
-}
+static int            events;
+static connection_t   listener;
+static connection_t   behind[BEHIND];
+static server_t      *servers[SERVERS];
+static SSL_CTX       *tls;
 
 
 static void
-sha256_hex(const char *text, char *out)
+hash_hex(const EVP_MD *md, const char *text, char *out)
 {
     unsigned       i, n;
     unsigned char  hash[EVP_MAX_MD_SIZE];
 
-    if (EVP_Digest(text, strlen(text), hash, &n, EVP_sha256(), NULL) != 1) {
-        die("no", "SHA-256");
+    if (EVP_Digest(text, strlen(text), hash, &n, md, NULL) != 1) {
+        die("no such hash:", EVP_MD_get0_name(md));
     }
 
     for (i = 0; i < n; i++) {
@@ -116,7 +121,7 @@ sha256_hex(const char *text, char *out)
 }
 
 
-/* the number that bench/quick gave the certificate for a name */
+/* the number that bench/devices.c gave the certificate for a name */
 static unsigned
 common_name(X509 *cert)
 {
@@ -140,32 +145,23 @@ common_name(X509 *cert)
 }
 
 
-/* as bench/quick made the account of the certificate */
+/* as bench/Fleet.pm made the account */
 static void
-set_account(connection_t *c, X509 *cert)
+set_account(connection_t *c, unsigned account)
 {
-    int            len;
-    char           plain[48], secret[64];
-    unsigned       account;
-    unsigned char  base64[80];
+    char  secret[64];
 
-    account = common_name(cert);
     c->account = account;
-    (void) snprintf(c->id, sizeof(c->id), "id-%06u", account);
     (void) snprintf(c->name, sizeof(c->name), "device%06u", account);
     (void) snprintf(secret, sizeof(secret), "%s:bench:password%06u", c->name,
                     account);
-    sha256_hex(secret, c->ha1);
-
-    len = snprintf(plain, sizeof(plain), "device%06u:password%06u", account,
-                   account);
-    (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
-    (void) snprintf(c->header, sizeof(c->header),
-                    "Authorization: Basic %s\r\n", base64);
+    hash_hex(EVP_md5(), secret, c->ha1[0]);
+    hash_hex(EVP_sha256(), secret, c->ha1[1]);
+    (void) snprintf(c->nonce, sizeof(c->nonce), "%s", NO_NONCE);
 }
 
 
-/* as bench/quick made it */
+/* as bench/Fleet.pm made it */
 static unsigned
 psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
     unsigned char *key, unsigned max_key)
@@ -191,178 +187,257 @@ psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
 }
 
 
-/* the first request of a connection to /digest/ is there to be refused */
 static void
-challenge(connection_t *c)
+watch(connection_t *c)
 {
-    int          n;
-    char        *nonce;
-    const char   request[] = "GET /digest/ HTTP/1.1\r\n"
-                             "Host: localhost\r\n\r\n";
-
-    if (SSL_write(c->ssl, request, sizeof(request) - 1)
-        != sizeof(request) - 1)
-    {
-        die("cannot send to", "/digest/");
-    }
-
-    c->len = 0;
-
-    do {
-        n = SSL_read(c->ssl, c->buf + c->len,
-                     (int) (sizeof(c->buf) - 1 - c->len));
-
-        if (n <= 0) {
-            die("no challenge from", "/digest/");
-        }
-
-        c->len += (size_t) n;
-        c->buf[c->len] = '\0';
-    } while (strstr(c->buf, "</html>\r\n") == NULL);
-
-    nonce = strstr(c->buf, "nonce=\"");
-
-    if (nonce == NULL || sscanf(nonce, "nonce=\"%79[^\"]", c->nonce) != 1) {
-        die("no nonce in", c->buf);
-    }
-}
-
-
-static void
-open_connection(server_t *server, connection_t *c, SSL_CTX *ctx, X509 *cert)
-{
-    int                 fd;
     struct epoll_event  event;
-
-    set_account(c, cert);
-    fd = open_socket(server->port);
-    c->ssl = SSL_new(ctx);
-
-    if (c->ssl == NULL
-        || SSL_set_app_data(c->ssl, c) != 1
-        || SSL_use_certificate(c->ssl, cert) != 1
-        || SSL_set_fd(c->ssl, fd) != 1
-        || SSL_connect(c->ssl) != 1)
-    {
-        die("no TLS with", server->certs);
-    }
-
-    challenge(c);
 
     event.events = EPOLLIN;
     event.data.ptr = c;
 
-    if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) == -1) {
+    if (epoll_ctl(events, EPOLL_CTL_ADD, c->fd, &event) == -1) {
         die("epoll_ctl() failed", "");
     }
 }
 
 
-/* the certificates again and again until there are enough connections */
 static void
-open_server(server_t *server, SSL_CTX *ctx)
+open_connection(server_t *server, unsigned port, X509 *cert)
 {
-    BIO       *bio;
-    X509      *cert;
-    unsigned   i;
+    connection_t  *c;
 
-    server->epoll = epoll_create1(0);
-    bio = BIO_new_file(server->certs, "r");
+    c = &server->connection[server->n];
+    set_account(c, cert == NULL ? any(server->accounts) : common_name(cert));
+    c->fd = open_socket(port);
 
-    if (server->epoll == -1 || bio == NULL) {
-        die("cannot open", server->certs);
+    if (cert != NULL) {
+        c->ssl = SSL_new(tls);
+
+        if (c->ssl == NULL
+            || SSL_set_app_data(c->ssl, c) != 1
+            || SSL_use_certificate(c->ssl, cert) != 1
+            || SSL_set_fd(c->ssl, c->fd) != 1
+            || SSL_connect(c->ssl) != 1)
+        {
+            die("no TLS with", server->name);
+        }
     }
 
-    for (i = 0; i < CONNECTIONS; i++) {
+    watch(c);
+
+    server->idle[server->nidle++] = c;
+    server->n++;
+}
+
+
+/* the certificates again and again until there are enough connections */
+static void
+open_server(server_t *server, unsigned port, unsigned n, const char *certs)
+{
+    BIO   *bio;
+    X509  *cert;
+
+    bio = certs == NULL ? NULL : BIO_new_file(certs, "r");
+
+    while (server->n < n) {
+
+        if (certs == NULL) {
+            open_connection(server, port, NULL);
+            continue;
+        }
+
+        if (bio == NULL) {
+            die("cannot open", certs);
+        }
+
         cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 
-        if (cert == NULL && i > 0 && BIO_reset(bio) == 0) {
+        if (cert == NULL && server->n > 0 && BIO_reset(bio) == 0) {
             ERR_clear_error();
             cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
         }
 
         if (cert == NULL) {
-            die("no certificate in", server->certs);
+            die("no certificate in", certs);
         }
 
-        open_connection(server, &server->connection[i], ctx, cert);
-        server->idle[i] = &server->connection[i];
+        open_connection(server, port, cert);
         X509_free(cert);
     }
 
-    server->nidle = CONNECTIONS;
     BIO_free(bio);
 }
 
 
-/* RFC 7616, section 3.4.1, with the nonce that the connection has */
-static int
-digest_header(connection_t *c, char *out, size_t size)
+/* under valgrind nginx takes long to go to sleep after it was woken */
+static void
+wait_for_sleep(const run_t *run)
 {
-    char  ha2[65], response[65], text[256];
+    char    path[32], stat[256], *p;
+    FILE   *file;
+    size_t  n;
 
-    sha256_hex("GET:/digest/", ha2);
-    (void) snprintf(text, sizeof(text), "%s:%s:%08x:c:auth:%s", c->ha1,
-                    c->nonce, ++c->nc, ha2);
-    sha256_hex(text, response);
+    (void) snprintf(path, sizeof(path), "/proc/%d/stat",
+                    (int) run->server->pid);
 
-    return snprintf(out, size, "Authorization: Digest username=\"%s\", "
-                    "realm=\"bench\", nonce=\"%s\", uri=\"/digest/\", "
-                    "algorithm=SHA-256, qop=auth, nc=%08x, cnonce=\"c\", "
-                    "response=\"%s\"\r\n", c->name, c->nonce, c->nc,
-                    response);
+    do {
+        file = fopen(path, "r");
+
+        if (file == NULL) {
+            die("the process is gone:", run->server->name);
+        }
+
+        n = fread(stat, 1, sizeof(stat) - 1, file);
+        stat[n] = '\0';
+        (void) fclose(file);
+
+        /* its name may have a ")" */
+
+        p = strrchr(stat, ')');
+
+    } while (p == NULL || p[1] != ' ' || p[2] != 'S');
 }
 
 
 static void
-send_request(server_t *server, path_t path)
+send_text(const run_t *run, connection_t *c, const char *text, int len)
 {
-    int            len;
-    char           header[512], request[768];
-    unsigned       i;
-    connection_t  *c;
+    ssize_t  n;
 
-    i = any(server->nidle);
-    c = server->idle[i];
-    server->idle[i] = server->idle[--server->nidle];
-    c->len = 0;
-
-    header[0] = '\0';
-
-    if (path == BASIC) {
-        (void) snprintf(header, sizeof(header), "%s", c->header);
-
-    } else if (path == DIGEST) {
-        (void) digest_header(c, header, sizeof(header));
+    if (run->gently) {
+        wait_for_sleep(run);
     }
 
-    len = snprintf(request, sizeof(request),
-                   "GET /%s/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-                   paths[path], header);
+    n = c->ssl == NULL ? send(c->fd, text, (size_t) len, MSG_NOSIGNAL)
+                       : SSL_write(c->ssl, text, len);
 
-    if (SSL_write(c->ssl, request, len) != len) {
-        die("cannot send to", paths[path]);
+    if (n != len) {
+        die("cannot send to", run->server->name);
     }
 }
 
 
-/* 1: the answer is complete, 0: not yet */
+/* appends what came to c->buf: 0, if the other end has gone */
 static int
-read_answer(connection_t *c, path_t path)
+read_text(connection_t *c)
 {
-    int     n;
-    char   *body, *length;
-    size_t  len;
+    ssize_t  n;
+    size_t   room;
 
-    n = SSL_read(c->ssl, c->buf + c->len,
-                 (int) (sizeof(c->buf) - 1 - c->len));
+    room = sizeof(c->buf) - 1 - c->len;
+
+    if (room == 0) {
+        die("too long:", c->buf);
+    }
+
+    n = c->ssl == NULL ? recv(c->fd, c->buf + c->len, room, 0)
+                       : SSL_read(c->ssl, c->buf + c->len, (int) room);
 
     if (n <= 0) {
-        die("no answer from", paths[path]);
+        return 0;
     }
 
     c->len += (size_t) n;
     c->buf[c->len] = '\0';
+
+    return 1;
+}
+
+
+/* RFC 7616, section 3.4.1, with the nonce that the connection has */
+static void
+digest_header(connection_t *c, const run_t *run, char *out, size_t size)
+{
+    int            sha256;
+    char           ha2[65], response[65], text[256];
+    const EVP_MD  *md;
+
+    sha256 = (run->credentials == SHA_256);
+    md = sha256 ? EVP_sha256() : EVP_md5();
+
+    (void) snprintf(text, sizeof(text), "GET:/%s/", run->location);
+    hash_hex(md, text, ha2);
+    (void) snprintf(text, sizeof(text), "%s:%s:%08x:c:auth:%s",
+                    c->ha1[sha256], c->nonce, ++c->nc, ha2);
+    hash_hex(md, text, response);
+
+    (void) snprintf(out, size, "Authorization: Digest username=\"%s\", "
+                    "realm=\"bench\", nonce=\"%s\", uri=\"/%s/\", "
+                    "algorithm=%s, qop=auth, nc=%08x, cnonce=\"c\", "
+                    "response=\"%s\"\r\n", c->name, c->nonce, run->location,
+                    sha256 ? "SHA-256" : "MD5", c->nc, response);
+}
+
+
+static void
+basic_header(unsigned account, char *out, size_t size)
+{
+    int            len;
+    char           plain[48];
+    unsigned char  base64[80];
+
+    len = snprintf(plain, sizeof(plain), "device%06u:password%06u", account,
+                   account);
+    (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
+    (void) snprintf(out, size, "Authorization: Basic %s\r\n", base64);
+}
+
+
+static void
+send_request(const run_t *run, connection_t *c)
+{
+    int       len;
+    char      header[512], request[768];
+    unsigned  account;
+
+    c->len = 0;
+    header[0] = '\0';
+    account = run->credentials == COLD ? any(run->server->accounts)
+                                       : c->account;
+    (void) snprintf(c->asked, sizeof(c->asked), "id-%06u", account);
+
+    if (run->credentials == BASIC || run->credentials == COLD) {
+        basic_header(account, header, sizeof(header));
+
+    } else if (run->credentials != NONE) {
+        digest_header(c, run, header, sizeof(header));
+    }
+
+    len = snprintf(request, sizeof(request),
+                   "GET /%s/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                   run->location, header);
+
+    send_text(run, c, request, len);
+}
+
+
+static void
+send_next(const run_t *run)
+{
+    unsigned       i;
+    server_t      *server;
+    connection_t  *c;
+
+    server = run->server;
+    i = any(server->nidle);
+    c = server->idle[i];
+    server->idle[i] = server->idle[--server->nidle];
+
+    send_request(run, c);
+}
+
+
+/* 1: the answer is complete; 0: not yet, or the request was sent again */
+static int
+read_answer(const run_t *run, connection_t *c)
+{
+    char   *body, *length, *nonce;
+    size_t  len;
+
+    if (!read_text(c)) {
+        die("no answer from", run->location);
+    }
+
     body = strstr(c->buf, "\r\n\r\n");
 
     if (body == NULL) {
@@ -377,8 +452,21 @@ read_answer(connection_t *c, path_t path)
         return 0;
     }
 
+    nonce = strstr(c->buf, "nonce=\"");
+
+    if (strncmp(c->buf, "HTTP/1.1 401 ", 13) == 0
+        && run->credentials >= MD5
+        && strcmp(c->nonce, NO_NONCE) == 0
+        && nonce != NULL
+        && sscanf(nonce, "nonce=\"%79[^\"]", c->nonce) == 1)
+    {
+        c->nc = 0;
+        send_request(run, c);
+        return 0;
+    }
+
     if (strncmp(c->buf, "HTTP/1.1 200 ", 13) != 0
-        || strcmp(body, path == NONE ? "id-nobody" : c->id) != 0)
+        || strcmp(body, run->known ? c->asked : "id-nobody") != 0)
     {
         die("a wrong answer:", c->buf);
     }
@@ -388,38 +476,103 @@ read_answer(connection_t *c, path_t path)
 
 
 static void
-run(server_t *server, path_t path, unsigned requests)
+accept_behind(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < BEHIND; i++) {
+
+        if (!behind[i].behind) {
+            behind[i].fd = accept(listener.fd, NULL, NULL);
+            behind[i].behind = 1;
+            behind[i].len = 0;
+            watch(&behind[i]);
+            return;
+        }
+    }
+
+    die("too many connections to", "the server behind");
+}
+
+
+static void
+answer_behind(const run_t *run, connection_t *c)
+{
+    int         len;
+    char        answer[128], id[32];
+    const char *header;
+
+    if (!read_text(c)) {
+        (void) close(c->fd);
+        c->behind = 0;
+        return;
+    }
+
+    if (c->len < 4 || strcmp(c->buf + c->len - 4, "\r\n\r\n") != 0) {
+        return;
+    }
+
+    header = strstr(c->buf, "\r\nDM-Client-ID: ");
+
+    if (header == NULL || sscanf(header + 16, "%31[^\r]", id) != 1) {
+        (void) snprintf(id, sizeof(id), "id-nobody");
+    }
+
+    len = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\n"
+                   "Content-Length: %zu\r\n\r\n%s", strlen(id), id);
+    c->len = 0;
+
+    send_text(run, c, answer, len);
+}
+
+
+static void
+run_requests(const run_t *run, unsigned requests)
 {
     int                 i, n;
-    unsigned            sent, done;
+    time_t              last;
+    unsigned            sent, done, in_flight;
     connection_t       *c;
-    struct epoll_event  events[IN_FLIGHT];
+    struct epoll_event  event[IN_FLIGHT];
 
     done = 0;
+    last = time(NULL);
+    in_flight = run->gently ? 1 : IN_FLIGHT;
 
-    for (sent = 0; sent < IN_FLIGHT && sent < requests; sent++) {
-        send_request(server, path);
+    for (sent = 0; sent < in_flight && sent < requests; sent++) {
+        send_next(run);
     }
 
     while (done < requests) {
-        n = epoll_wait(server->epoll, events, IN_FLIGHT, STUCK);
+        n = epoll_wait(events, event, IN_FLIGHT, 0);
 
-        if (n <= 0) {
-            die("no answer in time from", paths[path]);
+        if (n == 0 && time(NULL) > last + STUCK) {
+            die("no answer in time from", run->location);
         }
 
         for (i = 0; i < n; i++) {
-            c = events[i].data.ptr;
+            c = event[i].data.ptr;
+            last = time(NULL);
 
-            if (!read_answer(c, path)) {
+            if (c == &listener) {
+                accept_behind();
                 continue;
             }
 
-            server->idle[server->nidle++] = c;
+            if (c->behind) {
+                answer_behind(run, c);
+                continue;
+            }
+
+            if (!read_answer(run, c)) {
+                continue;
+            }
+
+            run->server->idle[run->server->nidle++] = c;
             done++;
 
             if (sent < requests) {
-                send_request(server, path);
+                send_next(run);
                 sent++;
             }
         }
@@ -433,62 +586,132 @@ cpu_time(const server_t *server)
     struct timespec  ts;
 
     if (clock_gettime(server->clock, &ts) == -1) {
-        die("the process is gone:", server->certs);
+        die("the process is gone:", server->name);
     }
 
     return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 
+static void
+command_open(const char *line)
+{
+    int        n, pid;
+    char       certs[256];
+    unsigned   i, port, connections;
+    server_t  *server;
+
+    server = calloc(1, sizeof(server_t));
+
+    for (i = 0; i < SERVERS && servers[i] != NULL; i++) {
+        /* void */
+    }
+
+    if (server == NULL || i == SERVERS) {
+        die("no room for", line);
+    }
+
+    n = sscanf(line, "open %31s %u %d %u %u %255s", server->name, &port, &pid,
+               &server->accounts, &connections, certs);
+
+    server->pid = (pid_t) pid;
+
+    if (n < 5
+        || connections > CONNECTIONS
+        || clock_getcpuclockid(server->pid, &server->clock) != 0)
+    {
+        die("cannot do:", line);
+    }
+
+    open_server(server, port, connections, n == 6 ? certs : NULL);
+    servers[i] = server;
+
+    printf("opened\n");
+}
+
+
+static void
+command_run(const char *line)
+{
+    int        n;
+    char       server[32], credentials[32], who[32], gently[32];
+    run_t      run;
+    int64_t    before;
+    unsigned   i, requests;
+
+    memset(&run, 0, sizeof(run_t));
+
+    n = sscanf(line, "run %31s %31s %31s %31s %u %31s", server, credentials,
+               who, run.location, &requests, gently);
+
+    if (n < 5) {
+        die("cannot do:", line);
+    }
+
+    for (i = 0; i < SERVERS && servers[i] != NULL; i++) {
+        if (strcmp(servers[i]->name, server) == 0) {
+            run.server = servers[i];
+        }
+    }
+
+    for (i = 0; i < CREDENTIALS; i++) {
+        if (strcmp(names[i], credentials) == 0) {
+            run.credentials = (credentials_t) i;
+            break;
+        }
+    }
+
+    if (run.server == NULL || i == CREDENTIALS) {
+        die("cannot do:", line);
+    }
+
+    run.known = (strcmp(who, "device") == 0);
+    run.gently = (n == 6);
+
+    before = cpu_time(run.server);
+    run_requests(&run, requests);
+
+    printf("%lld\n", (long long) (cpu_time(run.server) - before));
+}
+
+
 int
 main(int argc, char **argv)
 {
-    int        i, n;
-    char      *end;
-    path_t     path;
-    int64_t    before;
-    SSL_CTX   *ctx;
-    unsigned   turn, round, rounds, requests;
+    char  line[512], *end;
 
-    n = argc - 4;
-
-    if (n < 1 || n > SERVERS) {
-        die("usage: load KEY ROUNDS REQUESTS",
-            "ACCOUNTS:PORT:PID:CERTS ...");
+    if (argc != 3) {
+        die("usage: load", "PORT KEY");
     }
 
-    rounds = number(argv[2], &end);
-    requests = number(argv[3], &end);
-    ctx = SSL_CTX_new(TLS_client_method());
+    tls = SSL_CTX_new(TLS_client_method());
+    events = epoll_create1(0);
 
-    if (ctx == NULL
-        || SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1
-        || SSL_CTX_set_cipher_list(ctx, "RSA-PSK-AES128-GCM-SHA256") != 1)
+    if (tls == NULL
+        || events == -1
+        || SSL_CTX_use_PrivateKey_file(tls, argv[2], SSL_FILETYPE_PEM) != 1
+        || SSL_CTX_set_max_proto_version(tls, TLS1_2_VERSION) != 1
+        || SSL_CTX_set_cipher_list(tls, "RSA-PSK-AES128-GCM-SHA256:"
+                                        "AES128-GCM-SHA256") != 1)
     {
-        die("cannot read", argv[1]);
+        die("cannot read", argv[2]);
     }
 
-    SSL_CTX_set_psk_client_callback(ctx, psk);
+    SSL_CTX_set_psk_client_callback(tls, psk);
 
-    for (i = 0; i < n; i++) {
-        parse_server(&servers[i], argv[4 + i]);
-        open_server(&servers[i], ctx);
-    }
+    listener.fd = listen_socket(number(argv[1], &end));
+    watch(&listener);
 
-    for (round = 0; round <= rounds; round++) {
-        for (i = 0; i < n; i++) {
-            for (turn = 0; turn < PATHS; turn++) {
-                path = (path_t) ((round + turn) % PATHS);
+    while (fgets(line, sizeof(line), stdin) != NULL) {
 
-                before = cpu_time(&servers[i]);
-                run(&servers[i], path, requests);
+        if (strncmp(line, "open ", 5) == 0) {
+            command_open(line);
 
-                printf("%u %u %s %lld\n", round, servers[i].accounts,
-                       paths[path],
-                       (long long) (cpu_time(&servers[i]) - before));
-                (void) fflush(stdout);
-            }
+        } else {
+            command_run(line);
         }
+
+        (void) fflush(stdout);
     }
 
     return 0;

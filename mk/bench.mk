@@ -5,11 +5,22 @@ $(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps-build
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
 	    -o $@ $< bench/common.c -lssl -lcrypto
 
-.PHONY: bench-quick
-bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
-	bench/quick $(BENCH_FLAGS) $(BUILD)/bench/load $(BUILD)/bench/devices \
-	    $(BUILD)/dm-account $(NGINX_BINARY) \
-	    $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+REQUESTS_ARGS = $(BUILD)/bench/load $(BUILD)/bench/devices \
+    $(BUILD)/dm-account $(NGINX_BINARY) $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
+
+.PHONY: bench bench-quick
+bench bench-quick: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-demo
+bench:
+	bench/requests $(BENCH_FLAGS) $(REQUESTS_ARGS)
+
+bench-quick:
+	bench/requests --quick $(BENCH_FLAGS) $(REQUESTS_ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: all $(BUILD)/bench/load $(BUILD)/bench/devices
+bench-instructions: | deps-count
+	bench/instructions $(BENCH_FLAGS) bench/instructions.bounds \
+	    $(REQUESTS_ARGS)
 
 ACCOUNTS = 100000
 
