@@ -1,7 +1,8 @@
 /*
  * A second, tiny module that is placed before ngx_http_ssl_module.  It sees
- * what the operator wrote, before that module merges it with its defaults:
- * afterwards "ssl_prefer_server_ciphers off" looks like no directive at all.
+ * what the operator wrote in a server, before that module merges it with what
+ * http{} has and with its defaults: afterwards "ssl_prefer_server_ciphers off"
+ * looks like no directive at all.
  */
 
 #include "ngx_dm_sec_watch.h"
@@ -13,7 +14,6 @@ typedef struct {
 
 
 static void *ngx_dm_sec_watch_create_srv_conf(ngx_conf_t *cf);
-static char *ngx_dm_sec_watch_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_dm_sec_watch_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
@@ -23,7 +23,7 @@ static ngx_http_module_t  ngx_dm_sec_watch_module_ctx = {
     NULL,                                  /* postconfiguration */
 
     NULL,                                  /* create main configuration */
-    ngx_dm_sec_watch_init_main_conf,       /* init main configuration */
+    NULL,                                  /* init main configuration */
 
     ngx_dm_sec_watch_create_srv_conf,      /* create server configuration */
     ngx_dm_sec_watch_merge_srv_conf,       /* merge server configuration */
@@ -65,26 +65,9 @@ ngx_dm_sec_watch_create_srv_conf(ngx_conf_t *cf)
 }
 
 
-/* called before any merge: cf->ctx is that of http{} */
-static char *
-ngx_dm_sec_watch_init_main_conf(ngx_conf_t *cf, void *main)
-{
-    ngx_dm_sec_watch_conf_t  *conf;
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    conf = ngx_http_conf_get_module_srv_conf(cf, ngx_dm_sec_watch_module);
-    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ssl_module);
-
-    conf->prefer_server_ciphers = sscf->prefer_server_ciphers;
-
-    return NGX_CONF_OK;
-}
-
-
 static char *
 ngx_dm_sec_watch_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_dm_sec_watch_conf_t  *prev = parent;
     ngx_dm_sec_watch_conf_t  *conf = child;
 
     ngx_http_ssl_srv_conf_t  *sscf;
@@ -92,8 +75,6 @@ ngx_dm_sec_watch_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_ssl_module);
 
     conf->prefer_server_ciphers = sscf->prefer_server_ciphers;
-    ngx_conf_merge_value(conf->prefer_server_ciphers,
-                         prev->prefer_server_ciphers, NGX_CONF_UNSET);
 
     return NGX_CONF_OK;
 }

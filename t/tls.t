@@ -43,6 +43,9 @@ http {
     ssl_client_certificate  ca.crt;
     ssl_verify_client       optional;
 
+    # a policy goes before it
+    ssl_prefer_server_ciphers  off;
+
     proxy_set_header  X-Verify $ssl_client_verify;
     add_header        X-TLS "$dm_sec_protocol $dm_sec_cipher" always;
 
