@@ -200,7 +200,7 @@ sub run_blocks {
     local $ENV{TLS_PORT} = port(8443);
     local $ENV{PLAIN_PORT} = port(8080);
     local $ENV{TOP} = $top;
-    local $ENV{NGINX_BINARY} = $Test::Nginx::NGINX;
+    local $ENV{DOCS_NGINX} = $Test::Nginx::NGINX;
     local $ENV{GLOBALS} = $ENV{TEST_NGINX_GLOBALS} || "";
     local $ENV{DM_ACCOUNT} = $ENV{TEST_DM_ACCOUNT} || "$top/build/dm-account";
     local $ENV{DM_PROBE} = $ENV{TEST_DM_PROBE} || "$top/build/dm-probe";
