@@ -18,6 +18,7 @@
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_refused.h"
+#include "ngx_dm_sec_release.h"
 #include "ngx_dm_sec_settle.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
@@ -430,6 +431,7 @@ ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
 static ngx_int_t
 ngx_dm_sec_init_module(ngx_cycle_t *cycle)
 {
+    ngx_dm_sec_release_init_module(cycle);
     ngx_dm_sec_chain_init_module(cycle);
 
     return ngx_dm_sec_star_init_module(cycle);

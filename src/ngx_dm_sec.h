@@ -202,6 +202,7 @@ typedef struct {
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store, when */
+    char                          writer[DM_VERSION_MAX + 1];
     dm_challenge_t                challenge;        /* this was read */
     dm_store_counts_t             counts;
     ngx_uint_t                    counted;          /* these were */

@@ -4,6 +4,7 @@
 #include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_dates.h"
+#include "ngx_dm_sec_release.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_usage.h"
 
@@ -24,6 +25,10 @@ static ngx_int_t ngx_dm_sec_health_room(ngx_array_t *health,
 static ngx_int_t ngx_dm_sec_health_digest(ngx_dm_sec_main_conf_t *dmcf,
     ngx_array_t *health);
 static ngx_int_t ngx_dm_sec_health_key(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_array_t *health);
+static ngx_int_t ngx_dm_sec_health_module(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_array_t *health);
+static ngx_int_t ngx_dm_sec_health_writer(ngx_dm_sec_main_conf_t *dmcf,
     ngx_array_t *health);
 static ngx_int_t ngx_dm_sec_health_zone(ngx_dm_sec_main_conf_t *dmcf,
     ngx_array_t *health);
@@ -55,7 +60,9 @@ ngx_dm_sec_health(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
         return NGX_ERROR;
     }
 
-    if (ngx_dm_sec_health_zone(dmcf, health) != NGX_OK
+    if (ngx_dm_sec_health_module(dmcf, health) != NGX_OK
+        || ngx_dm_sec_health_writer(dmcf, health) != NGX_OK
+        || ngx_dm_sec_health_zone(dmcf, health) != NGX_OK
         || ngx_dm_sec_health_ours(dmcf, health) != NGX_OK)
     {
         return NGX_ERROR;
@@ -219,6 +226,82 @@ ngx_dm_sec_health_key(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
     part->todo = "If it is not finished by now, go on with it "
                  "(docs/accounts.md, \"A new store key\"); then reload:";
     part->command = "nginx -s reload";
+
+    return NGX_OK;
+}
+
+
+/* the version that runs, which a new file on the disk does not change */
+static ngx_int_t
+ngx_dm_sec_health_module(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
+{
+    ngx_dm_sec_file_e     file;
+    ngx_dm_sec_health_t  *part;
+
+    file = ngx_dm_sec_release_file();
+
+    if (file == NGX_DM_SEC_FILE_SAME) {
+        return ngx_dm_sec_health_add(health, "Module", NGX_DM_SEC_WELL,
+                                     "version %s", DM_VERSION)
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    part = ngx_dm_sec_health_add(health, "Module", NGX_DM_SEC_ATTENTION,
+                                 "version %s runs, and its file was %s since",
+                                 DM_VERSION, file == NGX_DM_SEC_FILE_DELETED
+                                             ? "deleted" : "replaced");
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    part->todo = "A reload does not load the file; this does:";
+    part->command = "systemctl restart nginx";
+
+    if (file == NGX_DM_SEC_FILE_DELETED) {
+        part->todo = "nginx will not start any more until it is there; this "
+                     "says what is missing:";
+        part->command = "nginx -t";
+    }
+
+    return NGX_OK;
+}
+
+
+/* tells of a dm-account of another version, if one wrote the store */
+static ngx_int_t
+ngx_dm_sec_health_writer(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
+{
+    int                        rc;
+    ngx_dm_sec_health_t       *part;
+    ngx_dm_sec_store_state_t   state;
+
+    if (dmcf->keys == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_dm_sec_store_state(dmcf, 1, &state);
+
+    rc = dm_version_compare(state.writer);
+
+    if (rc == 0 || state.stat.map_size == 0) {
+        return NGX_OK;
+    }
+
+    part = ngx_dm_sec_health_add(health, "Store", NGX_DM_SEC_ATTENTION,
+                                 "last written by dm-account %s%s, and the "
+                                 "module is %s",
+                                 state.writer[0] ? "" : "of a version before ",
+                                 state.writer[0] ? state.writer
+                                                 : DM_VERSION_SIGNS,
+                                 DM_VERSION);
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    part->todo = rc < 0 ? "With the dm-account of this version, and no other "
+                          "from then on:"
+                        : "Install the module of that version, and then:";
+    part->command = rc < 0 ? "dm-account upgrade" : "systemctl restart nginx";
 
     return NGX_OK;
 }

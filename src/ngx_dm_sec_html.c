@@ -587,9 +587,10 @@ ngx_dm_sec_html_foot(ngx_dm_sec_page_t *page)
 {
     ngx_dm_sec_page_write(page, "</main>\n<footer>Counted since the zone was "
                           "made, of all workers; dates are those of the files "
-                          "as nginx has read them. nginx %s, %s, worker %P.  "
+                          "as nginx has read them. ngx_dm_sec_module %s, nginx "
+                          "%s, %s, worker %P.  "
                           "The page does not reload itself.</footer>\n"
-                          "</body>\n</html>\n", NGINX_VERSION,
+                          "</body>\n</html>\n", DM_VERSION, NGINX_VERSION,
                           OpenSSL_version(OPENSSL_VERSION), ngx_pid);
 }
 

@@ -9,6 +9,9 @@ static const ngx_dm_sec_metric_t  ngx_dm_sec_metrics[NGX_DM_SEC_M_MAX] = {
     { "build", "build_info", "gauge",
       "1; version of the module, of nginx, and of OpenSSL as it runs." },
 
+    { "module_replaced", "module_replaced", "gauge",
+      "1 if the module's file is another than the one that runs: restart." },
+
     { "workers", "workers", "gauge",
       "Workers that live, those that shut down included." },
 
@@ -77,6 +80,9 @@ static const ngx_dm_sec_metric_t  ngx_dm_sec_metrics[NGX_DM_SEC_M_MAX] = {
 
     { "lockout_overflow", "lockout_overflow_total", "counter",
       "Locks that found no room, and lock a network." },
+
+    { "store", "store_info", "gauge",
+      "1; version of the dm-account that wrote last, if it said so." },
 
     { "store_keys", "store_key_position", "gauge",
       "Keys of the store in force, by id; 1 seals." },

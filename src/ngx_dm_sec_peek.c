@@ -31,6 +31,7 @@ typedef struct {
     u_char             nobody[NGX_DM_SEC_GROUPS_MAX / 8];
     size_t             realm_len;
     u_char             realm[DM_REALM_MAX];
+    char               writer[DM_VERSION_MAX + 1];
     dm_err_t           err;             /* where not ok */
 } ngx_dm_sec_peek_t;
 
@@ -52,6 +53,7 @@ static void ngx_dm_sec_peek_end(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_pid_t pid, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_peek_take(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek);
+static void ngx_dm_sec_peek_clean(char *text, size_t size);
 static const char *ngx_dm_sec_peek_hint(ngx_conf_t *cf);
 static ngx_uint_t ngx_dm_sec_peek_is_default(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_peek_init_zone(ngx_shm_zone_t *shm_zone,
@@ -243,17 +245,10 @@ static ngx_int_t
 ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_peek_t *peek)
 {
-    char       *p;
-    ngx_str_t   realm;
+    ngx_str_t  realm;
 
     if (!peek->ok) {
-        peek->err.text[sizeof(peek->err.text) - 1] = '\0';
-
-        for (p = peek->err.text; *p; p++) {
-            if ((u_char) *p < 0x20 || *p == 0x7f) {
-                *p = '?';
-            }
-        }
+        ngx_dm_sec_peek_clean(peek->err.text, sizeof(peek->err.text));
 
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s%s",
                       peek->err.text, ngx_dm_sec_peek_hint(cf));
@@ -273,6 +268,9 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
                       &dmcf->store);
         return NGX_ERROR;
     }
+
+    ngx_dm_sec_peek_clean(peek->writer, sizeof(peek->writer));
+    ngx_memcpy(dmcf->writer, peek->writer, sizeof(dmcf->writer));
 
     dmcf->challenge = peek->challenge;
     dmcf->counted = peek->counted;
@@ -302,6 +300,20 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     return NGX_OK;
+}
+
+
+/* makes a text of it that can be logged */
+static void
+ngx_dm_sec_peek_clean(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+
+    for ( /* void */ ; *text; text++) {
+        if ((u_char) *text < 0x20 || *text == 0x7f) {
+            *text = '?';
+        }
+    }
 }
 
 
@@ -528,6 +540,7 @@ ngx_dm_sec_peek_read(ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek)
                                                          : NULL);
     peek->realm_len = meta->realm.len;
     ngx_memcpy(peek->realm, meta->realm.data, meta->realm.len);
+    ngx_memcpy(peek->writer, meta->writer, sizeof(peek->writer));
 
     ngx_dm_sec_groups_count(dmcf, store, peek->nobody);
 

@@ -28,6 +28,7 @@
 #include "ngx_dm_sec_policy.h"
 #include "ngx_dm_sec_proof.h"
 #include "ngx_dm_sec_psk.h"
+#include "ngx_dm_sec_release.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_tls.h"
 #include "ngx_dm_sec_upgrade.h"
@@ -92,8 +93,12 @@ ngx_dm_sec_settle_all(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf)
 
     ngx_dm_sec_hash_init(dmcf);
 
-    if (dmcf->auth && ngx_dm_sec_store_init(cf, dmcf) != NGX_OK) {
-        return NGX_ERROR;
+    if (dmcf->auth) {
+        if (ngx_dm_sec_store_init(cf, dmcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_dm_sec_release_check(cf, dmcf);
     }
 
     for (i = 0; i < dmcf->servers.nelts; i++) {

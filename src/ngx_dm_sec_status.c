@@ -10,6 +10,7 @@
 #include "ngx_dm_sec_html.h"
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_page.h"
+#include "ngx_dm_sec_release.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_usage.h"
 
@@ -279,6 +280,9 @@ ngx_dm_sec_status_build(ngx_dm_sec_page_t *page)
     ngx_dm_sec_page_info(page, NGX_DM_SEC_M_BUILD, 3, label,
                          (const char *[]) { DM_VERSION, NGINX_VERSION,
                              OpenSSL_version(OPENSSL_VERSION_STRING) });
+
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_MODULE_REPLACED,
+                          ngx_dm_sec_release_file() != NGX_DM_SEC_FILE_SAME);
 }
 
 
@@ -524,6 +528,9 @@ ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_DAMAGED,
                           ngx_dm_sec_damage_there(dmcf));
 
+    ngx_dm_sec_page_info(page, NGX_DM_SEC_M_STORE, 1,
+                         (const char *[]) { "writer" },
+                         (const char *[]) { state.writer });
     ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_ACCOUNTS,
                           state.stat.accounts);
     ngx_dm_sec_status_accounts(page, &state);

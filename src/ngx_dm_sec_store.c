@@ -639,6 +639,9 @@ ngx_dm_sec_store_look(ngx_dm_sec_main_conf_t *dmcf)
     state.challenge = dm_store_suits(dm_store_meta(ngx_dm_sec_worker.store),
                                      state.counted ? &state.counts : NULL);
 
+    ngx_memcpy(state.writer, dm_store_meta(ngx_dm_sec_worker.store)->writer,
+               sizeof(state.writer));
+
     ngx_dm_sec_zone_lock(dmcf);
     ngx_dm_sec_zone_shared(dmcf)->state = state;
     ngx_dm_sec_zone_unlock(dmcf);

@@ -96,6 +96,7 @@ typedef struct {
     dm_store_counts_t  counts;
     ngx_uint_t         counted;         /* 0: it has no counters yet */
     dm_challenge_t     challenge;       /* what suits them */
+    char               writer[DM_VERSION_MAX + 1];   /* the meta record's */
 } ngx_dm_sec_store_state_t;
 
 

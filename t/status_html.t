@@ -189,7 +189,7 @@ ok(reload_wait($t), 'reloaded');
 
 $page = page();
 
-is(verdict($page), 'Trouble: 2 of 7 parts', 'certificate and CRL');
+is(verdict($page), 'Trouble: 2 of 8 parts', 'certificate and CRL');
 like(to_do($page, 'Trouble, Certificate'),
     qr/ended 3 days ago.*<code>nginx -s reload/, 'certificate: what to do');
 like(to_do($page, 'Trouble, CRL'), qr/ended 2 hours ago/, 'CRL: what to do');

@@ -13,6 +13,7 @@
 
 #include "dm_store_access.h"
 #include "dm_store_internal.h"
+#include "dm_version.h"
 #include "dm_wire.h"
 
 
@@ -33,7 +34,7 @@ static int dm_store_make_decoy(dm_store_t *store, dm_err_t *err);
 static int dm_store_parse_meta(dm_store_t *store, unsigned char *record,
     size_t len, dm_err_t *err);
 static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
-    unsigned char *record, char *key_id, dm_err_t *err);
+    unsigned char *record, dm_store_meta_t *meta, dm_err_t *err);
 static int dm_store_tell_keys(dm_store_t *store, dm_err_t *err);
 
 
@@ -664,6 +665,10 @@ dm_store_read_meta(dm_store_t *store, MDB_txn *txn, dm_err_t *err)
     MDB_val        key, value;
     unsigned char  record[DM_STORE_META_MAX];
 
+    if (txn == store->write && store->begun) {
+        return DM_OK;
+    }
+
     key.mv_data = DM_STORE_META_KEY;
     key.mv_size = sizeof(DM_STORE_META_KEY) - 1;
 
@@ -707,7 +712,9 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
 
     if (!w.bad && meta.format != DM_STORE_FORMAT) {
         dm_err_set(err, "store \"%s\" has format %u, this program reads only "
-                   "format %d", store->path, meta.format, DM_STORE_FORMAT);
+                   "format %d: a newer version than %s wrote it; install that "
+                   "one, or restore a backup that this one wrote",
+                   store->path, meta.format, DM_STORE_FORMAT, DM_VERSION);
         return DM_INVALID;
     }
 
@@ -719,10 +726,12 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
     meta.lacks_md5 = lacks_md5 & (DM_STORE_COUNTED - 1);
     meta.counted = (lacks_md5 & DM_STORE_COUNTED) != 0;
 
-    rc = dm_store_prove(store, &w, record, meta.key_id, err);
+    rc = dm_store_prove(store, &w, record, &meta, err);
     if (rc != DM_OK) {
         return rc;
     }
+
+    meta.counted = meta.counted && meta.writer[0] != '\0';
 
     (void) mdb_env_info(store->env, &info);
     meta.map_size = info.me_mapsize;
@@ -741,7 +750,7 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
 /* w stands on the sealed part; what is written from now on has that key too */
 static int
 dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
-    char *key_id, dm_err_t *err)
+    dm_store_meta_t *meta, dm_err_t *err)
 {
     int            rc;
     size_t         len;
@@ -766,8 +775,9 @@ dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
 
     case DM_OK:
         (void) dm_sealer_use(store->sealer, id);
-        memcpy(key_id, id.data, id.len);
-        key_id[id.len] = '\0';
+        memcpy(meta->key_id, id.data, id.len);
+        meta->key_id[id.len] = '\0';
+        dm_version_read(meta->writer, (dm_str_t) { plain, len });
         return DM_OK;
 
     case DM_INVALID:

@@ -11,6 +11,7 @@
 
 #include "dm.h"
 #include "dm_account.h"
+#include "dm_version.h"
 
 
 #define DM_STORE_FORMAT    1
@@ -25,11 +26,13 @@ typedef struct {
     unsigned char  id[DM_STORE_ID_SIZE];
     dm_str_t       realm;           /* lives as long as the store is open */
     uint64_t       accounts;
-    unsigned       counted;         /* 0: by an older version, which did not */
+    unsigned       counted;         /* 0: an older version wrote last */
     uint64_t       lacks_md5;       /* active, have SHA-256 alone of both */
     uint64_t       lacks_sha256;    /* the same, MD5 */
     uint64_t       map_size;        /* octets */
     char           key_id[DM_KEY_ID_MAX + 1];   /* names the key that seals */
+    char           writer[DM_VERSION_MAX + 1];   /* a version, that wrote last;
+                                                   "": it does not say so */
 } dm_store_meta_t;
 
 

@@ -72,14 +72,20 @@ typedef enum {
 /*
  * The meta record: format (16) | store id (16 octets) | realm str8
  * accounts (64) | lacks_sha256 (32) | lacks_md5 (31) | counted (1)
- * | nothing, sealed, bound to all of it.
+ * | the version of the writer, sealed, bound to all of it.
  * The format comes first in every format there will be.  The map size is in
  * LMDB's own meta page.
+ *
+ * Versions before DM_VERSION_SIGNS seal nothing, and look at nothing.  0.1.0
+ * has lacks_sha256 (64) in the place of the three: it leaves the bit as it is
+ * and counts no more than that.  So what it wrote is not counted, whatever the
+ * bit.
  */
 #define DM_STORE_META_KEY  "meta"
 #define DM_STORE_COUNTED   ((uint64_t) 1 << 31)
 #define DM_STORE_META_MAX                                                     \
-    (2 + DM_STORE_ID_SIZE + 1 + DM_REALM_MAX + 8 + 8 + DM_SEAL_OVERHEAD)
+    (2 + DM_STORE_ID_SIZE + 1 + DM_REALM_MAX + 8 + 8 + DM_VERSION_MAX          \
+     + DM_SEAL_OVERHEAD)
 #define DM_STORE_META_BOUND  2
 
 
@@ -129,7 +135,8 @@ struct dm_store_s {
     int               lock;                 /* of a tool's lock file, or -1 */
     unsigned          patience;             /* ms, for readers */
     uint64_t          reserve;              /* octets, dm_store_reserve() */
-    unsigned          changed;              /* by the write transaction: 1 */
+    unsigned          begun;                /* 1: it has read meta */
+    unsigned          changed;              /* 1: and changed something */
 
     off_t             badge;                /* of the keys it was opened with */
 
@@ -187,7 +194,10 @@ char *dm_store_join(const char *path, const char *file);
 int dm_store_databases(dm_store_t *store, MDB_txn *txn, unsigned flags,
     dm_err_t *err);
 
-/* reads meta as txn sees it.  DM_OK, DM_INVALID or DM_ERROR */
+/*
+ * Reads meta as txn sees it; that of the write transaction is store->meta, and
+ * its record is written at its end.  DM_OK, DM_INVALID or DM_ERROR.
+ */
 int dm_store_read_meta(dm_store_t *store, MDB_txn *txn, dm_err_t *err);
 
 /* the parts of the meta record's associated data */

@@ -1,6 +1,7 @@
 /* The account store, changed */
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "dm_store_write_internal.h"
@@ -94,9 +95,12 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
         return DM_ERROR;
     }
 
+    store->begun = 0;
     store->changed = 0;
 
     rc = dm_store_read_meta(store, store->write, err);
+
+    store->begun = 1;
 
     if (rc == DM_OK && store->meta.counted) {
         rc = dm_store_count_open(store, 0, err);
@@ -194,7 +198,8 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
     dm_wire_t      w;
     unsigned char  record[DM_STORE_META_MAX];
 
-    dm_wire_init(&w, record, sizeof(record) - DM_SEAL_OVERHEAD);
+    dm_wire_init(&w, record,
+                 sizeof(record) - DM_VERSION_MAX - DM_SEAL_OVERHEAD);
 
     dm_wire_put(&w, 2, store->meta.format);
     dm_wire_put_octets(&w, store->meta.id, DM_STORE_ID_SIZE);
@@ -208,16 +213,26 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
     dm_store_bind_meta(ad, record, len);
 
     if (w.bad
-        || dm_sealer_seal(store->sealer, ad, DM_STORE_META_BOUND, dm_str(""),
-                          w.pos, &sealed)
+        || dm_sealer_seal(store->sealer, ad, DM_STORE_META_BOUND,
+                          dm_str(DM_VERSION), w.pos, &sealed)
            != DM_OK)
     {
         dm_err_set(err, "the meta record cannot be sealed: OpenSSL failed");
         return DM_ERROR;
     }
 
+    (void) snprintf(store->meta.writer, sizeof(store->meta.writer), "%s",
+                    DM_VERSION);
+
     return dm_store_set(store, DM_DB_META, dm_str(DM_STORE_META_KEY),
                         (dm_str_t) { record, len + sealed }, err);
+}
+
+
+void
+dm_store_sign(dm_store_t *store)
+{
+    store->changed = 1;
 }
 
 

@@ -105,6 +105,9 @@ int dm_store_begin(dm_store_t *store, dm_err_t *err);
 int dm_store_commit(dm_store_t *store, dm_err_t *err);
 void dm_store_abort(dm_store_t *store);
 
+/* has the commit write which version wrote, even where nothing else changes */
+void dm_store_sign(dm_store_t *store);
+
 /*
  * Disable accounts at once, beside another writer: dm_store_disabled_file.h.
  * The store is open in any mode but DM_STORE_PEEK, and no write transaction of

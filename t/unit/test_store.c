@@ -69,6 +69,7 @@ test_create(void **state)
     assert_int_equal(meta->accounts, 0);
     assert_int_equal(meta->lacks_sha256, 0);
     assert_int_equal(meta->map_size, MAP);
+    assert_string_equal(meta->writer, DM_VERSION);
     dm_store_close(store);
     dm_store_close(NULL);
 
@@ -135,7 +136,8 @@ test_open_refused(void **state)
     /* a changed counter, another format, no meta record */
 
     len = peer_into("meta", "meta", meta);
-    assert_int_equal(len, 2 + 16 + 1 + strlen(REALM) + 16 + 1 + 2 + 12 + 16);
+    assert_int_equal(len, 2 + 16 + 1 + strlen(REALM) + 16 + 1 + 2 + 12 + 16
+                          + strlen(DM_VERSION));
     meta[2 + 16 + 1 + strlen(REALM)] ^= 1;
     forge("meta", str("meta"), (dm_str_t) { meta, len });
     refuse_open(path, &keys, "does not open store");

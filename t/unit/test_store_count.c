@@ -218,6 +218,7 @@ test_older(void **state)
     store = open_store(DM_STORE_WRITE);
     sound(store);
     assert_int_equal(dm_store_begin(store, NULL), DM_OK);
+    expect(store, NOW + DAY, 2, 1, 1);
     assert_int_equal(dm_store_del(store, str("D"), NULL), DM_OK);
     assert_int_equal(dm_store_commit(store, NULL), DM_OK);
     expect(store, NOW + DAY, 1, 1, 1);

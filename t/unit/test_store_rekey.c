@@ -62,7 +62,7 @@ key_of(const char *database, const char *name)
     len = peer_into(database, name, record);
 
     if (strcmp(database, "meta") == 0) {
-        len -= 1 + 2 + 12 + 16;
+        len -= 1 + 2 + 12 + strlen(DM_VERSION) + 16;
         assert_int_equal(record[len], 2);
         id = (dm_str_t) { record + len + 1, 2 };
 
