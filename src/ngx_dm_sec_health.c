@@ -224,7 +224,8 @@ ngx_dm_sec_health_key(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
     }
 
     part->todo = "If it is not finished by now, go on with it "
-                 "(docs/accounts.md, \"A new store key\"); then reload:";
+                 "(docs/accounts.md, \"How do I replace the store's key?\"); "
+                 "then reload:";
     part->command = "nginx -s reload";
 
     return NGX_OK;

@@ -21,7 +21,8 @@ use Test::DmSec::Process qw/ slurp /;
 
 ###############################################################################
 
-# what is put at the end of a page, or made of it, and what is said of that
+# what is put at the end of a page, or made of it, and what is said of that, if
+# not of the page, of a file
 my @stale = (
     [ 'docs/digest.md', "[here](nowhere.md)", 'a link to nowhere.md' ],
     [ 'docs/digest.md', "[here](../README.md#gone)",
@@ -57,6 +58,11 @@ my @stale = (
         'dm_sec_zone dm_sec:#m" is not 11 in' ],
     [ 'docs/directives.md', sub { s/\Q[`dm_sec_auth`](#dm_sec_auth)//r },
         'dm_sec_auth is not once by task and once by name' ],
+    [ 'docs/operations.md', sub { s/^\| `DmSecGuessing`.*\n//mr },
+        'DmSecGuessing is in no row' ],
+    [ 'docs/metrics.md', sub { s/^# \K.*/Numbers/r },
+        '"The numbers of the status page": no such heading',
+        'conf/dm-sec-alerts.yml' ],
     [ 'docs/new.md', "# New\n\n*Is it?*\n\nText", 'README.md has no link to' ],
     [ 'docs/ssl3.md', sub { s/^\*[^*]+\*\n//mr },
         'does not begin with a title and a question' ],
@@ -94,8 +100,8 @@ foreach my $case (@stale) {
 ($exit, $said) = check($d);
 
 is($exit, 1, 'pages that are stale');
-like($said, qr/^\Q$_->[0]\E:\d+: .*\Q$_->[2]\E/m, "$_->[0]: $_->[2]")
-    foreach @stale;
+like($said, qr/^\Q@{[ $_->[3] \/\/ $_->[0] ]}\E:\d+: .*\Q$_->[2]\E/m,
+    "$_->[0]: $_->[2]") foreach @stale;
 is(() = $said =~ /\n/g, @stale + 1, 'and nothing else') or diag($said);
 
 ###############################################################################
