@@ -149,9 +149,9 @@ ngx_dm_sec_health_room(ngx_array_t *health, dm_store_stat_t *stat)
         >= NGX_DM_SEC_HEALTH_FULL)
     {
         part->state = NGX_DM_SEC_ATTENTION;
-        part->todo = "Its room runs out, and then nothing can be changed; "
-                     "accounts of devices that are gone can be deleted:";
-        part->command = "dm-account del ID";
+        part->todo = "The next change doubles its room: has the disk as much "
+                     "left?";
+        part->command = "df -h";
     }
 
     if (ngx_dm_sec_health_percent(stat->readers, stat->readers_max)

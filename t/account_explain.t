@@ -89,7 +89,7 @@ is(join(' ', grep { !$nginx{$_} && !$directive{$_} } map {
 my %verbs;
 
 for my $s (values %text) {
-    while ($s =~ /dm-account (\w+)([^`"\n;]*)/g) {
+    while ($s =~ /(?<!the )dm-account (\w+)([^`"\n;]*)/g) {
         my ($verb, $rest) = ($1, $2);
         $verbs{$verb}{$_} = 1 for '', $rest =~ /(--[a-z-]+)/g;
     }
