@@ -218,7 +218,7 @@ refused("--store $d/new init --realm r --dry-run", 'may seal another store',
     'a key that is there');
 refused("--store $d/new --key $d/new.key init --realm \" --dry-run", 'quote',
     'a realm that is none');
-usage('init --upgrade --dry-run', 'not for --upgrade', 'an upgrade');
+usage('init --upgrade --dry-run', 'unknown', 'it is a verb of its own');
 
 done('rekey --prepare', qr/^prepared/, 'rekey prepared');
 my $both = content("$d/store.key");

@@ -182,7 +182,7 @@ done("--store $d/old --key $d/old.key init --realm r --owner $workers "
     . '--map-size 1m', 'created', 'a store of root');
 $r = run("--store $d/old --key $d/old.key add a");
 is($r->{rc}, 0, 'it works');
-done("--store $d/old --key $d/old.key init --upgrade --owner $workers "
+done("--store $d/old --key $d/old.key upgrade --owner $workers "
     . "--user $owner", 'upgraded', 'it is handed over');
 is_deeply([map { (stat("$d/old/$_"))[4] } '.', 'data.mdb', 'lock.mdb',
     'write.lock', "readers.$wuid"], [($uid) x 4, $wuid], 'who owns what');

@@ -66,7 +66,7 @@ foreach my $args ([ qw/ check --permissions --fix --owner nobody / ],
     [ qw/ check --permissions --fix --owner www-data:daemon / ],
     [ 'restore', "$d/backup", qw/ --owner nobody / ],
     [ 'restore', "$d/backup", qw/ --owner www-data:daemon / ],
-    [ qw/ init --upgrade --owner nobody / ])
+    [ qw/ upgrade --owner nobody / ])
 {
     my ($exit, undef, $err) = dm('--json', @$args);
 

@@ -124,13 +124,6 @@ undef $t;
 
 ###############################################################################
 
-# these, as they are, one after the other
-sub words {
-    my ($words) = join '.*', map { quotemeta } @_;
-
-    return qr/$words/s;
-}
-
 sub starts {
     my ($which) = @_;
 

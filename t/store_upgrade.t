@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Tests for a store as an older version left it: nginx and dm-account say what
-# to do, and "dm-account init --upgrade" does it.
+# to do, and "dm-account upgrade" does it.
 
 ###############################################################################
 
@@ -27,7 +27,7 @@ my $t = Test::Nginx->new()->has(qw/ http /)->plan(17);
 my $d = $t->testdir();
 my $owner = $> ? scalar getpwuid $> : 'root';
 my $me = request('GET', '/file', basic('me', 'secret'));
-my $upgrade = qr/run "dm-account init --upgrade --owner USER"/;
+my $upgrade = qr/run "dm-account upgrade --owner USER"/;
 
 $t->write_file('file', 'here');
 conf($t, files() . <<'EOF_HTTP');
@@ -49,7 +49,7 @@ open my $old, '<', "$d/store/lock.mdb" or die "Can't open: $!\n";
 
 like((nginx_t($t))[1], qr/\[emerg\] dm_sec: store .* is not for processes of /,
     'nginx -t');
-like((nginx_t($t))[1], qr/run "dm-account .* init --upgrade --owner $owner"/,
+like((nginx_t($t))[1], qr/run "dm-account .* upgrade --owner $owner"/,
     'nginx -t: what to do');
 
 foreach my $verb ([ 'disable', 'me' ], [ 'list' ], [ 'rekey', '--prepare' ]) {
@@ -61,23 +61,23 @@ foreach my $verb ([ 'disable', 'me' ], [ 'list' ], [ 'rekey', '--prepare' ]) {
 
 # who is no user, what is no store
 
-isnt((dm_account($t, 'init', '--upgrade', '--owner', 'no-such-user'))[0], 0,
+isnt((dm_account($t, 'upgrade', '--owner', 'no-such-user'))[0], 0,
     'no such user');
 isnt((run_command([ $ENV{TEST_DM_ACCOUNT} || '../build/dm-account', '--store',
-    "$d/absent", 'init', '--upgrade', '--owner', $owner ]))[0], 0, 'no store');
+    "$d/absent", 'upgrade', '--owner', $owner ]))[0], 0, 'no store');
 
 # another's file under the name of one of its own
 
 link "$d/store.key", "$d/store/write.lock" or die "Can't link: $!\n";
-like((dm_account($t, 'init', '--upgrade', '--owner', $owner))[2],
+like((dm_account($t, 'upgrade', '--owner', $owner))[2],
     qr/write\.lock" is not what a store has there: no file, or one with /,
     'a hard link');
 unlink "$d/store/write.lock";
 
 # and as it should be
 
-like(account($t, 'init', '--upgrade', '--owner', $owner),
-    qr/^upgraded "\Q$d\E\/store", for the workers of "\Q$owner\E"$/, 'upgrade');
+like(account($t, 'upgrade', '--owner', $owner),
+    qr/^upgraded "\Q$d\E\/store" .*: files$/, 'upgrade');
 is_deeply({ modes() }, \%mode, 'files and modes');
 isnt((stat "$d/store/lock.mdb")[1], (stat $old)[1], 'another lock file');
 
@@ -89,7 +89,7 @@ is(status(keepalive(8080)->request($me)), 403, 'a change');
 
 # once more changes nothing, while nginx serves
 
-account($t, 'init', '--upgrade', '--owner', $owner);
+account($t, 'upgrade', '--owner', $owner);
 account($t, 'enable', 'me');
 is(status(keepalive(8080)->request($me)), 200, 'again: a change');
 

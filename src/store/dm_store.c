@@ -352,9 +352,9 @@ dm_store_open_lock(dm_store_t *store, dm_err_t *err)
 
     if (store->lock == -1 && errno == ENOENT) {
         dm_err_set(err, "store \"%s\" has no \"" DM_STORE_WRITERS "\", as "
-                   "an older version left it: run \"dm-account init "
-                   "--upgrade --owner USER\", with the user of nginx's "
-                   "workers", store->path);
+                   "an older version left it: run \"dm-account upgrade "
+                   "--owner USER\", with the user of nginx's workers",
+                   store->path);
         return DM_INVALID;
     }
 

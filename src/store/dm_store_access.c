@@ -436,8 +436,7 @@ dm_access_no_slots(const char *path, const char *slots, uid_t uid, int old,
 
     id = dm_access_id(uid, getegid());
 
-    dm_access_mend_store(path, old ? "init --upgrade"
-                                   : "check --permissions --fix",
+    dm_access_mend_store(path, old ? "upgrade" : "check --permissions --fix",
                          id, mend, sizeof(mend));
 
     dm_err_set(err, "store \"%s\" is not for processes of %s: it has no "

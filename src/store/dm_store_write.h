@@ -250,6 +250,12 @@ int dm_store_install(const char *fresh, const char *path, int *old,
 int dm_store_remove(const char *path, dm_err_t *err);
 
 /*
+ * Removes what a process has left at temp that was killed while it made a store
+ * there, under the name of the store with six characters more.
+ */
+void dm_store_sweep(const char *temp);
+
+/*
  * Waits until no worker has the store at path open, ms milliseconds at most,
  * and says who still has.  Those that see their store replaced open the new
  * one within a second.  DM_OK or DM_ERROR.

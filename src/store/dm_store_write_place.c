@@ -97,7 +97,7 @@ dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err)
 {
-    int          rc;
+    int          fd, rc;
     char        *temp;
     size_t       size;
     struct stat  sb;
@@ -125,6 +125,14 @@ dm_store_make_at(const char *path,
         return DM_INVALID;
     }
 
+    /* as long as it is locked somebody is at work on it: dm_store_sweep() */
+
+    fd = open(temp, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd != -1) {
+        (void) flock(fd, LOCK_EX|LOCK_NB);
+    }
+
     rc = build(temp, data, err);
 
     if (rc == DM_OK && rename(temp, path) == -1) {
@@ -141,9 +149,32 @@ dm_store_make_at(const char *path,
         dm_store_discard(temp);
     }
 
+    if (fd != -1) {
+        close(fd);
+    }
+
     free(temp);
 
     return rc;
+}
+
+
+void
+dm_store_sweep(const char *temp)
+{
+    int  fd;
+
+    fd = open(temp, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1) {
+        return;
+    }
+
+    if (flock(fd, LOCK_EX|LOCK_NB) == 0) {
+        dm_store_discard(temp);
+    }
+
+    close(fd);
 }
 
 

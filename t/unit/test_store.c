@@ -786,7 +786,7 @@ test_lock_files(void **state)
         assert_int_equal(dm_store_open(&store, path, (dm_store_mode_t) mode,
                                        &keys, &err),
                          DM_INVALID);
-        assert_non_null(strstr(err.text, "dm-account init --upgrade"));
+        assert_non_null(strstr(err.text, "dm-account upgrade"));
         assert_int_equal(access(writers, F_OK), -1);
     }
 }

@@ -2,16 +2,13 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "account/audit.h"
-#include "account/cli_store.h"
+#include "account/copy.h"
 #include "account/old.h"
 #include "account/readers.h"
 #include "account/user.h"
@@ -20,43 +17,22 @@
 #include "common/output.h"
 
 
-/* old stores that a restore keeps, unless --keep says so */
-#define DM_BACKUP_KEEP  1
-
 /* ms; workers look each second */
 #define DM_BACKUP_PATIENCE  5000
 
 
-/* shared memory, in which the process that opened the store tells of it */
 typedef struct {
-    uint64_t       accounts;
-    unsigned char  realm[DM_REALM_MAX];
-    char           said[DM_CLI_MESSAGE_MAX];
-} dm_backup_seen_t;
-
-
-typedef struct {
-    dm_cli_t          *cli;
-    const char        *from;
-    int                restore;             /* else backup */
+    dm_copy_t          copy;
     const char        *owner;               /* of restore; may be NULL, so */
     const char        *user;                /* may user */
     unsigned           keep;
-    dm_store_owner_t   whose;
     json_t            *removed;             /* old stores */
-    dm_backup_seen_t  *seen;                /* NULL: this process has it */
 } dm_backup_t;
 
 
 static int dm_backup_run(dm_cli_t *cli, int argc, char **argv);
 static int dm_backup_would(dm_backup_t *backup, const char *path,
     const char *store);
-static int dm_backup_prepare(dm_backup_t *backup);
-static int dm_backup_open(dm_backup_t *backup);
-static int dm_backup_make(dm_backup_t *backup, const char *path,
-    const char *like);
-static int dm_backup_fill(int fd, int disabled, void *data, dm_err_t *err);
-static int dm_backup_child(dm_backup_t *backup, int fd, int disabled);
 static int dm_backup_dir(dm_cli_t *cli, int argc, char **argv,
     const char **dir);
 static int dm_backup_done(dm_cli_t *cli, const char *dir);
@@ -66,8 +42,6 @@ static int dm_restore_options(dm_backup_t *backup, int argc, char **argv);
 static int dm_restore_owner(dm_backup_t *backup, const char *path,
     int exists);
 static int dm_restore_would(dm_backup_t *backup, const char *path);
-static int dm_backup_check(dm_cli_t *cli, const char *dir);
-static void dm_backup_damage(const dm_err_t *what, void *data);
 static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
 static void dm_backup_wait(dm_cli_t *cli, const char *aside);
@@ -160,14 +134,14 @@ dm_backup_run(dm_cli_t *cli, int argc, char **argv)
     }
 
     memset(&backup, 0, sizeof(dm_backup_t));
-    backup.cli = cli;
-    backup.from = cli->store_path;
+    backup.copy.cli = cli;
+    backup.copy.from = cli->store_path;
 
     rc = cli->dry_run ? dm_backup_would(&backup, dir, cli->store_path)
-                      : dm_backup_prepare(&backup);
+                      : dm_copy_prepare(&backup.copy);
 
     if (rc == DM_CLI_DONE && !cli->dry_run) {
-        rc = dm_backup_make(&backup, dir, cli->store_path);
+        rc = dm_copy_make(&backup.copy, dir, cli->store_path);
     }
 
     if (rc != DM_CLI_DONE) {
@@ -187,159 +161,14 @@ dm_backup_would(dm_backup_t *backup, const char *path, const char *store)
 {
     int  rc;
 
-    rc = dm_user_is_other(store) ? dm_user_parent(backup->cli, path)
+    rc = dm_user_is_other(store) ? dm_user_parent(backup->copy.cli, path)
                                  : DM_CLI_DONE;
 
     if (rc == DM_CLI_DONE) {
-        rc = dm_user_may_make(backup->cli, path);
+        rc = dm_user_may_make(backup->copy.cli, path);
     }
 
-    return rc == DM_CLI_DONE ? dm_backup_open(backup) : rc;
-}
-
-
-/*
- * Opens the store; if root handles another user's, then in a process that has
- * become him, and this one makes the new store where only root can.
- */
-static int
-dm_backup_prepare(dm_backup_t *backup)
-{
-    void  *seen;
-
-    if (!dm_user_is_other(backup->from)) {
-        return dm_backup_open(backup);
-    }
-
-    seen = mmap(NULL, sizeof(dm_backup_seen_t), PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (seen == MAP_FAILED) {
-        return dm_cli_refuse(backup->cli, DM_CODE_SYSTEM, "out of memory");
-    }
-
-    backup->seen = seen;
-
-    return DM_CLI_DONE;
-}
-
-
-static int
-dm_backup_open(dm_backup_t *backup)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = backup->cli;
-
-    if (!backup->restore) {
-        return dm_cli_open(cli, DM_STORE_READ);
-    }
-
-    dm_cli_guard(cli, SIGSEGV);
-    dm_cli_guard(cli, SIGABRT);
-
-    /* nobody else has a backup open: no lock file is made in it */
-    rc = dm_cli_open_at(cli, backup->from, DM_STORE_PEEK);
-
-    return rc == DM_CLI_DONE ? dm_backup_check(cli, backup->from) : rc;
-}
-
-
-static int
-dm_backup_make(dm_backup_t *backup, const char *path, const char *like)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = backup->cli;
-
-    if (backup->seen == NULL) {
-        rc = dm_store_copy(cli->store, path, like, &backup->whose, &cli->err);
-
-    } else if (dm_user_parent(cli, path) != DM_CLI_DONE) {
-        return DM_CLI_REFUSED;
-
-    } else {
-        rc = dm_store_receive(path, like, &backup->whose, dm_backup_fill,
-                              backup, &cli->err);
-    }
-
-    if (rc == DM_OK) {
-        return DM_CLI_DONE;
-    }
-
-    /* the child has told it on stderr itself */
-
-    if (backup->seen != NULL && backup->seen->said[0] != '\0') {
-        (void) snprintf(cli->said, DM_CLI_MESSAGE_MAX, "%.*s",
-                        DM_CLI_MESSAGE_MAX - 1, backup->seen->said);
-        return DM_CLI_REFUSED;
-    }
-
-    return dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
-}
-
-
-static int
-dm_backup_fill(int fd, int disabled, void *data, dm_err_t *err)
-{
-    int           status;
-    pid_t         pid;
-    dm_backup_t  *backup;
-
-    backup = data;
-    pid = fork();
-
-    if (pid == 0) {
-        _exit(dm_backup_child(backup, fd, disabled));
-    }
-
-    if (pid == -1 || waitpid(pid, &status, 0) == -1) {
-        dm_err_set(err, "cannot make a process for the store's user: %s",
-                   strerror(errno));
-        return DM_ERROR;
-    }
-
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != DM_CLI_DONE) {
-        dm_err_set(err, "\"%s\" cannot be copied", backup->from);
-        return DM_ERROR;
-    }
-
-    return DM_OK;
-}
-
-
-static int
-dm_backup_child(dm_backup_t *backup, int fd, int disabled)
-{
-    int                     rc;
-    dm_cli_t               *cli;
-    dm_backup_seen_t       *seen;
-    const dm_store_meta_t  *meta;
-
-    cli = backup->cli;
-    seen = backup->seen;
-    cli->said = seen->said;
-
-    rc = dm_backup_open(backup);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    if (dm_store_send(cli->store, fd, disabled, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
-    }
-
-    meta = dm_store_meta(cli->store);
-
-    seen->accounts = meta->accounts;
-    memcpy(seen->realm, meta->realm.data, meta->realm.len);
-
-    dm_cli_close(cli);
-
-    return DM_CLI_DONE;
+    return rc == DM_CLI_DONE ? dm_copy_open(&backup->copy) : rc;
 }
 
 
@@ -388,8 +217,8 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
     dm_backup_t  backup;
 
     memset(&backup, 0, sizeof(dm_backup_t));
-    backup.cli = cli;
-    backup.restore = 1;
+    backup.copy.cli = cli;
+    backup.copy.restore = 1;
 
     rc = dm_restore_options(&backup, argc, argv);
 
@@ -397,7 +226,7 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_backup_target(cli, backup.from, path, &exists);
+    rc = dm_backup_target(cli, backup.copy.from, path, &exists);
 
     if (rc == DM_CLI_DONE) {
         rc = dm_restore_owner(&backup, path, exists);
@@ -411,7 +240,7 @@ dm_backup_restore(dm_cli_t *cli, int argc, char **argv)
         return rc;
     }
 
-    rc = dm_backup_prepare(&backup);
+    rc = dm_copy_prepare(&backup.copy);
 
     if (rc != DM_CLI_DONE) {
         return rc;
@@ -429,7 +258,7 @@ dm_restore_would(dm_backup_t *backup, const char *path)
 
     dm_old_name(path, aside, sizeof(aside));
 
-    rc = dm_backup_would(backup, aside, backup->from);
+    rc = dm_backup_would(backup, aside, backup->copy.from);
 
     if (rc == DM_CLI_DONE) {
         backup->removed = json_array();
@@ -445,12 +274,11 @@ static int
 dm_restore_options(dm_backup_t *backup, int argc, char **argv)
 {
     int        opt;
-    char      *end;
     dm_cli_t  *cli;
 
-    cli = backup->cli;
-    backup->keep = DM_BACKUP_KEEP;
-    backup->from = "";
+    cli = backup->copy.cli;
+    backup->keep = DM_OLD_KEEP;
+    backup->copy.from = "";
 
     while ((opt = dm_cli_getopt(cli, ":", dm_restore_opts, argc, argv)) > 0) {
 
@@ -465,13 +293,8 @@ dm_restore_options(dm_backup_t *backup, int argc, char **argv)
             break;
 
         default: /* DM_OPT_KEEP */
-            backup->keep = (unsigned) strtoul(optarg, &end, 10);
-
-            if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0'
-                || end - optarg > 4)
-            {
-                return dm_cli_usage(cli, "--keep: a number of stores, 0 to "
-                                    "9999");
+            if (dm_old_keep(cli, optarg, &backup->keep) != DM_CLI_DONE) {
+                return DM_CLI_USAGE;
             }
         }
     }
@@ -484,7 +307,7 @@ dm_restore_options(dm_backup_t *backup, int argc, char **argv)
         return dm_cli_usage(cli, "a directory is needed");
     }
 
-    backup->from = argv[optind++];
+    backup->copy.from = argv[optind++];
 
     return dm_cli_no_operand(cli, argc);
 }
@@ -501,7 +324,7 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
     dm_cli_t    *cli;
     struct stat  sb;
 
-    cli = backup->cli;
+    cli = backup->copy.cli;
 
     if (exists && backup->owner == NULL) {
         return backup->user == NULL ? DM_CLI_DONE
@@ -510,10 +333,10 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
 
     rc = dm_user_workers(cli, backup->owner == NULL ? DM_USER_WORKERS
                                                     : backup->owner,
-                         &backup->whose);
+                         &backup->copy.whose);
 
     if (rc == DM_CLI_DONE) {
-        rc = dm_user_owner(cli, backup->user, &backup->whose);
+        rc = dm_user_owner(cli, backup->user, &backup->copy.whose);
     }
 
     if (rc != DM_CLI_DONE) {
@@ -521,17 +344,19 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
     }
 
     if (exists && backup->user == NULL && stat(path, &sb) == 0) {
-        backup->whose.uid = sb.st_uid;
-        backup->whose.gid = dm_user_group(sb.st_uid, getegid());
+        backup->copy.whose.uid = sb.st_uid;
+        backup->copy.whose.gid = dm_user_group(sb.st_uid, getegid());
     }
 
-    if (backup->whose.uid != 0) {
+    if (backup->copy.whose.uid != 0) {
         rc = dm_user_parent(cli, path);
     }
 
-    return rc == DM_CLI_DONE && exists
-           ? dm_readers_keep(cli, path, &backup->whose, DM_STORE_REPLACED)
-           : rc;
+    if (rc != DM_CLI_DONE || !exists) {
+        return rc;
+    }
+
+    return dm_readers_keep(cli, path, &backup->copy.whose, DM_STORE_REPLACED);
 }
 
 
@@ -566,46 +391,18 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
 
 
 static int
-dm_backup_check(dm_cli_t *cli, const char *dir)
-{
-    uint64_t  damages;
-
-    if (dm_store_check(cli->store, NULL, dm_backup_damage, cli, &damages,
-                       &cli->err)
-        != DM_OK)
-    {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
-    }
-
-    if (damages != 0) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "backup \"%s\" is "
-                             "damaged, and the store is left as it is", dir);
-    }
-
-    return DM_CLI_DONE;
-}
-
-
-static void
-dm_backup_damage(const dm_err_t *what, void *data)
-{
-    (void) dm_cli_refuse(data, DM_CODE_STORE_DAMAGED, "damage: %s",
-                         what->text);
-}
-
-
-static int
 dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
 {
     int        rc, old;
     char       aside[PATH_MAX + DM_OLD_SUFFIX];
     dm_cli_t  *cli;
 
-    cli = backup->cli;
+    cli = backup->copy.cli;
 
+    dm_old_sweep(path);
     dm_old_name(path, aside, sizeof(aside));
 
-    rc = dm_backup_make(backup, aside,
+    rc = dm_copy_make(&backup->copy, aside,
                         exists && backup->owner == NULL ? path : NULL);
 
     if (rc != DM_CLI_DONE) {
@@ -661,22 +458,22 @@ dm_backup_restored(const dm_backup_t *backup, const char *aside)
     dm_cli_t        *cli;
     dm_store_meta_t  meta;
 
-    cli = backup->cli;
+    cli = backup->copy.cli;
 
-    if (backup->seen == NULL) {
+    if (backup->copy.seen == NULL) {
         meta = *dm_store_meta(cli->store);
 
     } else {
-        meta.accounts = backup->seen->accounts;
-        meta.realm.data = backup->seen->realm;
-        meta.realm.len = strnlen((const char *) backup->seen->realm,
+        meta.accounts = backup->copy.seen->accounts;
+        meta.realm.data = backup->copy.seen->realm;
+        meta.realm.len = strnlen((const char *) backup->copy.seen->realm,
                                  DM_REALM_MAX);
     }
 
     if (!cli->json) {
         dm_out_line(stdout, "restored %llu accounts, realm \"%.*s\", from "
                     "\"%s\"%s", (unsigned long long) meta.accounts,
-                    dm_cli_arg(meta.realm), backup->from,
+                    dm_cli_arg(meta.realm), backup->copy.from,
                     dm_cli_remark(cli));
 
         if (aside != NULL && access(aside, F_OK) == 0) {

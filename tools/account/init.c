@@ -9,7 +9,6 @@
 
 #include "account/audit.h"
 #include "account/keyfile.h"
-#include "account/readers.h"
 #include "account/user.h"
 #include "account/verbs.h"
 #include "common/input.h"
@@ -25,8 +24,7 @@ enum {
     DM_OPT_OWNER,
     DM_OPT_USER,
     DM_OPT_SHARE_KEY,
-    DM_OPT_MAP_SIZE,
-    DM_OPT_UPGRADE
+    DM_OPT_MAP_SIZE
 };
 
 
@@ -37,7 +35,6 @@ typedef struct {
     uint64_t     map_size;
     int          share_key;
     int          new_key;
-    int          upgrade;
 
     dm_store_owner_t  whose;
 } dm_init_t;
@@ -54,7 +51,6 @@ static int dm_init_key_exists(const dm_cli_t *cli);
 static int dm_init_would(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_store(dm_cli_t *cli, dm_init_t *init);
 static int dm_init_done(dm_cli_t *cli, dm_init_t *init);
-static int dm_init_upgrade(dm_cli_t *cli, dm_init_t *init);
 
 
 static const struct option  dm_init_opts[] = {
@@ -62,7 +58,6 @@ static const struct option  dm_init_opts[] = {
     { "owner", required_argument, NULL, DM_OPT_OWNER },
     { "user", required_argument, NULL, DM_OPT_USER },
     { "map-size", required_argument, NULL, DM_OPT_MAP_SIZE },
-    { "upgrade", no_argument, NULL, DM_OPT_UPGRADE },
     { "share-key", no_argument, NULL, DM_OPT_SHARE_KEY },
     DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
@@ -71,7 +66,7 @@ static const struct option  dm_init_opts[] = {
 
 const dm_verb_t  dm_verb_init = {
     "init",
-    "--realm REALM [OPTION ...], or --upgrade [--owner USER]",
+    "--realm REALM [OPTION ...]",
     "make a store and its key file",
 
     "  --realm REALM    the realm of all its accounts; it cannot be changed,\n"
@@ -85,9 +80,6 @@ const dm_verb_t  dm_verb_init = {
     "                   else whoever runs this\n"
     "  --map-size SIZE  the room it may grow into, default 16g; the file is\n"
     "                   sparse, and the room is doubled when it is 90 % full\n"
-    "  --upgrade        give the store that is there the files and modes that\n"
-    "                   this version makes, for the workers of USER; stop an\n"
-    "                   nginx of an older version before\n"
     "  --share-key      take the key file that is there, which may seal\n"
     "                   another store: a rekey of the one that is finished\n"
     "                   then makes the other unreadable, until it gets the\n"
@@ -115,10 +107,6 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
 
     if (rc != DM_CLI_DONE) {
         return rc;
-    }
-
-    if (init.upgrade) {
-        return dm_init_upgrade(cli, &init);
     }
 
     if (access(cli->store_path, F_OK) == 0) {
@@ -223,7 +211,6 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
     init->map_size = DM_STORE_MAP_SIZE;
     init->share_key = 0;
     init->new_key = 0;
-    init->upgrade = 0;
 
     while ((opt = dm_cli_getopt(cli, ":", dm_init_opts, argc, argv)) > 0) {
 
@@ -241,10 +228,6 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
             init->user = optarg;
             break;
 
-        case DM_OPT_UPGRADE:
-            init->upgrade = 1;
-            break;
-
         case DM_OPT_SHARE_KEY:
             init->share_key = 1;
             break;
@@ -260,13 +243,8 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
         return cli->status;
     }
 
-    if (init->realm[0] == '\0' && !init->upgrade) {
+    if (init->realm[0] == '\0') {
         return dm_cli_usage(cli, "--realm is needed");
-    }
-
-    if (init->upgrade && cli->dry_run) {
-        return dm_cli_usage(cli, "--dry-run is for a new store, and not for "
-                            "--upgrade");
     }
 
     return dm_cli_no_operand(cli, argc);
@@ -282,58 +260,6 @@ dm_init_owner(dm_cli_t *cli, dm_init_t *init)
 
     return rc == DM_CLI_DONE ? dm_user_owner(cli, init->user, &init->whose)
                              : rc;
-}
-
-
-/*
- * Upgrades a store, which keeps its owner, for the workers' user that is named.
- */
-static int
-dm_init_upgrade(dm_cli_t *cli, dm_init_t *init)
-{
-    int          rc;
-    struct stat  sb;
-
-    if (stat(cli->store_path, &sb) == -1) {
-        return dm_cli_refuse(cli, DM_CODE_NO_STORE, "there is no store at "
-                             "\"%s\": %s", cli->store_path, strerror(errno));
-    }
-
-    rc = dm_init_owner(cli, init);
-
-    if (!dm_user_is_named(cli, init->user)) {
-        init->whose.uid = sb.st_uid;
-        init->whose.gid = dm_user_group(sb.st_uid, getegid());
-    }
-
-    if (rc == DM_CLI_DONE && init->whose.uid != 0) {
-        rc = dm_user_parent(cli, cli->store_path);
-    }
-
-    if (rc == DM_CLI_DONE) {
-        rc = dm_readers_keep(cli, cli->store_path, &init->whose,
-                             DM_STORE_CHANGED);
-    }
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    if (dm_store_upgrade(cli->store_path, &init->whose, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "%s", cli->err.text);
-    }
-
-    dm_cli_audit(cli);
-
-    if (!cli->json) {
-        printf("upgraded \"%s\", for the workers of \"%s\"\n",
-               cli->store_path, init->owner);
-        return DM_CLI_DONE;
-    }
-
-    return dm_cli_printed(cli, dm_json_print(
-        json_pack("{s:s, s:s, s:s}", "result", "upgraded",
-                  "store", cli->store_path, "owner", init->owner)));
 }
 
 

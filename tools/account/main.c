@@ -75,6 +75,7 @@ static const dm_verb_t  *dm_main_verbs[] = {
     &dm_verb_check,
     &dm_verb_backup,
     &dm_verb_restore,
+    &dm_verb_upgrade,
     &dm_verb_rekey,
     &dm_verb_provision,
     &dm_main_help,

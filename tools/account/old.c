@@ -1,10 +1,11 @@
-/* Stores that a restore has replaced, which lie beside the one in force */
+/* Stores of before, which lie beside the one in force */
 
 #define _GNU_SOURCE     /* strptime() */
 
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -15,12 +16,49 @@
 #define DM_OLD_TIME  "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T"              \
                      "[0-9][0-9][0-9][0-9][0-9][0-9]Z"
 
+/* mkdtemp() makes them */
+#define DM_OLD_TEMP    ".[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]"                   \
+                       "[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]"
+
 #define DM_OLD_FORMAT  ".%Y%m%dT%H%M%SZ"
 
 
-static int dm_old_find(const char *path, glob_t *found);
+static int dm_old_find(const char *path, const char *suffix, glob_t *found);
 static int dm_old_is_store(const char *path);
 static void dm_old_remove(dm_cli_t *cli, const char *path, json_t *removed);
+
+
+int
+dm_old_keep(const dm_cli_t *cli, const char *value, unsigned *keep)
+{
+    char  *end;
+
+    *keep = (unsigned) strtoul(value, &end, 10);
+
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || end - value > 4) {
+        return dm_cli_usage(cli, "--keep: a number of stores, 0 to 9999");
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+void
+dm_old_sweep(const char *path)
+{
+    size_t  i;
+    glob_t  found;
+
+    if (dm_old_find(path, DM_OLD_TEMP, &found) != 0) {
+        return;
+    }
+
+    for (i = 0; i < found.gl_pathc; i++) {
+        dm_store_sweep(found.gl_pathv[i]);
+    }
+
+    globfree(&found);
+}
 
 
 void
@@ -48,7 +86,7 @@ dm_old_name(const char *path, char *name, size_t size)
      * clock went back.
      */
 
-    if (dm_old_find(path, &found) == 0) {
+    if (dm_old_find(path, "", &found) == 0) {
 
         for (i = 0; i < found.gl_pathc; i++) {
             memset(&tm, 0, sizeof(struct tm));
@@ -89,7 +127,7 @@ dm_old_prune(dm_cli_t *cli, const char *path, unsigned keep, json_t *removed)
     size_t  i, n;
     glob_t  found;
 
-    if (dm_old_find(path, &found) != 0) {
+    if (dm_old_find(path, "", &found) != 0) {
         return;
     }
 
@@ -108,12 +146,12 @@ dm_old_prune(dm_cli_t *cli, const char *path, unsigned keep, json_t *removed)
 }
 
 
-/* all names beside path that have the form, or not 0 where there are none */
-
+/* finds names beside path of that form; not 0: there are none */
 static int
-dm_old_find(const char *path, glob_t *found)
+dm_old_find(const char *path, const char *suffix, glob_t *found)
 {
-    char         pattern[2 * PATH_MAX + sizeof(DM_OLD_TIME)];
+    char         pattern[2 * PATH_MAX + sizeof(DM_OLD_TIME)
+                             + sizeof(DM_OLD_TEMP)];
     size_t       n;
     const char  *p;
 
@@ -134,7 +172,8 @@ dm_old_find(const char *path, glob_t *found)
         n--;
     }
 
-    (void) snprintf(pattern + n, sizeof(pattern) - n, "." DM_OLD_TIME);
+    (void) snprintf(pattern + n, sizeof(pattern) - n, "." DM_OLD_TIME "%s",
+                    suffix);
 
     return glob(pattern, 0, NULL, found);
 }

@@ -1,4 +1,7 @@
-/* Stores that a restore has replaced, which lie beside the one in force */
+/*
+ * Stores that a restore has replaced, and copies of those that an upgrade has
+ * changed, which lie beside the one in force.
+ */
 
 #ifndef DM_ACCOUNT_OLD_H
 #define DM_ACCOUNT_OLD_H
@@ -11,6 +14,19 @@
 /* octets of the suffix of their names: "." and a time in UTC, and the NUL */
 #define DM_OLD_SUFFIX  sizeof(".20270131T000000Z")
 
+
+/* so many are kept, unless --keep says another number */
+#define DM_OLD_KEEP  1
+
+
+/* reads the value of --keep.  DM_CLI_DONE or DM_CLI_USAGE, told */
+int dm_old_keep(const dm_cli_t *cli, const char *value, unsigned *keep);
+
+/*
+ * Removes what a process has left that was killed while it made a store of such
+ * a name.
+ */
+void dm_old_sweep(const char *path);
 
 /* writes the name that the store at path gets where it is replaced now */
 void dm_old_name(const char *path, char *name, size_t size);

@@ -43,9 +43,7 @@ typedef struct {
 
 static int dm_permissions_prepare(dm_permissions_t *perm, const char *owner,
     const char *user);
-static int dm_permissions_readers(dm_permissions_t *perm,
-    const struct stat *sb);
-static int dm_permissions_reads(dm_permissions_t *perm, uid_t uid,
+static int dm_permissions_reads(const char *store, uid_t uid,
     const struct stat *sb);
 static int dm_permissions_safe(dm_permissions_t *perm);
 static int dm_permissions_above(dm_permissions_t *perm);
@@ -138,19 +136,10 @@ dm_permissions_prepare(dm_permissions_t *perm, const char *owner,
                              "directory", cli->store_path);
     }
 
-    rc = owner != NULL ? dm_user_workers(cli, owner, &perm->whose)
-                       : dm_permissions_readers(perm, &sb);
+    rc = dm_permissions_whose(cli, perm->path, owner, user, &perm->whose);
 
     if (rc != DM_CLI_DONE) {
         return rc;
-    }
-
-    if (user == NULL) {
-        perm->whose.uid = sb.st_uid;
-        perm->whose.gid = dm_user_group(sb.st_uid, getegid());
-
-    } else if (dm_user_owner(cli, user, &perm->whose) != DM_CLI_DONE) {
-        return DM_CLI_REFUSED;
     }
 
     dm_ids_of_user(&perm->reader, perm->whose.reader, perm->whose.readers);
@@ -160,29 +149,71 @@ dm_permissions_prepare(dm_permissions_t *perm, const char *owner,
 }
 
 
+int
+dm_permissions_whose(const dm_cli_t *cli, const char *path, const char *owner,
+    const char *user, dm_store_owner_t *whose)
+{
+    int          rc;
+    struct stat  sb;
+
+    if (owner != NULL) {
+        rc = dm_user_workers(cli, owner, whose);
+
+        if (rc != DM_CLI_DONE) {
+            return rc;
+        }
+
+    } else if (dm_permissions_readers(path, whose) != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_USER, "store \"%s\" does not say "
+                             "whose workers read it: name their user with "
+                             "--owner", cli->store_path);
+    }
+
+    if (user != NULL) {
+        return dm_user_owner(cli, user, whose);
+    }
+
+    if (stat(path, &sb) == -1) {
+        return dm_cli_refuse(cli, DM_CODE_NO_STORE, "there is no store at "
+                             "\"%s\": %s", path, strerror(errno));
+    }
+
+    whose->uid = sb.st_uid;
+    whose->gid = dm_user_group(sb.st_uid, getegid());
+
+    return DM_CLI_DONE;
+}
+
+
 /*
  * Finds the workers by the directory of their slots: one whose group, of all
  * that are there, is that of the store, or else the only one.
  */
-static int
-dm_permissions_readers(dm_permissions_t *perm, const struct stat *sb)
+int
+dm_permissions_readers(const char *path, dm_store_owner_t *whose)
 {
     DIR         *dir;
     uid_t        uid, only;
     unsigned     n, fit;
+    struct stat  sb;
     const char  *name;
 
     n = 0;
     fit = 0;
     only = 0;
-    dir = opendir(perm->path);
+
+    if (stat(path, &sb) == -1) {
+        return DM_DECLINED;
+    }
+
+    dir = opendir(path);
 
     while (dir != NULL && dm_slots_next(dir, &name, &uid) == DM_OK) {
         n++;
 
-        if (dm_permissions_reads(perm, uid, sb)) {
+        if (dm_permissions_reads(path, uid, &sb)) {
             fit++;
-            perm->whose.reader = uid;
+            whose->reader = uid;
         }
 
         only = uid;
@@ -193,32 +224,29 @@ dm_permissions_readers(dm_permissions_t *perm, const struct stat *sb)
     }
 
     if (fit == 1) {
-        perm->whose.readers = sb->st_gid;
-        return DM_CLI_DONE;
+        whose->readers = sb.st_gid;
+        return DM_OK;
     }
 
     if (n == 1) {
-        perm->whose.reader = only;
-        perm->whose.readers = dm_user_group(only, sb->st_gid);
-        return DM_CLI_DONE;
+        whose->reader = only;
+        whose->readers = dm_user_group(only, sb.st_gid);
+        return DM_OK;
     }
 
-    return dm_cli_refuse(perm->cli, DM_CODE_USER, "store \"%s\" does not "
-                         "say whose workers "
-                         "read it: name their user with --owner",
-                         perm->cli->store_path);
+    return DM_DECLINED;
 }
 
 
 /* 1 if the data is given to a group of that user, else 0 */
 static int
-dm_permissions_reads(dm_permissions_t *perm, uid_t uid, const struct stat *sb)
+dm_permissions_reads(const char *store, uid_t uid, const struct stat *sb)
 {
     char         data[PATH_MAX + sizeof("/data.mdb")];
     dm_ids_t     who;
     struct stat  file;
 
-    (void) snprintf(data, sizeof(data), "%s/data.mdb", perm->path);
+    (void) snprintf(data, sizeof(data), "%s/data.mdb", store);
 
     if (lstat(data, &file) == -1 || file.st_gid != sb->st_gid) {
         return 0;

@@ -16,5 +16,18 @@
 int dm_permissions(dm_cli_t *cli, const char *owner, const char *user,
     int fix);
 
+/*
+ * Finds whose the store at path is or shall be, in the same way; a refusal is
+ * told.
+ */
+int dm_permissions_whose(const dm_cli_t *cli, const char *path,
+    const char *owner, const char *user, dm_store_owner_t *whose);
+
+/*
+ * Finds the workers that the store says itself.  DM_OK; DM_DECLINED: it does
+ * not say so.
+ */
+int dm_permissions_readers(const char *path, dm_store_owner_t *whose);
+
 
 #endif /* DM_ACCOUNT_PERMISSIONS_H */

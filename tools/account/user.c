@@ -196,8 +196,8 @@ dm_user_drop(dm_cli_t *cli, const char *path)
 
     if (sb.st_uid == 0) {
         dm_cli_warn(cli, "store \"%s\" is root's, so root itself works in it: "
-                    "give it a user of its own with \"dm-account init "
-                    "--upgrade --user USER --owner USER\"", path);
+                    "give it a user of its own with \"dm-account upgrade "
+                    "--user USER --owner USER\"", path);
         return DM_CLI_DONE;
     }
 

@@ -23,6 +23,7 @@ extern const dm_verb_t  dm_verb_export;
 extern const dm_verb_t  dm_verb_check;
 extern const dm_verb_t  dm_verb_backup;
 extern const dm_verb_t  dm_verb_restore;
+extern const dm_verb_t  dm_verb_upgrade;
 extern const dm_verb_t  dm_verb_rekey;
 extern const dm_verb_t  dm_verb_provision;
 

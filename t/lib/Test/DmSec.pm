@@ -36,7 +36,7 @@ our @EXPORT_OK = qw/
     https keepalive persistent s_client run_command
     header status
     nginx_t conf_error
-    log_lines denied handshake_failures failed_handshake other_alerts
+    log_lines words denied handshake_failures failed_handshake other_alerts
     status_json
     wait_for master workers kill_worker reload_wait
 /;
@@ -241,6 +241,14 @@ sub other_alerts {
     return join "\n", log_lines($t, qr/\[alert\](?!.*\ (?:
         worker\ process\ \d+\ exited\ on\ signal\ (?:$signal)
         | zone\ "dm_sec"\ was\ locked\ by\ \d+)$)/x, 0);
+}
+
+
+# words(TEXT...): a pattern of these, as they are, one behind the other
+sub words {
+    my ($words) = join '.*', map { quotemeta } @_;
+
+    return qr/$words/s;
 }
 
 

@@ -4,6 +4,17 @@ package Test::DmSec::OldStore;
 # characters that turn the direction of a line, in the id, name, group and PSK
 # identity of one account; a password hash of 999999999 rounds, of the account
 # "costly".
+#
+# And those of t/data, which a whole 0.1.0 made: "store-0.1.0", of six accounts,
+# and "store-mixed", the same one to which a dm-account of 0.2.0 added "between"
+# and then 0.1.0 again "after", and disabled "digest".  Realm "dm.example".
+#
+#   basic   "secret of basic", a slow hash, in the group north
+#   digest  "secret of digest", in north and south
+#   IMEI:490154203237534, PSK identity psk-of-it, 00112233...ff
+#   IMEI:490154203237542, a certificate with URI:urn:imei:490154203237542
+#   off     "secret of digest", disabled
+#   over    "secret of digest", until 2025
 
 ###############################################################################
 
@@ -12,10 +23,11 @@ use strict;
 
 use base qw/ Exporter /;
 
-our @EXPORT_OK = qw/ write_costly_store write_old_store $odd_id /;
+our @EXPORT_OK = qw/ old_data write_costly_store write_old_store $odd_id /;
 
 ###############################################################################
 
+use File::Basename qw/ dirname /;
 use IO::Uncompress::Gunzip qw/ gunzip $GunzipError /;
 use MIME::Base64 qw/ decode_base64 /;
 
@@ -35,6 +47,18 @@ sub write_costly_store {
 
     write_store($dir, $key, (data())[1], '4BD1C0D06289008A4E49B266A74C35D46A'
         . '97846139F403534954A261550B65E9');
+}
+
+# old_data($dir, $key, NAME): the same of a file in t/data
+sub old_data {
+    my ($dir, $key, $name) = @_;
+    my ($path) = dirname(__FILE__) . "/../../../data/$name";
+
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/;
+
+    write_store($dir, $key, decode_base64(<$fh>), 'ED43BED5D1F4FA54DB72249AB2'
+        . '6D97456D9672BC566808C023E8A4D0AB038205');
 }
 
 sub write_store {
