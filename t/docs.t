@@ -53,6 +53,7 @@ my @stale = (
     [ 'docs/upgrade-within-http.md', "```sh\nls", 'a block without an end' ],
     [ 'docs/metrics.md', join("\n\n", ('This is what a page says once, in'
         . ' just the same words.') x 2), 'stands in docs/metrics.md, too' ],
+    [ 'README.md', "line\n" x 200, 'more than 300 lines' ],
     [ 'docs/psk.md', 'word ' x 17, 'more than 80 columns' ],
     [ 'docs/directives.md', sub { s/dm_sec_zone dm_sec:\K10m/11m/r },
         'dm_sec_zone dm_sec:#m" is not 11 in' ],
