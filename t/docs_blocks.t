@@ -186,7 +186,7 @@ sub run_blocks {
     foreach my $block (@blocks) {
         my $text = $block->{text};
 
-        $text =~ s{(?<![\w.\$])/(?=(?:etc|var|backup)/)}{$dir/}g;
+        $text =~ s{(?<![\w.\$])/(?=(?:etc|var|run|backup)/)}{$dir/}g;
         $text =~ s{(https://|-connect )dm\.example\.com(?::443)?}
             {"$1localhost:" . port(8443)}ge;
         $text =~ s{http://127\.0\.0\.1\K(?=/)}{':' . port(8080)}ge;
