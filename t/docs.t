@@ -49,6 +49,8 @@ my @stale = (
         'a block that is "sh not run:"' ],
     [ 'docs/psk.md', "```sh run by: t/none.t\nls\n```",
         'a block run by t/none.t, which is not there' ],
+    [ 'docs/probe.md', "```sh run by: demo/fresh\nmake matrix\n```",
+        'make matrix is not run by demo/fresh' ],
     [ 'docs/psk.md', "\n    dm-account list", 'a block that is indented' ],
     [ 'docs/upgrade-within-http.md', "```sh\nls", 'a block without an end' ],
     [ 'docs/metrics.md', join("\n\n", ('This is what a page says once, in'
