@@ -60,7 +60,7 @@ test_compare(void **state)
 
     sprintf(text, "%u.%u.%u", a, b, c + 1);
     assert_true(dm_version_compare(text) > 0);
-    sprintf(text, "%u.%u.%u", a, b + 1, 0);
+    sprintf(text, "%u.%u.0", a, b + 1);
     assert_true(dm_version_compare(text) > 0);
     sprintf(text, "%u.%u", a, b + 10);
     assert_true(dm_version_compare(text) > 0);
