@@ -31,7 +31,7 @@ typedef struct {
     u_char             nobody[NGX_DM_SEC_GROUPS_MAX / 8];
     size_t             realm_len;
     u_char             realm[DM_REALM_MAX];
-    char               writer[DM_VERSION_MAX + 1];
+    u_char             writer[DM_VERSION_MAX + 1];
     dm_err_t           err;             /* where not ok */
 } ngx_dm_sec_peek_t;
 
@@ -53,7 +53,6 @@ static void ngx_dm_sec_peek_end(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_pid_t pid, ngx_int_t rc);
 static ngx_int_t ngx_dm_sec_peek_take(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_peek_t *peek);
-static void ngx_dm_sec_peek_clean(char *text, size_t size);
 static const char *ngx_dm_sec_peek_hint(ngx_conf_t *cf);
 static ngx_uint_t ngx_dm_sec_peek_is_default(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_peek_init_zone(ngx_shm_zone_t *shm_zone,
@@ -245,10 +244,17 @@ static ngx_int_t
 ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_peek_t *peek)
 {
-    ngx_str_t  realm;
+    char       *p;
+    ngx_str_t   realm;
 
     if (!peek->ok) {
-        ngx_dm_sec_peek_clean(peek->err.text, sizeof(peek->err.text));
+        peek->err.text[sizeof(peek->err.text) - 1] = '\0';
+
+        for (p = peek->err.text; *p; p++) {
+            if ((u_char) *p < 0x20 || *p == 0x7f) {
+                *p = '?';
+            }
+        }
 
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "dm_sec: %s%s",
                       peek->err.text, ngx_dm_sec_peek_hint(cf));
@@ -269,8 +275,7 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
         return NGX_ERROR;
     }
 
-    ngx_dm_sec_peek_clean(peek->writer, sizeof(peek->writer));
-    ngx_memcpy(dmcf->writer, peek->writer, sizeof(dmcf->writer));
+    dm_version_read(dmcf->writer, (dm_str_t) { peek->writer, DM_VERSION_MAX });
 
     dmcf->challenge = peek->challenge;
     dmcf->counted = peek->counted;
@@ -300,20 +305,6 @@ ngx_dm_sec_peek_take(ngx_conf_t *cf, ngx_dm_sec_main_conf_t *dmcf,
     }
 
     return NGX_OK;
-}
-
-
-/* makes a text of it that can be logged */
-static void
-ngx_dm_sec_peek_clean(char *text, size_t size)
-{
-    text[size - 1] = '\0';
-
-    for ( /* void */ ; *text; text++) {
-        if ((u_char) *text < 0x20 || *text == 0x7f) {
-            *text = '?';
-        }
-    }
 }
 
 

@@ -13,6 +13,7 @@ use strict;
 use Test::More;
 
 use Cwd qw/ abs_path /;
+use Fcntl qw/ LOCK_EX LOCK_NB /;
 use POSIX ();
 
 BEGIN { use FindBin; chdir($FindBin::Bin); }
@@ -329,6 +330,18 @@ sub killed {
     kill 'KILL', -$pid;
     waitpid $pid, 0;
     unlink "$d/halted";
+
+    # a process that it has made, and which is nobody's to wait for, dies too
+    wait_for(30, sub { !grep { is_locked($_) } siblings() })
+        or die "$call $n: somebody is alive\n";
+}
+
+sub is_locked {
+    my ($dir) = @_;
+
+    open my $fh, '<', $dir or die "Can't open $dir: $!\n";
+
+    return !flock $fh, LOCK_EX | LOCK_NB;
 }
 
 # the $n-th call of a function in a process halts, before it or behind it

@@ -1,12 +1,14 @@
 /* Versions of the module and of the tools, as a store has them */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "dm_version.h"
 
 
 #define DM_VERSION_NUMBERS  3
+
+/* no number of a version is as great */
+#define DM_VERSION_MOST     1000000
 
 
 _Static_assert(sizeof(DM_VERSION) - 1 <= DM_VERSION_MAX, "it is too long");
@@ -68,11 +70,24 @@ dm_version_compare(const char *version)
 }
 
 
-/* reads "1.2.3"; what is no number is 0 */
+/* reads "1.2.3"; a number that is not there is 0 */
 static void
 dm_version_numbers(const char *version, unsigned *n)
 {
+    unsigned  i;
+
     memset(n, 0, DM_VERSION_NUMBERS * sizeof(unsigned));
 
-    (void) sscanf(version, "%4u.%4u.%4u", &n[0], &n[1], &n[2]);
+    for (i = 0; i < DM_VERSION_NUMBERS; version++) {
+
+        if (*version == '.') {
+            i++;
+
+        } else if (*version >= '0' && *version <= '9') {
+            n[i] = n[i] % DM_VERSION_MOST * 10 + (unsigned) (*version - '0');
+
+        } else {
+            return;
+        }
+    }
 }

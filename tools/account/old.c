@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "account/old.h"
+#include "account/user.h"
 #include "common/json.h"
 
 
@@ -49,7 +50,10 @@ dm_old_sweep(const char *path)
     size_t  i;
     glob_t  found;
 
-    if (dm_old_find(path, DM_OLD_TEMP, &found) != 0) {
+    /* a thing found by its name may be exchanged by whoever changes names */
+
+    if (!dm_user_is_alone(path) || dm_old_find(path, DM_OLD_TEMP, &found) != 0)
+    {
         return;
     }
 

@@ -458,6 +458,12 @@ dm_upgrade_backup(dm_upgrade_t *up)
         return DM_CLI_DONE;
     }
 
+    if (dm_user_is_other(up->path)
+        && dm_user_parent(cli, up->path) != DM_CLI_DONE)
+    {
+        return DM_CLI_REFUSED;
+    }
+
     dm_old_sweep(up->path);
 
     if (up->keep == 0) {

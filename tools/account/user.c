@@ -259,23 +259,34 @@ dm_user_is(uid_t uid, gid_t gid)
 
 
 int
-dm_user_parent(const dm_cli_t *cli, const char *path)
+dm_user_is_alone(const char *path)
 {
-    char         copy[PATH_MAX], *parent;
+    char         copy[PATH_MAX];
     struct stat  sb;
 
     (void) snprintf(copy, sizeof(copy), "%s", path);
+
+    if (geteuid() != 0 || stat(dirname(copy), &sb) == -1) {
+        return 1;
+    }
+
+    return sb.st_uid == 0
+           && ((sb.st_mode & (S_IWGRP|S_IWOTH)) == 0
+               || (sb.st_mode & S_ISVTX) != 0);
+}
+
+
+int
+dm_user_parent(const dm_cli_t *cli, const char *path)
+{
+    char  copy[PATH_MAX], *parent;
+
+    if (dm_user_is_alone(path)) {
+        return DM_CLI_DONE;
+    }
+
+    (void) snprintf(copy, sizeof(copy), "%s", path);
     parent = dirname(copy);
-
-    if (geteuid() != 0 || stat(parent, &sb) == -1) {
-        return DM_CLI_DONE;
-    }
-
-    if (sb.st_uid == 0
-        && ((sb.st_mode & (S_IWGRP|S_IWOTH)) == 0 || sb.st_mode & S_ISVTX))
-    {
-        return DM_CLI_DONE;
-    }
 
     return dm_cli_refuse(cli, DM_CODE_USER, "others than root can change "
                          "names in \"%s\": root makes no store of another "

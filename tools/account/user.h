@@ -51,8 +51,14 @@ int dm_user_is_other(const char *path);
 int dm_user_drop(dm_cli_t *cli, const char *path);
 
 /*
- * Looks whether root may make things beside path by their names, which is so
- * if only root can change names there.  DM_CLI_DONE, or it was told.
+ * 1 if nobody but root, where root runs this, can change the names beside path;
+ * else 0.
+ */
+int dm_user_is_alone(const char *path);
+
+/*
+ * Looks whether root may make things beside path by their names, for which that
+ * must be so.  DM_CLI_DONE, or it was told.
  */
 int dm_user_parent(const dm_cli_t *cli, const char *path);
 
