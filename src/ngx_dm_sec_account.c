@@ -12,14 +12,15 @@
  * secrets, lies behind it.
  */
 typedef struct {
-    uint64_t       version;
-    ngx_uint_t     known;
-    ngx_uint_t     index;
-    size_t         key_len;
-    u_char         key[NGX_DM_SEC_RECALL_KEY];
-    size_t         len;
-    dm_account_t   account;
-    u_char         record[];
+    uint64_t              version;
+    ngx_uint_t            known;
+    ngx_uint_t            index;
+    size_t                key_len;
+    u_char                key[NGX_DM_SEC_RECALL_KEY];
+    ngx_dm_sec_derived_t  derived;
+    size_t                len;
+    dm_account_t          account;
+    u_char                record[];
 } ngx_dm_sec_recalled_t;
 
 
@@ -51,8 +52,9 @@ static const ngx_dm_sec_keep_t  ngx_dm_sec_account_keep = {
 
 /* a worker makes one search at a time */
 static struct {
-    ngx_dm_sec_found_t  found;
-    ngx_uint_t          busy;
+    ngx_dm_sec_found_t    found;
+    ngx_dm_sec_derived_t  derived;
+    ngx_uint_t            busy;
 } ngx_dm_sec_account_search;
 
 
@@ -76,6 +78,7 @@ ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
     if (recalled) {
         search->version = recalled->version;
         search->recalled = 1;
+        search->derived = &recalled->derived;
         rc = search->judge(search, &recalled->account, recalled->known);
 
     } else {
@@ -107,6 +110,7 @@ ngx_dm_sec_account_look(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
 
     if (rc == NGX_OK || rc == NGX_DECLINED) {
         known = (rc == NGX_OK);
+        search->derived = &ngx_dm_sec_account_search.derived;
         rc = search->judge(search, &found->account, known);
 
         /* a certificate may have many names, none of which anybody has */
@@ -120,6 +124,8 @@ ngx_dm_sec_account_look(ngx_dm_sec_main_conf_t *dmcf, ngx_connection_t *c,
     }
 
     ngx_dm_sec_store_wipe(found);
+    ngx_explicit_memzero(&ngx_dm_sec_account_search.derived,
+                         sizeof(ngx_dm_sec_derived_t));
 
     return rc;
 }
@@ -244,6 +250,7 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     recalled->key_len = search->recall.len;
     ngx_memcpy(recalled->key, search->recall.data, search->recall.len);
 
+    recalled->derived = *search->derived;
     recalled->len = len;
     memory->recalled[search->kind] = recalled;
 

@@ -6,6 +6,8 @@
 
 #include "ngx_dm_sec.h"
 
+#include "dm_nonce.h"
+
 
 /* a connection remembers the last account of each kind of credential */
 typedef enum {
@@ -37,6 +39,25 @@ typedef ngx_int_t (*ngx_dm_sec_account_judge_pt)(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 
 
+/*
+ * What follows from the account and the zone's secret, or from a nonce and that
+ * secret, and from nothing else.  It is kept with an account that is
+ * remembered, so that it is computed once; and dies with it.
+ */
+typedef struct {
+    unsigned                      has_secret:1;
+    unsigned                      has_account:1;
+    unsigned                      has_nonce:1;
+
+    dm_slot_t                     secret;   /* as of ngx_dm_sec_attempt_t */
+    u_char                        account[DM_NONCE_ACCOUNT];    /* its id's */
+
+    /* the last nonce that was ours, as it was sent and as it was read */
+    u_char                        text[DM_NONCE_LEN];
+    dm_nonce_t                    nonce;
+} ngx_dm_sec_derived_t;
+
+
 /* says what is to be found, and who judges it; is zeroed, then filled */
 struct ngx_dm_sec_search_s {
     dm_store_index_t              index;    /* the account is looked up by */
@@ -58,6 +79,10 @@ struct ngx_dm_sec_search_s {
     /* set for the judge: it has judged this before, on this connection and at
        this state of the store, and said NGX_OK, or that nobody is known */
     ngx_uint_t                    recalled;
+
+    /* set for the judge, which may add to it: it is kept if the account
+       is, and not to be looked at after the judge returned */
+    ngx_dm_sec_derived_t         *derived;
 };
 
 

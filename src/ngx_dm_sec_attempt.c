@@ -21,6 +21,8 @@ static ngx_int_t ngx_dm_sec_attempt_begin(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, dm_str_t name);
 static ngx_int_t ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
+static ngx_int_t ngx_dm_sec_attempt_keep_secret(ngx_http_request_t *r,
+    dm_account_t *account, ngx_dm_sec_derived_t *derived, dm_slot_t *slot);
 static ngx_int_t ngx_dm_sec_attempt_secret(ngx_http_request_t *r,
     dm_account_t *account, dm_slot_t *slot);
 static ngx_int_t ngx_dm_sec_attempt_again(ngx_http_request_t *r,
@@ -124,11 +126,16 @@ ngx_dm_sec_attempt_judge(ngx_dm_sec_search_t *search, dm_account_t *account,
         return NGX_ERROR;
     }
 
+    attempt->derived = search->derived;
+
     outcome = trial->try(trial->r, trial->ctx, trial->cred, account,
                          trial->data);
 
+    attempt->derived = NULL;
+
     if ((outcome == NGX_DM_SEC_VERIFIED || outcome == NGX_DM_SEC_PENDING)
-        && ngx_dm_sec_attempt_secret(trial->r, account, &attempt->secret)
+        && ngx_dm_sec_attempt_keep_secret(trial->r, account, search->derived,
+                                          &attempt->secret)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -147,6 +154,24 @@ ngx_dm_sec_attempt_fits(ngx_dm_sec_ctx_t *ctx, dm_account_t *account)
 
     return ctx->attempt->who.known
            && dm_str_eq(account->id, ngx_dm_sec_set_dm_str(ctx->whose->id));
+}
+
+
+/* as ngx_dm_sec_attempt_secret(), once for an account that is remembered */
+static ngx_int_t
+ngx_dm_sec_attempt_keep_secret(ngx_http_request_t *r, dm_account_t *account,
+    ngx_dm_sec_derived_t *derived, dm_slot_t *slot)
+{
+    if (!derived->has_secret
+        && ngx_dm_sec_attempt_secret(r, account, &derived->secret) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    derived->has_secret = 1;
+    *slot = derived->secret;
+
+    return NGX_OK;
 }
 
 

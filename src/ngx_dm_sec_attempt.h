@@ -5,6 +5,7 @@
 
 
 #include "ngx_dm_sec.h"
+#include "ngx_dm_sec_account.h"
 #include "ngx_dm_sec_lockout.h"
 
 #include "dm_table.h"
@@ -14,6 +15,7 @@ typedef struct ngx_dm_sec_attempt_s {
     ngx_dm_sec_claimant_t  who;
     uint64_t               seen;    /* the store's number it is true of */
     dm_slot_t              secret;  /* of what was verified, and its name */
+    ngx_dm_sec_derived_t  *derived; /* of the account, while it is tried */
 } ngx_dm_sec_attempt_t;
 
 

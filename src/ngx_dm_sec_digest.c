@@ -219,7 +219,7 @@ ngx_dm_sec_digest_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
 
     if (ngx_dm_sec_nonce_open(dmcf, digest->answer.nonce, account->id,
-                              &digest->nonce)
+                              ctx->attempt->derived, &digest->nonce)
         != NGX_OK)
     {
         return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,

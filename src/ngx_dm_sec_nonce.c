@@ -61,7 +61,7 @@ ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
 
 ngx_int_t
 ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
-    dm_str_t id, ngx_dm_sec_nonce_t *nonce)
+    dm_str_t id, ngx_dm_sec_derived_t *derived, ngx_dm_sec_nonce_t *nonce)
 {
     int                   rc;
     dm_mac_t             *mac;
@@ -71,14 +71,33 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
     mac = ngx_dm_sec_zone_mac(sh);
 
     if (mac == NULL
-        || ngx_dm_sec_nonce_account(sh, id, nonce->account) != NGX_OK)
+        || (!derived->has_account
+            && ngx_dm_sec_nonce_account(sh, id, derived->account) != NGX_OK))
     {
         return NGX_ERROR;
+    }
+
+    derived->has_account = 1;
+    ngx_memcpy(nonce->account, derived->account, DM_NONCE_ACCOUNT);
+
+    if (derived->has_nonce
+        && text.len == DM_NONCE_LEN
+        && CRYPTO_memcmp(derived->text, text.data, DM_NONCE_LEN) == 0)
+    {
+        nonce->nonce = derived->nonce;
+        nonce->ours = 1;
+        return NGX_OK;
     }
 
     rc = dm_nonce_open(mac, text, &nonce->nonce);
 
     nonce->ours = (rc == DM_OK);
+
+    if (nonce->ours) {
+        derived->has_nonce = 1;
+        ngx_memcpy(derived->text, text.data, DM_NONCE_LEN);
+        derived->nonce = nonce->nonce;
+    }
 
     return rc == DM_ERROR ? NGX_ERROR : NGX_OK;
 }

@@ -5,6 +5,7 @@
 
 
 #include "ngx_dm_sec.h"
+#include "ngx_dm_sec_account.h"
 
 #include "dm_nonce.h"
 
@@ -25,9 +26,12 @@ typedef struct {
 ngx_int_t ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
     u_char *text);
 
-/* reads one for the account with this id; NGX_OK or NGX_ERROR */
+/*
+ * Reads one for the account with this id, which derived is of; NGX_OK or
+ * NGX_ERROR.
+ */
 ngx_int_t ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
-    dm_str_t id, ngx_dm_sec_nonce_t *nonce);
+    dm_str_t id, ngx_dm_sec_derived_t *derived, ngx_dm_sec_nonce_t *nonce);
 
 /* 1 if the nonce is alive and nobody but the account can use it, else 0 */
 ngx_uint_t ngx_dm_sec_nonce_bound(ngx_dm_sec_main_conf_t *dmcf,
