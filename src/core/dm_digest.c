@@ -8,6 +8,9 @@
 #include "dm_hex.h"
 
 
+#define DM_DIGEST_PIECE  256    /* octets, which most of what is hashed fits */
+
+
 /* fetched by dm_digest_init() and kept until the process ends */
 static struct {
     const char  *name;              /* RFC 7616 */
@@ -98,13 +101,15 @@ dm_digest_size(dm_algorithm_t alg)
 }
 
 
+/* a call of OpenSSL's costs more than to copy a short part */
 int
 dm_digest_join(dm_algorithm_t alg, const dm_str_t *part, size_t n,
     unsigned char *out)
 {
-    int          ok;
-    size_t       i;
-    EVP_MD_CTX  *ctx;
+    int             ok;
+    size_t          i, len, most;
+    EVP_MD_CTX     *ctx;
+    unsigned char   piece[DM_DIGEST_PIECE];
 
     ctx = EVP_MD_CTX_new();
     if (ctx == NULL) {
@@ -112,15 +117,38 @@ dm_digest_join(dm_algorithm_t alg, const dm_str_t *part, size_t n,
     }
 
     ok = EVP_DigestInit_ex2(ctx, dm_digest[alg].md, NULL);
+    len = 0;
+    most = 0;
 
     for (i = 0; ok && i < n; i++) {
-        ok = (i == 0 || EVP_DigestUpdate(ctx, ":", 1))
-             && EVP_DigestUpdate(ctx, part[i].data, part[i].len);
+
+        if (part[i].len >= sizeof(piece) - len) {
+            ok = EVP_DigestUpdate(ctx, piece, len);
+            len = 0;
+        }
+
+        if (i > 0) {
+            piece[len++] = ':';
+        }
+
+        if (part[i].len > sizeof(piece) - len) {
+            ok = ok && EVP_DigestUpdate(ctx, piece, len)
+                 && EVP_DigestUpdate(ctx, part[i].data, part[i].len);
+            len = 0;
+
+        } else if (part[i].len > 0) {
+            memcpy(piece + len, part[i].data, part[i].len);
+            len += part[i].len;
+        }
+
+        most = len > most ? len : most;
     }
 
-    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL);
+    ok = ok && EVP_DigestUpdate(ctx, piece, len)
+         && EVP_DigestFinal_ex(ctx, out, NULL);
 
     EVP_MD_CTX_free(ctx);
+    OPENSSL_cleanse(piece, most);
 
     return ok ? DM_OK : DM_ERROR;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,6 +26,36 @@ test_write(void **state)
     assert_int_equal(dm_hex_write((dm_str_t) { octets, 0 }, out), 0);
     assert_memory_equal(out, "009aff", 6);
     assert_int_equal(dm_hex_digit(10), 'a');
+}
+
+
+/* each octet, at each place of what is written at once, and beside the end */
+static void
+test_write_all(void **state)
+{
+    char           expected[2 * 9 + 1];
+    size_t         len, i;
+    unsigned       octet;
+    unsigned char  octets[9], out[2 * 9 + 1];
+
+    (void) state;
+
+    for (octet = 0; octet < 256; octet++) {
+
+        for (len = 1; len <= sizeof(octets); len++) {
+            memset(out, '#', sizeof(out));
+
+            for (i = 0; i < len; i++) {
+                octets[i] = (unsigned char) (octet + i * 37);
+                (void) snprintf(expected + 2 * i, 3, "%02x", octets[i]);
+            }
+
+            assert_int_equal(dm_hex_write((dm_str_t) { octets, len }, out),
+                             2 * len);
+            assert_memory_equal(out, expected, 2 * len);
+            assert_int_equal(out[2 * len], '#');
+        }
+    }
 }
 
 
@@ -80,6 +111,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_all),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_octet)
     };
