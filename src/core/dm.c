@@ -35,7 +35,9 @@ dm_str_ieq(dm_str_t a, dm_str_t b)
     }
 
     for (i = 0; i < a.len; i++) {
-        if (dm_lower(a.data[i]) != dm_lower(b.data[i])) {
+        if (a.data[i] != b.data[i]
+            && dm_lower(a.data[i]) != dm_lower(b.data[i]))
+        {
             return 0;
         }
     }

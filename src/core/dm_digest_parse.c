@@ -52,6 +52,10 @@ typedef struct {
 #define dm_digest_param(name)                                                 \
     { (const unsigned char *) (name), sizeof(name) - 1 }
 
+/* what stands for itself between quotes */
+#define dm_digest_is_plain(c)                                                 \
+    ((c) >= 0x20 && (c) != '"' && (c) != '\\' && (c) != 0x7f)
+
 static const dm_str_t  dm_digest_params[DM_P_MAX] = {
     dm_digest_param("username"),
     dm_digest_param("username*"),
@@ -70,7 +74,7 @@ static const dm_str_t  dm_digest_params[DM_P_MAX] = {
 
 static int dm_digest_split(dm_digest_params_t *params, dm_str_t value,
     dm_err_t *err);
-static const unsigned char *dm_digest_quoted(dm_digest_params_t *params,
+static const unsigned char *dm_digest_run(dm_digest_params_t *params,
     const unsigned char *p, const unsigned char *last);
 static int dm_digest_step(dm_digest_params_t *params, const unsigned char *p,
     unsigned char c, dm_err_t *err);
@@ -164,9 +168,7 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
 
     for (p = value.data + sizeof("Digest") - 1; p <= last; p++) {
 
-        if (params->state == sw_quoted) {
-            p = dm_digest_quoted(params, p, last);
-        }
+        p = dm_digest_run(params, p, last);
 
         if (p == last
             && (params->state == sw_quoted || params->state == sw_escaped))
@@ -198,17 +200,43 @@ dm_digest_split(dm_digest_params_t *params, dm_str_t value, dm_err_t *err)
 }
 
 
-/* most of a header is this; where it ends is a step again */
+/*
+ * Passes what leaves the state as it is, of which most of a header is; where
+ * that ends is a step again.
+ */
 static const unsigned char *
-dm_digest_quoted(dm_digest_params_t *params, const unsigned char *p,
+dm_digest_run(dm_digest_params_t *params, const unsigned char *p,
     const unsigned char *last)
 {
     unsigned char  *out;
 
     out = params->out;
 
-    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f) {
-        *out++ = *p++;
+    switch (params->state) {
+
+    case sw_name:
+        while (p < last && dm_is_token(*p)) {
+            p++;
+        }
+
+        break;
+
+    case sw_token:
+        while (p < last && dm_digest_is_plain(*p) && *p != ' ' && *p != ',') {
+            *out++ = *p++;
+        }
+
+        break;
+
+    case sw_quoted:
+        while (p < last && dm_digest_is_plain(*p)) {
+            *out++ = *p++;
+        }
+
+        break;
+
+    default:
+        break;
     }
 
     params->out = out;
@@ -335,7 +363,7 @@ dm_digest_step_token(dm_digest_params_t *params, unsigned char c,
 {
     int  empty;
 
-    if (c > ' ' && c != ',' && c != '"' && c != '\\' && c != 0x7f) {
+    if (dm_digest_is_plain(c) && c != ' ' && c != ',') {
 
         /* a uri or Base64 is no token, but has one reading all the same */
 
