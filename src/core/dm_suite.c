@@ -9,7 +9,8 @@
 #include "dm_suite.h"
 
 
-#define DM_SUITE_TABLE  256     /* OpenSSL 3.0 has up to 125 */
+#define DM_SUITE_TABLE   256    /* OpenSSL 3.0 has up to 125 */
+#define DM_SUITE_PLACES  512
 
 
 typedef struct {
@@ -35,6 +36,7 @@ static int dm_suite_add(const SSL_CIPHER *cipher, unsigned version,
 static int dm_suite_served(const SSL_CIPHER *cipher, unsigned version);
 static unsigned dm_suite_auth(const SSL_CIPHER *cipher);
 static dm_suite_t *dm_suite_find(uint16_t id);
+static uint16_t *dm_suite_place(uint16_t id);
 static int dm_suite_named(const dm_suite_t *suite, dm_str_t name);
 static int dm_suite_word_forbidden(dm_str_t word);
 static int dm_suite_equals(dm_str_t str, const char *name);
@@ -43,6 +45,9 @@ static dm_str_t dm_suite_str(const char *name);
 
 static dm_suite_t  dm_suites[DM_SUITE_TABLE];
 static size_t      dm_nsuites;
+
+/* where a suite stands by its number, plus 1; 0: nowhere */
+static uint16_t    dm_suite_places[DM_SUITE_PLACES];
 static unsigned    dm_available;
 
 /* loaded once, until the process ends */
@@ -297,7 +302,7 @@ dm_suite_ask(SSL_CTX *ctx, const dm_version_t *version, dm_err_t *err)
 static int
 dm_suite_add(const SSL_CIPHER *cipher, unsigned version, dm_err_t *err)
 {
-    uint16_t     id;
+    uint16_t     id, *place;
     dm_suite_t  *suite;
 
     if (!dm_suite_served(cipher, version)) {
@@ -318,6 +323,7 @@ dm_suite_add(const SSL_CIPHER *cipher, unsigned version, dm_err_t *err)
         return DM_ERROR;
     }
 
+    place = dm_suite_place(id);
     suite = &dm_suites[dm_nsuites++];
 
     suite->id = id;
@@ -325,6 +331,8 @@ dm_suite_add(const SSL_CIPHER *cipher, unsigned version, dm_err_t *err)
     suite->openssl = SSL_CIPHER_get_name(cipher);
     suite->versions = version;
     suite->auth = dm_suite_auth(cipher);
+
+    *place = (uint16_t) dm_nsuites;
 
     return DM_OK;
 }
@@ -444,15 +452,30 @@ dm_suite_index(const dm_suite_t *suite)
 static dm_suite_t *
 dm_suite_find(uint16_t id)
 {
+    size_t  place;
+
+    place = *dm_suite_place(id);
+
+    return place ? &dm_suites[place - 1] : NULL;
+}
+
+
+/* the place of a number, or the free one where it would stand */
+static uint16_t *
+dm_suite_place(uint16_t id)
+{
     size_t  i;
 
-    for (i = 0; i < dm_nsuites; i++) {
-        if (dm_suites[i].id == id) {
-            return &dm_suites[i];
-        }
+    /* the first octet tells few apart, and there are more places than suites */
+
+    for (i = (id ^ id >> 8) % DM_SUITE_PLACES;
+         dm_suite_places[i] && dm_suites[dm_suite_places[i] - 1].id != id;
+         i = (i + 1) % DM_SUITE_PLACES)
+    {
+        /* void */
     }
 
-    return NULL;
+    return &dm_suite_places[i];
 }
 
 
