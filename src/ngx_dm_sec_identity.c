@@ -23,6 +23,7 @@ typedef enum {
 typedef struct {
     ngx_str_t    key;
     ngx_str_t    lowcase;
+    ngx_uint_t   hash;          /* from the first use on */
 } ngx_dm_sec_header_t;
 
 
@@ -43,14 +44,14 @@ static ngx_int_t ngx_dm_sec_add_header(ngx_http_request_t *r,
 
 
 static ngx_dm_sec_header_t  ngx_dm_sec_headers[] = {
-    { ngx_string("DM-Client-ID"), ngx_string("dm-client-id") },
-    { ngx_string("DM-Account-Name"), ngx_string("dm-account-name") },
-    { ngx_string("DM-Auth-Method"), ngx_string("dm-auth-method") },
-    { ngx_string("DM-Groups"), ngx_string("dm-groups") },
-    { ngx_string("DM-TLS-Protocol"), ngx_string("dm-tls-protocol") },
-    { ngx_string("DM-TLS-Cipher"), ngx_string("dm-tls-cipher") },
-    { ngx_string("Client-Cert"), ngx_string("client-cert") },
-    { ngx_string("Client-Cert-Chain"), ngx_string("client-cert-chain") }
+    { ngx_string("DM-Client-ID"), ngx_string("dm-client-id"), 0 },
+    { ngx_string("DM-Account-Name"), ngx_string("dm-account-name"), 0 },
+    { ngx_string("DM-Auth-Method"), ngx_string("dm-auth-method"), 0 },
+    { ngx_string("DM-Groups"), ngx_string("dm-groups"), 0 },
+    { ngx_string("DM-TLS-Protocol"), ngx_string("dm-tls-protocol"), 0 },
+    { ngx_string("DM-TLS-Cipher"), ngx_string("dm-tls-cipher"), 0 },
+    { ngx_string("Client-Cert"), ngx_string("client-cert"), 0 },
+    { ngx_string("Client-Cert-Chain"), ngx_string("client-cert-chain"), 0 }
 };
 
 
@@ -313,13 +314,20 @@ static ngx_int_t
 ngx_dm_sec_add_header(ngx_http_request_t *r, ngx_uint_t header,
     ngx_str_t *value)
 {
-    ngx_table_elt_t  h;
+    ngx_table_elt_t       h;
+    ngx_dm_sec_header_t  *named;
+
+    named = &ngx_dm_sec_headers[header];
+
+    if (named->hash == 0) {
+        named->hash = ngx_hash_key(named->lowcase.data, named->lowcase.len);
+    }
 
     ngx_memzero(&h, sizeof(ngx_table_elt_t));
 
-    h.key = ngx_dm_sec_headers[header].key;
-    h.lowcase_key = ngx_dm_sec_headers[header].lowcase.data;
-    h.hash = ngx_hash_key(h.lowcase_key, h.key.len);
+    h.key = named->key;
+    h.lowcase_key = named->lowcase.data;
+    h.hash = named->hash;
     h.value = *value;
 
     return ngx_dm_sec_header_put(r, &h);
