@@ -16,6 +16,9 @@
 #include "dm_digest_parse.h"
 
 
+#define ngx_dm_sec_put(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
+
+
 /* the credentials of a request */
 typedef struct {
     dm_digest_answer_t        answer;
@@ -533,11 +536,13 @@ ngx_dm_sec_digest_inform(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred)
     p = value.data;
 
     if (digest->rspauth_len) {
-        p = ngx_sprintf(p, "rspauth=\"%*s\", qop=auth, cnonce=\"",
-                        digest->rspauth_len, digest->rspauth);
+        p = ngx_dm_sec_put(p, "rspauth=\"");
+        p = ngx_cpymem(p, digest->rspauth, digest->rspauth_len);
+        p = ngx_dm_sec_put(p, "\", qop=auth, cnonce=\"");
         p = ngx_dm_sec_header_quote(p, &cnonce);
-        p = ngx_sprintf(p, "\", nc=%*s", digest->answer.nc_text.len,
-                        digest->answer.nc_text.data);
+        p = ngx_dm_sec_put(p, "\", nc=");
+        p = ngx_cpymem(p, digest->answer.nc_text.data,
+                       digest->answer.nc_text.len);
     }
 
     if (ngx_dm_sec_nonce_ages(dmcf, &digest->nonce)) {
