@@ -6,6 +6,7 @@
 
 #include "ngx_dm_sec.h"
 
+#include "dm_digest.h"
 #include "dm_nonce.h"
 
 
@@ -39,9 +40,20 @@ typedef ngx_int_t (*ngx_dm_sec_account_judge_pt)(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 
 
+#define NGX_DM_SEC_DERIVED_TARGET  64   /* octets; with more nothing is kept */
+
+/* HA2 of Digest, of this method and uri */
+typedef struct {
+    dm_algorithm_t                alg;
+    size_t                        method_len;
+    size_t                        len;      /* of both; 0: nothing is kept */
+    u_char                        target[NGX_DM_SEC_DERIVED_TARGET];
+    u_char                        hash[DM_HASH_MAX];
+} ngx_dm_sec_derived_ha2_t;
+
 /*
- * What follows from the account and the zone's secret, or from a nonce and that
- * secret, and from nothing else.  It is kept with an account that is
+ * What follows from the account or a nonce with the zone's secret, or from a
+ * method and a uri, and from nothing else.  It is kept with an account that is
  * remembered, so that it is computed once; and dies with it.
  */
 typedef struct {
@@ -55,6 +67,9 @@ typedef struct {
     /* the last nonce that was ours, as it was sent and as it was read */
     u_char                        text[DM_NONCE_LEN];
     dm_nonce_t                    nonce;
+
+    /* of the last request, and of its rspauth, which has no method */
+    ngx_dm_sec_derived_ha2_t      ha2[2];
 } ngx_dm_sec_derived_t;
 
 

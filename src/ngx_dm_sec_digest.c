@@ -49,7 +49,10 @@ static ngx_int_t ngx_dm_sec_digest_may(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_digest_t *digest, u_char *hash);
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
-    ngx_dm_sec_digest_t *digest, dm_account_t *account, const u_char *body);
+    ngx_dm_sec_digest_t *digest, dm_account_t *account,
+    ngx_dm_sec_derived_t *derived, const u_char *body);
+static ngx_int_t ngx_dm_sec_digest_ha2(ngx_dm_sec_derived_ha2_t *ha2,
+    dm_digest_request_t *request);
 
 
 ngx_int_t
@@ -283,7 +286,8 @@ ngx_dm_sec_digest_compare(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                                    NGX_DM_SEC_R_STORE);
     }
 
-    rc = ngx_dm_sec_digest_match(r, digest, account, body);
+    rc = ngx_dm_sec_digest_match(r, digest, account, ctx->attempt->derived,
+                                 body);
 
     digest->lacking = (rc == NGX_DECLINED && ctx->attempt->who.known
                        && !account->has_ha1[digest->answer.alg])
@@ -419,7 +423,7 @@ ngx_dm_sec_digest_body(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
  */
 static ngx_int_t
 ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
-    dm_account_t *account, const u_char *body)
+    dm_account_t *account, ngx_dm_sec_derived_t *derived, const u_char *body)
 {
     u_char                expected[DM_HASH_MAX];
     dm_algorithm_t        alg;
@@ -439,6 +443,10 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
     request.uri = answer->uri;
     request.body = body;
 
+    if (ngx_dm_sec_digest_ha2(&derived->ha2[0], &request) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (dm_digest_response(&request, account->ha1[alg], expected) != DM_OK) {
         return NGX_ERROR;
     }
@@ -456,13 +464,70 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
         return NGX_OK;
     }
 
-    ngx_memzero(&request.method, sizeof(dm_str_t));
+    request.method = dm_str("");
+
+    if (ngx_dm_sec_digest_ha2(&derived->ha2[1], &request) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (dm_digest_response(&request, account->ha1[alg], expected) != DM_OK) {
         return NGX_ERROR;
     }
 
     digest->rspauth_len = dm_digest_hex(alg, expected, digest->rspauth);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Sets request->ha2 where it is kept, or can be from now on: a device asks for
+ * the same again and again.  NGX_OK or NGX_ERROR.
+ */
+static ngx_int_t
+ngx_dm_sec_digest_ha2(ngx_dm_sec_derived_ha2_t *ha2,
+    dm_digest_request_t *request)
+{
+    size_t     len;
+    u_char    *p;
+    dm_str_t   kept_method, kept_uri;
+
+    request->ha2 = NULL;
+    len = request->method.len + request->uri.len;
+
+    if (request->body || len == 0 || len > NGX_DM_SEC_DERIVED_TARGET) {
+        return NGX_OK;
+    }
+
+    request->ha2 = ha2->hash;
+
+    kept_method.data = ha2->target;
+    kept_method.len = ha2->method_len;
+    kept_uri.data = ha2->target + ha2->method_len;
+    kept_uri.len = ha2->len - ha2->method_len;
+
+    if (ha2->len
+        && ha2->alg == request->alg
+        && dm_str_eq(kept_method, request->method)
+        && dm_str_eq(kept_uri, request->uri))
+    {
+        return NGX_OK;
+    }
+
+    /* until it is whole there is nothing */
+
+    ha2->len = 0;
+
+    if (dm_digest_ha2(request, ha2->hash) != DM_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(ha2->target, request->method.data, request->method.len);
+    ngx_memcpy(p, request->uri.data, request->uri.len);
+
+    ha2->alg = request->alg;
+    ha2->method_len = request->method.len;
+    ha2->len = len;
 
     return NGX_OK;
 }

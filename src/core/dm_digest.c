@@ -182,6 +182,24 @@ dm_digest_userhash(dm_algorithm_t alg, dm_str_t name, dm_str_t realm,
 
 
 int
+dm_digest_ha2(const dm_digest_request_t *request, unsigned char *out)
+{
+    dm_str_t       part[3];
+    unsigned char  hex[2 * DM_HASH_MAX];
+
+    part[0] = request->method;
+    part[1] = request->uri;
+
+    if (request->body) {
+        part[2].data = hex;
+        part[2].len = dm_digest_hex(request->alg, request->body, hex);
+    }
+
+    return dm_digest_join(request->alg, part, request->body ? 3 : 2, out);
+}
+
+
+int
 dm_digest_response(const dm_digest_request_t *request,
     const unsigned char *ha1, unsigned char *out)
 {
@@ -206,22 +224,18 @@ dm_digest_response(const dm_digest_request_t *request,
         (void) dm_digest_hex(alg, hash, h1);
     }
 
-    part[3] = request->method;
-    part[4] = request->uri;
-
-    if (request->body) {
-        part[5] = (dm_str_t) { h2, dm_digest_hex(alg, request->body, h2) };
-    }
-
-    rc = dm_digest_join(alg, part + 3, request->body ? 3 : 2, hash);
-    if (rc != DM_OK) {
-        goto done;
+    if (request->ha2 == NULL) {
+        rc = dm_digest_ha2(request, hash);
+        if (rc != DM_OK) {
+            goto done;
+        }
     }
 
     part[2] = request->nc;
     part[3] = request->cnonce;
     part[4] = request->qop;
-    part[5] = (dm_str_t) { h2, dm_digest_hex(alg, hash, h2) };
+    part[5] = (dm_str_t) { h2, dm_digest_hex(alg, request->ha2 ? request->ha2
+                                                               : hash, h2) };
 
     rc = dm_digest_join(alg, part, 6, out);
 

@@ -65,7 +65,11 @@ typedef struct {
     dm_str_t              method;   /* empty for rspauth, section 3.5 */
     dm_str_t              uri;
     const unsigned char  *body;     /* its hash, for auth-int; else NULL */
+    const unsigned char  *ha2;      /* dm_digest_ha2() of this; NULL: unknown */
 } dm_digest_request_t;
+
+/* HA2 of a request, RFC 7616, section 3.4.3, into out; DM_OK or DM_ERROR */
+int dm_digest_ha2(const dm_digest_request_t *request, unsigned char *out);
 
 /* the response under ha1, into out[dm_digest_size(alg)]; DM_OK or DM_ERROR */
 int dm_digest_response(const dm_digest_request_t *request,
