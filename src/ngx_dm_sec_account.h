@@ -52,9 +52,9 @@ typedef struct {
 } ngx_dm_sec_derived_ha2_t;
 
 /*
- * What follows from the account or a nonce with the zone's secret, or from a
- * method and a uri, and from nothing else.  It is kept with an account that is
- * remembered, so that it is computed once; and dies with it.
+ * Values that follow from the account or a nonce with the zone's secret, or
+ * from a method and a uri, and from nothing else.  They are kept with an
+ * account that is remembered, so that each is computed once, and die with it.
  */
 typedef struct {
     unsigned                      has_secret:1;

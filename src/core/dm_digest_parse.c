@@ -52,7 +52,7 @@ typedef struct {
 #define dm_digest_param(name)                                                 \
     { (const unsigned char *) (name), sizeof(name) - 1 }
 
-/* what stands for itself between quotes */
+/* 1 if c stands for itself between quotes */
 #define dm_digest_is_plain(c)                                                 \
     ((c) >= 0x20 && (c) != '"' && (c) != '\\' && (c) != 0x7f)
 
