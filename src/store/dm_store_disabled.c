@@ -33,7 +33,11 @@ typedef struct {
 static int dm_disabled_map(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_wrong(dm_store_t *store, dm_err_t *err);
 static void dm_disabled_forget(dm_disabled_t *disabled);
-static int dm_disabled_read_once(dm_store_t *store, dm_err_t *err);
+static void dm_disabled_now(const dm_store_t *store, dm_disabled_head_t *now);
+static int dm_disabled_known(const dm_store_t *store,
+    const dm_disabled_head_t *now);
+static int dm_disabled_read_once(dm_store_t *store,
+    const dm_disabled_head_t *now, dm_err_t *err);
 static int dm_disabled_parse(dm_store_t *store, unsigned char *data,
     size_t len, dm_err_t *err);
 static int dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed);
@@ -218,29 +222,62 @@ dm_disabled_changes(const dm_store_t *store)
 int
 dm_disabled_same(const dm_store_t *store)
 {
-    return dm_disabled_changes(store) == store->disabled.changes;
+    dm_disabled_head_t  now;
+
+    dm_disabled_now(store, &now);
+
+    return dm_disabled_known(store, &now);
+}
+
+
+/* who changes the file can be killed between two of the numbers */
+static void
+dm_disabled_now(const dm_store_t *store, dm_disabled_head_t *now)
+{
+    dm_disabled_head_t  *head;
+
+    head = store->disabled.head;
+
+    memset(now, 0, sizeof(dm_disabled_head_t));
+
+    if (head != NULL) {
+        now->changes = __atomic_load_n(&head->changes, __ATOMIC_SEQ_CST);
+        now->cleared = __atomic_load_n(&head->cleared, __ATOMIC_SEQ_CST);
+        now->len = __atomic_load_n(&head->len, __ATOMIC_SEQ_CST);
+    }
+}
+
+
+static int
+dm_disabled_known(const dm_store_t *store, const dm_disabled_head_t *now)
+{
+    return now->changes == store->disabled.changes
+           && now->cleared == store->disabled.cleared
+           && now->len == store->disabled.len;
 }
 
 
 int
 dm_disabled_read(dm_store_t *store, dm_err_t *err)
 {
-    int       rc;
-    uint64_t  changes;
-    unsigned  tries;
+    int                  rc;
+    unsigned             tries;
+    dm_disabled_head_t   now, after;
 
     for (tries = 0; tries < DM_STORE_TRIES; tries++) {
-        changes = dm_disabled_changes(store);
+        dm_disabled_now(store, &now);
 
-        if (changes == store->disabled.changes) {
+        if (dm_disabled_known(store, &now)) {
             return DM_OK;
         }
 
-        rc = dm_disabled_read_once(store, err);
+        rc = dm_disabled_read_once(store, &now, err);
 
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
-        if (changes != dm_disabled_changes(store)) {
+        dm_disabled_now(store, &after);
+
+        if (memcmp(&now, &after, sizeof(dm_disabled_head_t)) != 0) {
             continue;
         }
 
@@ -249,7 +286,7 @@ dm_disabled_read(dm_store_t *store, dm_err_t *err)
             return DM_ERROR;
         }
 
-        store->disabled.changes = changes;
+        store->disabled.changes = now.changes;
     }
 
     return dm_store_moved(store, err);
@@ -258,29 +295,27 @@ dm_disabled_read(dm_store_t *store, dm_err_t *err)
 
 /* the entries behind those that are known; all where it was emptied */
 static int
-dm_disabled_read_once(dm_store_t *store, dm_err_t *err)
+dm_disabled_read_once(dm_store_t *store, const dm_disabled_head_t *now,
+    dm_err_t *err)
 {
     int             rc;
     size_t          n;
     ssize_t         got;
-    uint64_t        cleared, len;
     dm_disabled_t  *disabled;
     unsigned char  *data;
 
     disabled = &store->disabled;
-    cleared = __atomic_load_n(&disabled->head->cleared, __ATOMIC_SEQ_CST);
-    len = __atomic_load_n(&disabled->head->len, __ATOMIC_SEQ_CST);
 
-    if (cleared != disabled->cleared || len < disabled->len) {
+    if (now->cleared != disabled->cleared || now->len < disabled->len) {
         dm_disabled_forget(disabled);
-        disabled->cleared = cleared;
+        disabled->cleared = now->cleared;
     }
 
-    if (len > DM_DISABLED_LEN_MAX) {
+    if (now->len > DM_DISABLED_LEN_MAX) {
         return dm_disabled_wrong(store, err);
     }
 
-    n = (size_t) (len - disabled->len);
+    n = (size_t) (now->len - disabled->len);
 
     if (n == 0) {
         return DM_OK;
@@ -301,7 +336,7 @@ dm_disabled_read_once(dm_store_t *store, dm_err_t *err)
     free(data);
 
     if (rc == DM_OK) {
-        disabled->len = len;
+        disabled->len = now->len;
     }
 
     return rc;

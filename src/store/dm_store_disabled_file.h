@@ -16,8 +16,10 @@
  *     at 64, len octets of entries: length (2) | id str8 | nothing, sealed,
  *     bound to the store and the id
  *
- * Readers have the first page mapped and look at changes, which grows with each
- * change, so that an empty file costs them nothing.  They read the file first
+ * Readers have the first page mapped and look at its numbers, of which changes
+ * grows with each change, so that an empty file costs them nothing.  Who makes
+ * one can be killed between two of them: whatever is left then is read as it
+ * is, and nothing that was told as done hangs on it.  They read the file first
  * and choose their snapshot then: what was taken out of the file meanwhile is
  * in that snapshot's records.  Whoever changes the file holds a lock on the
  * first octet of "write.lock", never for longer than that takes.

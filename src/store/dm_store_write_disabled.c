@@ -407,8 +407,10 @@ dm_disabled_clear(dm_store_t *store, dm_err_t *err)
     if (edit.ino == store->disabled.ino
         && edit.head->len == store->disabled.len)
     {
-        __atomic_store_n(&edit.head->len, 0, __ATOMIC_SEQ_CST);
+        /* killed between the two, it leaves entries to be read once more */
+
         (void) __atomic_add_fetch(&edit.head->cleared, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&edit.head->len, 0, __ATOMIC_SEQ_CST);
     }
 
     return dm_disabled_edited(&edit) == DM_OK ? DM_OK

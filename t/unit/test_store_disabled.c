@@ -376,6 +376,49 @@ test_killed_late(void **state)
 }
 
 
+/* killed when it had emptied the file, and before the number that says so */
+static void
+test_killed_between(void **state)
+{
+    dm_account_t        account;
+    dm_disabled_head_t  head;
+
+    (void) state;
+
+    open_two();
+    begin();
+    disable("A");
+    are(reader, "da0");
+    head = *reader->disabled.head;
+    assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
+
+    head.cleared++;
+    head.len = 0;
+    overwrite(&head, sizeof(head), 0);
+
+    /* who is enabled then is in */
+
+    assert_int_equal(lookup(writer, DM_BY_ID, "A"), DM_OK);
+    account = found.account;
+    account.state = DM_ACTIVE;
+    assert_int_equal(dm_store_begin(writer, NULL), DM_OK);
+    put(writer, &account, DM_OK);
+    assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
+    are(reader, "aaa");
+
+    /* and who is disabled then is out, by an entry as long as that was */
+
+    overwrite(&head, sizeof(head), 0);
+    assert_int_equal(dm_store_begin(writer, NULL), DM_OK);
+    disable("B");
+    are(reader, "ada");
+    dm_store_abort(writer);
+    are(writer, "ada");
+
+    close_two();
+}
+
+
 /* a copy that is made meanwhile has it */
 static void
 test_copy(void **state)
@@ -660,6 +703,7 @@ main(void)
         cmocka_unit_test_setup(test_list, fresh),
         cmocka_unit_test_setup(test_killed, fresh),
         cmocka_unit_test_setup(test_killed_late, fresh),
+        cmocka_unit_test_setup(test_killed_between, fresh),
         cmocka_unit_test_setup(test_copy, fresh),
         cmocka_unit_test_setup(test_older, fresh),
         cmocka_unit_test_setup(test_removed, fresh),
