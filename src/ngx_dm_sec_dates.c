@@ -14,6 +14,15 @@ static ngx_int_t ngx_dm_sec_dates_chain(ngx_array_t *found,
     ngx_dm_sec_srv_conf_t *dscf, STACK_OF(X509) *chain);
 static ngx_int_t ngx_dm_sec_dates_store(ngx_array_t *found,
     ngx_dm_sec_srv_conf_t *dscf, X509_STORE *store);
+static ngx_uint_t ngx_dm_sec_dates_covered(STACK_OF(X509_OBJECT) *objects,
+    int i);
+static ngx_uint_t ngx_dm_sec_dates_covers(X509_OBJECT *one,
+    X509_OBJECT *other, ngx_uint_t before, ngx_uint_t *same);
+static X509_NAME *ngx_dm_sec_dates_dn(X509_OBJECT *object);
+static ngx_uint_t ngx_dm_sec_dates_same_key(X509_OBJECT *one,
+    X509_OBJECT *other);
+static ngx_int_t ngx_dm_sec_dates_span(X509 *cert, X509_CRL *crl,
+    ngx_dm_sec_span_t *span);
 static ngx_uint_t ngx_dm_sec_dates_lacks(ngx_dm_sec_srv_conf_t *dscf,
     STACK_OF(X509_OBJECT) *objects, X509 *cert);
 static ngx_int_t ngx_dm_sec_dates_add(ngx_array_t *found,
@@ -208,6 +217,10 @@ ngx_dm_sec_dates_store(ngx_array_t *found, ngx_dm_sec_srv_conf_t *dscf,
         cert = X509_OBJECT_get0_X509(object);
         crl = X509_OBJECT_get0_X509_CRL(object);
 
+        if (ngx_dm_sec_dates_covered(objects, i)) {
+            continue;
+        }
+
         if (ngx_dm_sec_dates_add(found, dscf,
                                  cert ? NGX_DM_SEC_DATE_CA
                                       : NGX_DM_SEC_DATE_CRL,
@@ -227,6 +240,127 @@ ngx_dm_sec_dates_store(ngx_array_t *found, ngx_dm_sec_srv_conf_t *dscf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * 1 if another of the same name and key takes its place: OpenSSL takes what is
+ * in force, so that a CRL or a CA's certificate that was left beside a newer
+ * one does no harm
+ */
+static ngx_uint_t
+ngx_dm_sec_dates_covered(STACK_OF(X509_OBJECT) *objects, int i)
+{
+    int           j;
+    ngx_uint_t    same;
+    X509_OBJECT  *one;
+
+    one = sk_X509_OBJECT_value(objects, i);
+
+    /* they are sorted by kind and name */
+
+    for (j = i - 1, same = 1; same && j >= 0; j--) {
+        if (ngx_dm_sec_dates_covers(sk_X509_OBJECT_value(objects, j), one, 1,
+                                    &same))
+        {
+            return 1;
+        }
+    }
+
+    for (j = i + 1, same = 1; same && j < sk_X509_OBJECT_num(objects); j++) {
+        if (ngx_dm_sec_dates_covers(sk_X509_OBJECT_value(objects, j), one, 0,
+                                    &same))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* of two that are equal the one before counts; *same: the name is */
+static ngx_uint_t
+ngx_dm_sec_dates_covers(X509_OBJECT *one, X509_OBJECT *other,
+    ngx_uint_t before, ngx_uint_t *same)
+{
+    time_t              now;
+    ngx_uint_t          begun, other_begun;
+    ngx_dm_sec_span_t   a, b;
+
+    *same = X509_OBJECT_get_type(one) == X509_OBJECT_get_type(other)
+            && X509_NAME_cmp(ngx_dm_sec_dates_dn(one),
+                             ngx_dm_sec_dates_dn(other))
+               == 0;
+
+    if (!*same || !ngx_dm_sec_dates_same_key(one, other)
+        || ngx_dm_sec_dates_span(X509_OBJECT_get0_X509(one),
+                                 X509_OBJECT_get0_X509_CRL(one), &a)
+           != NGX_OK
+        || ngx_dm_sec_dates_span(X509_OBJECT_get0_X509(other),
+                                 X509_OBJECT_get0_X509_CRL(other), &b)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    now = ngx_time();
+    begun = a.begin <= now;
+    other_begun = b.begin <= now;
+
+    if (begun != other_begun) {
+        return begun;
+    }
+
+    if (begun && a.end != b.end) {
+        return a.end > b.end;
+    }
+
+    return !begun && a.begin != b.begin ? a.begin < b.begin : before;
+}
+
+
+static X509_NAME *
+ngx_dm_sec_dates_dn(X509_OBJECT *object)
+{
+    X509  *cert;
+
+    cert = X509_OBJECT_get0_X509(object);
+
+    return cert ? X509_get_subject_name(cert)
+                : X509_CRL_get_issuer(X509_OBJECT_get0_X509_CRL(object));
+}
+
+
+/* a CRL that does not say by which key it was signed is of each */
+static ngx_uint_t
+ngx_dm_sec_dates_same_key(X509_OBJECT *one, X509_OBJECT *other)
+{
+    X509             *cert;
+    ngx_uint_t        same;
+    AUTHORITY_KEYID  *a, *b;
+
+    cert = X509_OBJECT_get0_X509(one);
+
+    if (cert) {
+        return X509_PUBKEY_eq(X509_get_X509_PUBKEY(cert),
+                              X509_get_X509_PUBKEY(
+                                  X509_OBJECT_get0_X509(other)))
+               == 1;
+    }
+
+    a = X509_CRL_get_ext_d2i(X509_OBJECT_get0_X509_CRL(one),
+                             NID_authority_key_identifier, NULL, NULL);
+    b = X509_CRL_get_ext_d2i(X509_OBJECT_get0_X509_CRL(other),
+                             NID_authority_key_identifier, NULL, NULL);
+
+    same = !a || !b || !a->keyid || !b->keyid
+           || ASN1_OCTET_STRING_cmp(a->keyid, b->keyid) == 0;
+
+    AUTHORITY_KEYID_free(a);
+    AUTHORITY_KEYID_free(b);
+
+    return same;
 }
 
 
@@ -274,25 +408,18 @@ static ngx_int_t
 ngx_dm_sec_dates_add(ngx_array_t *found, ngx_dm_sec_srv_conf_t *dscf,
     ngx_dm_sec_date_e kind, X509 *cert, X509_CRL *crl)
 {
-    const ASN1_TIME     *begin, *end;
     ngx_dm_sec_span_t    span;
     ngx_dm_sec_dated_t  *dated;
 
-    begin = cert ? X509_get0_notBefore(cert) : X509_CRL_get0_lastUpdate(crl);
-    end = cert ? X509_get0_notAfter(cert) : X509_CRL_get0_nextUpdate(crl);
+    if (kind == NGX_DM_SEC_DATE_NO_CRL) {
+        span.begin = 0;
+        span.end = NGX_DM_SEC_DATE_NEVER;
 
-    span.kind = kind;
-    span.begin = 0;
-    span.end = NGX_DM_SEC_DATE_NEVER;
-
-    /* a time that OpenSSL cannot read verifies nothing either */
-
-    if (kind != NGX_DM_SEC_DATE_NO_CRL
-        && (ngx_dm_sec_dates_time(begin, &span.begin) != NGX_OK
-            || (end && ngx_dm_sec_dates_time(end, &span.end) != NGX_OK)))
-    {
+    } else if (ngx_dm_sec_dates_span(cert, crl, &span) != NGX_OK) {
         return NGX_OK;
     }
+
+    span.kind = kind;
 
     dated = ngx_array_push(found);
     if (dated == NULL) {
@@ -305,6 +432,26 @@ ngx_dm_sec_dates_add(ngx_array_t *found, ngx_dm_sec_srv_conf_t *dscf,
     dated->dscf = dscf;
 
     return NGX_OK;
+}
+
+
+/* but for the kind; NGX_ERROR: a time that OpenSSL cannot verify by either */
+static ngx_int_t
+ngx_dm_sec_dates_span(X509 *cert, X509_CRL *crl, ngx_dm_sec_span_t *span)
+{
+    const ASN1_TIME  *begin, *end;
+
+    begin = cert ? X509_get0_notBefore(cert) : X509_CRL_get0_lastUpdate(crl);
+    end = cert ? X509_get0_notAfter(cert) : X509_CRL_get0_nextUpdate(crl);
+
+    span->begin = 0;
+    span->end = NGX_DM_SEC_DATE_NEVER;
+
+    if (ngx_dm_sec_dates_time(begin, &span->begin) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return end ? ngx_dm_sec_dates_time(end, &span->end) : NGX_OK;
 }
 
 

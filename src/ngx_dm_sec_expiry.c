@@ -17,8 +17,9 @@ static const char  *ngx_dm_sec_expiry_texts[NGX_DM_SEC_DATE_KINDS] = {
     "a CA behind the server's certificate in \"ssl_certificate\" %s: devices "
     "that verify it go away; put the new chain of its CA there",
 
-    "a CA of devices %s: nginx refuses their certificates; put a new one in "
-    "the place of \"ssl_client_certificate\", or take it out",
+    "a CA of devices %s: nginx refuses their certificates; put a new one "
+    "there, in \"ssl_client_certificate\" or \"ssl_trusted_certificate\", or "
+    "take it out",
 
     "a CRL in \"ssl_crl\" %s: nginx refuses every certificate of its CA; put "
     "a new one there, and reload",

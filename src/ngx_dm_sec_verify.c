@@ -50,6 +50,8 @@ static const ngx_dm_sec_verify_t  ngx_dm_sec_verify_errors[] = {
 
 
 static ngx_uint_t ngx_dm_sec_verify_too_long(SSL *ssl, long rc);
+static ngx_uint_t ngx_dm_sec_verify_is_foreign(SSL *ssl);
+static ngx_uint_t ngx_dm_sec_verify_trusts(SSL *ssl, X509 *cert);
 
 
 ngx_dm_sec_reason_e
@@ -81,6 +83,12 @@ ngx_dm_sec_verify_reason(ngx_connection_t *c, ngx_uint_t *detail)
     if (ngx_dm_sec_verify_too_long(c->ssl->connection, rc)) {
         *detail = NGX_DM_SEC_D_CHAIN_TOO_LONG;
         return NGX_DM_SEC_R_CERT_INVALID;
+    }
+
+    if (rc == X509_V_ERR_UNABLE_TO_GET_CRL
+        && ngx_dm_sec_verify_is_foreign(c->ssl->connection))
+    {
+        return NGX_DM_SEC_R_CERT_UNKNOWN_CA;
     }
 
     n = sizeof(ngx_dm_sec_verify_errors) / sizeof(ngx_dm_sec_verify_t);
@@ -121,4 +129,56 @@ ngx_dm_sec_verify_too_long(SSL *ssl, long rc)
     chain = SSL_get0_verified_chain(ssl);
 
     return chain && sk_X509_num(chain) > SSL_get_verify_depth(ssl) + 1;
+}
+
+
+/*
+ * 1 if the chain does not end in a CA of the server's: with "ssl_crl" the last
+ * error is that it has no CRL of that one, which it could not have
+ */
+static ngx_uint_t
+ngx_dm_sec_verify_is_foreign(SSL *ssl)
+{
+    int              n;
+    STACK_OF(X509)  *chain;
+
+    /* a session that was resumed has none */
+    chain = SSL_get0_verified_chain(ssl);
+    n = sk_X509_num(chain);
+
+    return n > 0 && !ngx_dm_sec_verify_trusts(ssl, sk_X509_value(chain, n - 1));
+}
+
+
+static ngx_uint_t
+ngx_dm_sec_verify_trusts(SSL *ssl, X509 *cert)
+{
+    int              i;
+    ngx_uint_t       found;
+    X509_STORE_CTX  *ctx;
+    STACK_OF(X509)  *certs;
+
+    found = 0;
+    certs = NULL;
+
+    ctx = X509_STORE_CTX_new();
+
+    if (ctx
+        && X509_STORE_CTX_init(ctx,
+                               SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)),
+                               NULL, NULL)
+           == 1)
+    {
+        certs = X509_STORE_CTX_get1_certs(ctx, X509_get_subject_name(cert));
+    }
+
+    for (i = 0; !found && i < sk_X509_num(certs); i++) {
+        found = X509_cmp(sk_X509_value(certs, i), cert) == 0;
+    }
+
+    sk_X509_pop_free(certs, X509_free);
+    X509_STORE_CTX_free(ctx);
+    ERR_clear_error();
+
+    return found;
 }

@@ -15,6 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 use lib 'lib';
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::DmSec qw/ :all /;
+use Test::DmSec::Process qw/ run_command /;
 
 ###############################################################################
 
@@ -22,7 +23,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http http_ssl socket_ssl/)
-    ->has_daemon('openssl')->plan(30);
+    ->has_daemon('openssl')->plan(41);
 
 my $d = $t->testdir();
 my $now = time();
@@ -175,6 +176,59 @@ like((grep { /Dates/ } troubles($page))[0] // '',
     'those that have no row too');
 unlike(http_content(http_get('/prometheus')),
     qr/^dmsec_crl_expiry_timestamp_seconds\{/m, 'no CRLs');
+
+$t->stop();
+
+# what a newer one of the same name and key takes the place of does no harm
+
+my $end = $now + 30 * 86400;
+
+ca($t, 'renewed', not_after => $now - 3600);
+run_command([ 'openssl', 'x509', '-in', "$d/renewed.crt", '-key',
+    "$d/renewed.key", '-days', 20, '-out', "$d/again.crt" ]);
+ca($t, 'twice', not_after => $end);
+cert($t, 'device', ca => 'twice');
+
+foreach my $name (qw/ renewed twice /) {
+    crl($t, $name, next_update => $now - 60);
+    $t->write_file("$name.old", $t->read_file("$name.crl"));
+    crl($t, $name, next_update => $now + 3600);
+}
+
+join_files('cas.pem', qw/ renewed.crt again.crt twice.crt /);
+
+foreach my $order ([ qw/ old crl / ], [ qw/ crl old / ]) {
+    join_files('crls.pem', map { ("renewed.$_", "twice.$_") } @$order);
+
+    write_conf(server('both', 8443, 'server', 'ssl_verify_client on;'
+        . 'ssl_client_certificate cas.pem; ssl_crl crls.pem;'));
+    (undef, $said) = nginx_t($t);
+    is(() = $said =~ /\[warn\]/g, 0, "@$order: no harm");
+
+    $t->run();
+
+    $metrics = http_content(http_get('/prometheus'));
+    is(series('crl_expiry_timestamp_seconds', 'both'), $now + 3600,
+        "@$order: the newer counts");
+    cmp_ok(series('client_ca_expiry_timestamp_seconds', 'both'), '>', $now,
+        "@$order: of CAs too");
+    unlike($metrics, qr/^dmsec_certificates_not_in_force\{[^}]*\} [1-9]/m,
+        "@$order: all are in force");
+    isnt(status(https(8443, request('GET', '/'), SSL_cert_file =>
+        "$d/device.crt", SSL_key_file => "$d/device.key") // ''), 400,
+        "@$order: a device gets in");
+
+    $t->stop();
+}
+
+# one of the same name and another key is no successor
+
+ca($t, 'stranger', subject => '/CN=renewed');
+join_files('cas.pem', qw/ renewed.crt stranger.crt /);
+write_conf(server('keys', 8443, 'server', 'ssl_verify_client on;'
+    . 'ssl_client_certificate cas.pem;'));
+(undef, $said) = nginx_t($t);
+like($said, qr/a CA of devices has expired: .*"CN=renewed"/, 'another key');
 
 undef $t;
 

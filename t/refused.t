@@ -20,6 +20,7 @@ use lib 'lib';
 use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::HTTP2;
+use Test::DmSec::Process qw/ must /;
 
 ###############################################################################
 
@@ -164,6 +165,12 @@ cert($t, 'purpose', ca => 'root', eku => 'serverAuth');
 cert($t, 'marked', ca => 'stranger', subject => '/CN=a"b, client: 1.2.3.4');
 cert($t, 'long', ca => 'stranger', subject => '/CN=' . 'n' x 64);
 
+cert($t, 'chained', ca => 'stranger');
+$t->write_file('chained.crt', $t->read_file('chained.crt')
+    . $t->read_file('stranger.crt'));
+must([ qw{ openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=self },
+    '-keyout', "$d/self.key", '-out', "$d/self.crt" ]);
+
 ca($t, 'second', issuer => 'root');
 ca($t, 'third', issuer => 'second');
 ca($t, 'fourth', issuer => 'third');
@@ -197,6 +204,8 @@ my @certificates = (
     [ 'expired', 'certificate_expired -', cert => 'expired' ],
     [ 'not yet valid', 'certificate_expired not_yet_valid', cert => 'early' ],
     [ 'of a foreign CA', 'certificate_unknown_ca -', cert => 'foreign' ],
+    [ 'with its foreign CA', 'certificate_unknown_ca -', cert => 'chained' ],
+    [ 'signed by itself', 'certificate_unknown_ca -', cert => 'self' ],
     [ 'signed with SHA-1', 'certificate_weak -', cert => 'sha1', weak => 1 ],
     [ 'with a short key', 'certificate_weak -', cert => 'short', weak => 1 ],
     [ 'for another purpose', 'certificate_purpose -', cert => 'purpose' ],

@@ -230,7 +230,7 @@ dm_disabled_same(const dm_store_t *store)
 }
 
 
-/* who changes the file can be killed between two of the numbers */
+/* a process that changes the file can be killed between two of them */
 static void
 dm_disabled_now(const dm_store_t *store, dm_disabled_head_t *now)
 {
