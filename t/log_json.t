@@ -95,13 +95,15 @@ ask('192.0.2.5', basic("\xff\"}", 'wrong'), "User-Agent: \xff\\");
 raw("GET /$forged HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 raw("GET /\\\" tls=TLSv1/ client=IMEI:9 HTTP/1.1\r\nHost: x\r\n\r\n");
 raw("GET /\x01\xff\"\r\n");
+raw("GET /%0A%7B%22time%22:%222026-11-30T20:11:00+0000%22,%22request_id%22:%22"
+    . '0' x 32 . "%22,%22client%22:%22198.51.100.1%22 HTTP/1.0\r\n\r\n");
 raw("\x16\x03\x01$forged\r\n\r\n");
 
-wait_for(30, sub { (() = slurp($t->testdir() . '/dm.json') =~ /\n/g) >= 16 });
+wait_for(30, sub { (() = slurp($t->testdir() . '/dm.json') =~ /\n/g) >= 17 });
 
 @lines = split /\n/, slurp($t->testdir() . '/dm.json');
 
-is(scalar @lines, 16, 'a line for each request');
+is(scalar @lines, 17, 'a line for each request');
 
 # octets that are no UTF-8 are read as Latin 1 here, so that all must parse
 
