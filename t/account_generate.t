@@ -94,7 +94,8 @@ unlink($out, "$d/link");
 rmdir("$d/dir");
 
 refused("import $d/devices.jsonl --generate-passwords --output $d/no/made",
-    "cannot make \"$d/no/made\": No such file", 'no directory');
+    "file \"$d/no/made\" cannot be made: there is no directory \"$d/no\"; make",
+    'no directory');
 refused(['import', "$d/devices.jsonl", '--generate-passwords', '--output',
     "$d/" . 'x' x 256], 'File name too long', 'too long a name');
 

@@ -211,13 +211,32 @@ is(content("$d/store.key"), $keys, 'no key was made');
 is(written(), $before, 'and nothing written');
 
 refused("backup $d/whole --dry-run", 'exists already', 'it is there');
-refused("backup $d/none/x --dry-run", 'cannot be made in', 'nowhere');
+refused("backup $d/none/x$_", "store \"$d/none/x\" cannot be made: there is no"
+    . " directory \"$d/none\"; make that,", "nowhere$_")
+    foreach '', ' --dry-run';
 refused("restore $d/none --dry-run", '', 'a backup that is not there');
 refused('rekey --dry-run', 'has only key', 'rekey in no order');
 refused("--store $d/new init --realm r --dry-run", 'may seal another store',
     'a key that is there');
 refused("--store $d/new --key $d/new.key init --realm \" --dry-run", 'quote',
     'a realm that is none');
+
+# a directory that is not there: which one, and nothing is left of the other
+
+foreach my $dry ('', ' --dry-run') {
+    my $said = "\"$d/none/x\" cannot be made: there is no directory"
+        . " \"$d/none\"; make that, or name";
+
+    refused("--store $d/none/x --key $d/new.key init --realm r$dry",
+        "store $said", "no directory for the store$dry");
+    refused("--store $d/new --key $d/none/x init --realm r$dry",
+        "key file $said", "no directory for the key$dry");
+}
+
+ok(!-e "$d/new" && !-e "$d/new.key", 'and nothing was made');
+refused("--store $d/store.key/x --key $d/new.key init --realm r",
+    'cannot be made: Not a directory', 'a file in its place');
+
 usage('init --upgrade --dry-run', 'unknown', 'it is a verb of its own');
 
 done('rekey --prepare', qr/^prepared/, 'rekey prepared');

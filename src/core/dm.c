@@ -1,5 +1,6 @@
 /* Octet strings, results and messages */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,31 @@ dm_err_set(dm_err_t *err, const char *fmt, ...)
             memset(text + i, '?', octets);
         }
     }
+}
+
+
+void
+dm_err_set_made(dm_err_t *err, const char *what, const char *path)
+{
+    char   dir[1024];
+    int    error;
+    char  *name;
+
+    error = errno;
+
+    (void) snprintf(dir, sizeof(dir), "%s", path);
+    name = strrchr(dir, '/');
+
+    if (error != ENOENT || name == NULL || name == dir) {
+        dm_err_set(err, "%s \"%s\" cannot be made: %s", what, path,
+                   strerror(error));
+        return;
+    }
+
+    *name = '\0';
+
+    dm_err_set(err, "%s \"%s\" cannot be made: there is no directory \"%s\"; "
+               "make that, or name another place", what, path, dir);
 }
 
 

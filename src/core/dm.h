@@ -62,6 +62,12 @@ typedef struct {
 void dm_err_set(dm_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The message of what cannot be made at path, by errno: where it is only that
+ * its directory is missing, which one, and what to do.
+ */
+void dm_err_set_made(dm_err_t *err, const char *what, const char *path);
+
 /* the octets of the byte order mark of UTF-8 that text begins with, or 0 */
 size_t dm_text_mark(const unsigned char *text, size_t len);
 

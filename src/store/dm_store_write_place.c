@@ -119,8 +119,7 @@ dm_store_make_at(const char *path,
     (void) snprintf(temp, size, "%s.XXXXXX", path);
 
     if (mkdtemp(temp) == NULL) {
-        dm_err_set(err, "store \"%s\" cannot be made in its directory: %s",
-                   path, strerror(errno));
+        dm_err_set_made(err, "store", path);
         free(temp);
         return DM_INVALID;
     }

@@ -77,7 +77,7 @@ test_create(void **state)
 
     sprintf(name, "%s/absent/store", dir);
     assert_int_equal(create(name, REALM, MAP, &err), DM_INVALID);
-    assert_non_null(strstr(err.text, "No such file"));
+    assert_non_null(strstr(err.text, "there is no directory"));
 
     sprintf(name, "%s/other/", dir);
     assert_int_equal(create(name, "", MAP, &err), DM_INVALID);

@@ -165,7 +165,7 @@ dm_backup_would(dm_backup_t *backup, const char *path, const char *store)
                                  : DM_CLI_DONE;
 
     if (rc == DM_CLI_DONE) {
-        rc = dm_user_may_make(backup->copy.cli, path);
+        rc = dm_user_may_make(backup->copy.cli, "store", path);
     }
 
     return rc == DM_CLI_DONE ? dm_copy_open(&backup->copy) : rc;

@@ -174,7 +174,7 @@ dm_init_would(dm_cli_t *cli, dm_init_t *init)
     /* the directories of the default places are made */
 
     if (rc == DM_CLI_DONE && strcmp(cli->store_path, DM_DEFAULT_STORE) != 0) {
-        rc = dm_user_may_make(cli, cli->store_path);
+        rc = dm_user_may_make(cli, "store", cli->store_path);
     }
 
     if (rc != DM_CLI_DONE) {
@@ -194,9 +194,13 @@ dm_init_would(dm_cli_t *cli, dm_init_t *init)
         return dm_init_key_exists(cli);
     }
 
+    if (strcmp(cli->key_path, DM_DEFAULT_KEY) != 0) {
+        rc = dm_user_may_make(cli, "key file", cli->key_path);
+    }
+
     init->new_key = 1;
 
-    return dm_init_done(cli, init);
+    return rc == DM_CLI_DONE ? dm_init_done(cli, init) : rc;
 }
 
 

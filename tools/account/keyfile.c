@@ -95,8 +95,7 @@ dm_keyfile_create(const char *path, const dm_keys_t *keys, dm_err_t *err)
     }
 
     if (fd == -1) {
-        dm_err_set(err, "cannot make the key file \"%s\": %s", path,
-                   strerror(errno));
+        dm_err_set_made(err, "key file", path);
         return DM_ERROR;
     }
 

@@ -102,8 +102,7 @@ dm_sink_file(dm_sink_t *sink, dm_err_t *err)
                        "what is nowhere else: name another", sink->path);
 
         } else {
-            dm_err_set(err, "cannot make \"%s\": %s", sink->path,
-                       strerror(errno));
+            dm_err_set_made(err, "file", sink->path);
         }
 
         /* of another one it is not taken away */

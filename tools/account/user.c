@@ -296,9 +296,10 @@ dm_user_parent(const dm_cli_t *cli, const char *path)
 
 
 int
-dm_user_may_make(const dm_cli_t *cli, const char *path)
+dm_user_may_make(const dm_cli_t *cli, const char *what, const char *path)
 {
-    char         copy[PATH_MAX], *parent;
+    char         copy[PATH_MAX];
+    dm_err_t     err;
     struct stat  sb;
 
     if (lstat(path, &sb) == 0) {
@@ -307,12 +308,11 @@ dm_user_may_make(const dm_cli_t *cli, const char *path)
     }
 
     (void) snprintf(copy, sizeof(copy), "%s", path);
-    parent = dirname(copy);
 
-    if (access(parent, W_OK|X_OK) == -1) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "\"%s\" cannot be "
-                             "made in \"%s\": %s", path, parent,
-                             strerror(errno));
+    if (access(dirname(copy), W_OK|X_OK) == -1) {
+        dm_err_set_made(&err, what, path);
+
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", err.text);
     }
 
     return DM_CLI_DONE;

@@ -66,7 +66,7 @@ int dm_user_parent(const dm_cli_t *cli, const char *path);
  * Looks, in a dry run, whether what is to be made at path can be: nothing is
  * there yet, and its directory can be written.  DM_CLI_DONE, or it was told.
  */
-int dm_user_may_make(const dm_cli_t *cli, const char *path);
+int dm_user_may_make(const dm_cli_t *cli, const char *what, const char *path);
 
 
 #endif /* DM_ACCOUNT_USER_H */
