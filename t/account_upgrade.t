@@ -32,7 +32,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(105);
+    ->has_daemon('openssl')->plan(108);
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
@@ -204,16 +204,19 @@ foreach my $point (@points) {
 
 ###############################################################################
 
+# where the version alone is another one, it alone is written
+
+from('store-0.1.0');
+is(called('0.0.9', 'upgrade'), 0, 'an older dm-account');
+$done = json('upgrade');
+is_deeply([ $done->{from}, @{ $done->{steps} } ], [ '0.0.9', 'version' ],
+    'older: the version alone');
+is(json('upgrade')->{from}, $version, 'older: it is written');
+
 # what a newer version wrote, and a newer format
 
 from('store-0.1.0');
-
-my $newer = slurp($program);
-$newer =~ s/\b\Q$version\E\0/9.9.9\0/g or die "no version in it\n";
-put("$d/newer", $newer);
-chmod 0755, "$d/newer";
-is((run_command([ "$d/newer", '--store', "$d/store", '--key', "$d/store.key",
-    'upgrade' ]))[0], 0, 'a newer dm-account');
+is(called('9.9.9', 'upgrade'), 0, 'a newer dm-account');
 
 my ($exit, undef, $err) = dm_account($t, 'upgrade');
 is($exit, 1, 'newer: refused');
@@ -334,6 +337,19 @@ sub killed {
     # a process that it has made, and which is nobody's to wait for, dies too
     wait_for(30, sub { !grep { is_locked($_) } siblings() })
         or die "$call $n: somebody is alive\n";
+}
+
+# the status of a dm-account that calls itself so
+sub called {
+    my ($as, @args) = @_;
+    my ($code) = slurp($program);
+
+    $code =~ s/\b\Q$version\E\0/$as\0/g or die "no version in it\n";
+    put("$d/dm-account-$as", $code);
+    chmod 0755, "$d/dm-account-$as";
+
+    return (run_command([ "$d/dm-account-$as", '--store', "$d/store", '--key',
+        "$d/store.key", @args ]))[0];
 }
 
 sub is_locked {
