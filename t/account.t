@@ -38,7 +38,7 @@ done('--version', qr/^dm-account \d+\.\d+\.\d+$/, 'version');
 # help
 
 my %options = (
-    init => [qw/ realm owner user map-size share-key upgrade /],
+    init => [qw/ realm owner user map-size share-key /],
     add => [qw/ name password-file generate-password slow-hash psk-identity
         psk-file generate-psk cert cert-key group not-before not-after
         disabled /],
@@ -58,7 +58,8 @@ my %options = (
     export => [qw/ secrets /],
     check => [],
     backup => [],
-    restore => [],
+    restore => [qw/ owner user keep /],
+    upgrade => [qw/ owner user keep /],
     rekey => [qw/ prepare finish /],
     provision => [qw/ format psk-identity cert private-key server-id
         server-uri server-name /],

@@ -32,7 +32,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(108);
+    ->has_daemon('openssl')->plan(112);
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
@@ -203,6 +203,32 @@ foreach my $point (@points) {
 }
 
 ###############################################################################
+
+# no copy can be made: nothing is changed, and what to do is said
+
+from('store-0.1.0');
+
+{
+    local $ENV{LD_PRELOAD} = join ' ', preload($t, 'full', <<'EOF_C'),
+#include <errno.h>
+
+int
+mdb_env_copyfd2(void *env, int fd, unsigned flags)
+{
+    return ENOSPC;
+}
+EOF_C
+        $ENV{LD_PRELOAD} // ();
+
+    my ($code, $out, $said) = dm_account($t, 'upgrade');
+
+    is($code, 1, 'no room: refused');
+    like($said, words('No space left', 'the accounts are as they were',
+        'upgrade --keep 0'), 'no room: said');
+}
+
+is_deeply([ siblings() ], [], 'no room: nothing is left');
+is(json(qw/ upgrade --dry-run /)->{from}, undef, 'no room: as it was');
 
 # where the version alone is another one, it alone is written
 

@@ -34,7 +34,7 @@ typedef enum {
 
 /* shared memory, in which the process that opened the store tells of it */
 typedef struct {
-    char                 writer[DM_VERSION_MAX + 1];
+    unsigned char        writer[DM_VERSION_MAX];
     int                  counted;
     char                 said[DM_CLI_MESSAGE_MAX];
 } dm_upgrade_seen_t;
@@ -50,6 +50,7 @@ typedef struct {
     dm_store_owner_t     whose;
     int                  step[DM_UPGRADE_STEPS];    /* 1: to be done */
     dm_upgrade_seen_t   *seen;
+    char                 writer[DM_VERSION_MAX + 1];
     json_t              *removed;
 } dm_upgrade_t;
 
@@ -409,7 +410,7 @@ dm_upgrade_child(dm_upgrade_t *up)
     meta = dm_store_meta(cli->store);
 
     up->seen->counted = (rc == DM_OK);
-    memcpy(up->seen->writer, meta->writer, sizeof(meta->writer));
+    memcpy(up->seen->writer, meta->writer, sizeof(up->seen->writer));
 
     dm_cli_close(cli);
 
@@ -425,14 +426,19 @@ dm_upgrade_judge(dm_upgrade_t *up)
 
     cli = up->cli;
 
-    older = dm_version_compare(up->seen->writer);
+    /* it is of a process that may be less than this one */
+
+    dm_version_read(up->writer, (dm_str_t) { up->seen->writer,
+                                             DM_VERSION_MAX });
+
+    older = dm_version_compare(up->writer);
 
     if (older > 0) {
         return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "store \"%s\" was "
                              "last written by dm-account %s, and this is %s: "
                              "install that version, or restore a backup that "
-                             "this one wrote", cli->store_path,
-                             up->seen->writer, DM_VERSION);
+                             "this one wrote", cli->store_path, up->writer,
+                             DM_VERSION);
     }
 
     up->step[DM_UPGRADE_COUNTERS] = !up->seen->counted;
@@ -487,11 +493,16 @@ dm_upgrade_backup(dm_upgrade_t *up)
 
     rc = dm_copy_make(&copy, up->aside, up->path);
 
-    if (rc == DM_CLI_DONE) {
-        dm_old_prune(cli, up->path, up->keep, up->removed);
+    if (rc != DM_CLI_DONE) {
+        dm_cli_warn(cli, "the accounts are as they were; where no copy can "
+                    "stand beside the store, back it up elsewhere, and then "
+                    "\"upgrade --keep 0\" makes none");
+        return rc;
     }
 
-    return rc;
+    dm_old_prune(cli, up->path, up->keep, up->removed);
+
+    return DM_CLI_DONE;
 }
 
 
@@ -508,6 +519,10 @@ dm_upgrade_write(dm_upgrade_t *up)
         || (!up->step[DM_UPGRADE_COUNTERS] && !up->step[DM_UPGRADE_VERSION]
             && !up->step[DM_UPGRADE_DISABLED]))
     {
+        if (up->step[DM_UPGRADE_FILES] && !cli->dry_run) {
+            dm_cli_audit(cli);
+        }
+
         return DM_CLI_DONE;
     }
 
@@ -553,8 +568,8 @@ dm_upgrade_done(const dm_upgrade_t *up)
                                          "result", changed ? "upgraded"
                                                            : "unchanged",
                                          "store", dm_json_text(up->path),
-                                         "from", up->seen->writer[0]
-                                         ? json_string(up->seen->writer)
+                                         "from", up->writer[0]
+                                         ? json_string(up->writer)
                                          : json_null(),
                                          "to", DM_VERSION,
                                          "steps", steps,
@@ -581,8 +596,8 @@ dm_upgrade_print(const dm_upgrade_t *up, int changed)
     }
 
     dm_out_line(stdout, "upgraded \"%s\" from %s%s to %s:%s%s%s%s%s",
-                up->path, up->seen->writer[0] ? "" : "before ",
-                up->seen->writer[0] ? up->seen->writer : DM_VERSION_SIGNS,
+                up->path, up->writer[0] ? "" : "before ",
+                up->writer[0] ? up->writer : DM_VERSION_SIGNS,
                 DM_VERSION,
                 up->step[DM_UPGRADE_FILES] ? " files" : "",
                 up->step[DM_UPGRADE_COUNTERS] ? " counters" : "",
