@@ -20,6 +20,7 @@ static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
     ngx_dm_sec_main_conf_t *dmcf);
 static void ngx_dm_sec_store_wipe_keys(void *data);
 static void ngx_dm_sec_store_tend(ngx_event_t *ev);
+static void ngx_dm_sec_store_show(ngx_log_t *log);
 static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
@@ -45,6 +46,7 @@ static struct {
     ngx_msec_t         complained;
     ngx_msec_t         checked;     /* when its place was looked at */
     ngx_uint_t         gone;        /* it was not; until one is opened */
+    ngx_uint_t         unseen;      /* its writers do not see this worker */
     ngx_uint_t         copied;      /* a file over the one that was open */
     off_t              size;        /* of the copy, as it was last seen */
     struct timespec    mtime;
@@ -201,11 +203,32 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
         ngx_dm_sec_damage_leave();
 
         if (!dm_store_replaced(ngx_dm_sec_worker.store)) {
+            ngx_dm_sec_store_show(ev->log);
             return;
         }
     }
 
     ngx_dm_sec_store_reopen(dmcf, ev->log);
+}
+
+
+/* a worker that writers do not see serves on, and it is said once */
+static void
+ngx_dm_sec_store_show(ngx_log_t *log)
+{
+    int       rc;
+    dm_err_t  err;
+
+    rc = dm_store_show(ngx_dm_sec_worker.store, &err);
+
+    if (rc != DM_OK && !ngx_dm_sec_worker.unseen) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "dm_sec: writers of the store do not see this worker, "
+                      "whose file there was removed, so do not rekey: %s",
+                      err.text);
+    }
+
+    ngx_dm_sec_worker.unseen = (rc != DM_OK);
 }
 
 

@@ -251,8 +251,8 @@ done('rekey --prepare', '', 'prepare');
 my ($new) = keys_of();
 
 refused('rekey', "process $pid has the store open and does not know key "
-    . "\"$new\": reload nginx, and wait until its old processes are gone",
-    'an older process');
+    . "\"$new\": reload nginx, and wait until its old processes are gone;"
+    . ' end a dm-account that runs, such as a batch', 'an older process');
 is(content_of(old()), content_of(), 'an older process: nothing has changed');
 
 my @pids = ($pid, holder(old()));

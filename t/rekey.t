@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 use constant ACCOUNTS => 15000;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(36)->todo_alerts();
+    ->has_daemon('openssl')->plan(40)->todo_alerts();
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
@@ -80,6 +80,22 @@ kill_worker($t, (workers($t))[0]);
 is(join(' ', refused()), join(' ', sort { $a <=> $b } workers($t)),
     'refused for a worker that has only just started');
 ok(served(), 'served all the same');
+
+# nor does one whose file in the store was removed: it makes another
+
+my ($slots) = glob $t->testdir() . '/store/readers.*';
+
+unlink glob "$slots/*";
+ok(wait_for(60, sub { (() = glob "$slots/*") == workers($t) }),
+    'removed: each worker is there again');
+is(join(' ', refused()), join(' ', sort { $a <=> $b } workers($t)),
+    'removed: refused for all workers');
+
+rename($slots, "$slots.away") or die "rename: $!\n";
+ok(wait_for(60, sub { $t->read_file('error.log') =~ /do not see this worker/ }),
+    'away: it is said');
+ok(served(), 'away: served all the same');
+rename("$slots.away", $slots) or die "rename: $!\n";
 
 # an old worker that still has a request to end
 

@@ -114,6 +114,13 @@ int dm_store_stale(const dm_store_t *store);
 void dm_store_tend(dm_store_t *store);
 
 /*
+ * Shows a worker to the store's writers anew, if what showed it was removed.
+ * It must not be in a look-up.  DM_OK; DM_INVALID or DM_ERROR: no writer sees
+ * it, and err says why.
+ */
+int dm_store_show(dm_store_t *store, dm_err_t *err);
+
+/*
  * Looks an account up.  The record is copied into record[DM_RECORD_MAX] and
  * decoded there, no transaction stays open.  The sealed part's tag is proven,
  * and the account itself must hold the key that it was found by.  key must not

@@ -392,6 +392,28 @@ dm_store_tend(dm_store_t *store)
 }
 
 
+int
+dm_store_show(dm_store_t *store, dm_err_t *err)
+{
+    int               rc;
+    dm_store_slot_t  *slot;
+
+    if (store->slot == NULL || !dm_slot_lost(store->slot, store->path)) {
+        return DM_OK;
+    }
+
+    rc = dm_slot_open(&slot, store->path, (uint64_t) store->badge, err);
+
+    if (rc == DM_OK) {
+        dm_slot_follow(slot, (uint64_t) store->disabled.ino);
+        dm_slot_close(store->slot);
+        store->slot = slot;
+    }
+
+    return rc;
+}
+
+
 /*
  * 1 if the writers have another file, though stat() may not tell: an overlay
  * copies a file of its lower layer for who opens it to write, and who had it

@@ -27,6 +27,7 @@
 
 struct dm_store_slot_s {
     int                 dir;
+    char                slots[DM_SLOTS_NAME];   /* of the directory */
     int                 fd;
     char                name[DM_SLOT_NAME];
     dm_slot_content_t  *content;        /* mapped */
@@ -68,7 +69,6 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
     dm_err_t *err)
 {
     int               rc;
-    char              slots[DM_SLOTS_NAME];
     unsigned          n;
     dm_store_slot_t  *slot;
 
@@ -80,7 +80,7 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
 
     slot->fd = -1;
     slot->content = MAP_FAILED;
-    slot->dir = dm_slots_dir(path, geteuid(), slots, err);
+    slot->dir = dm_slots_dir(path, geteuid(), slot->slots, err);
 
     n = 0;
     rc = slot->dir == -1 ? DM_INVALID : DM_OK;
@@ -97,7 +97,7 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
     }
 
     if (rc == DM_OK) {
-        rc = dm_slot_make(slot, path, slots, err);
+        rc = dm_slot_make(slot, path, slot->slots, err);
     }
 
     if (rc == DM_OK && dm_slot_fill(slot, badge) != DM_OK) {
@@ -114,6 +114,27 @@ dm_slot_open(dm_store_slot_t **out, const char *path, uint64_t badge,
     *out = slot;
 
     return DM_OK;
+}
+
+
+int
+dm_slot_lost(const dm_store_slot_t *slot, const char *path)
+{
+    char         name[PATH_MAX];
+    struct stat  sb, there;
+
+    if (snprintf(name, sizeof(name), "%s/%s/%s", path, slot->slots, slot->name)
+        >= (int) sizeof(name)
+        || fstat(slot->fd, &sb) == -1)
+    {
+        return 0;
+    }
+
+    if (stat(name, &there) == -1) {
+        return errno == ENOENT || errno == ENOTDIR;
+    }
+
+    return there.st_dev != sb.st_dev || there.st_ino != sb.st_ino;
 }
 
 

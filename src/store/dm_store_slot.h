@@ -67,6 +67,9 @@ typedef struct {
 int dm_slot_open(dm_store_slot_t **slot, const char *path, uint64_t badge,
     dm_err_t *err);
 
+/* 1 if its file is no longer in the store at path, so that no writer sees it */
+int dm_slot_lost(const dm_store_slot_t *slot, const char *path);
+
 /*
  * Looks whether processes of that user could take one, as far as names tell;
  * the results are those of dm_slot_open().

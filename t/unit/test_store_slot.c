@@ -491,6 +491,48 @@ test_copied_same(void **state)
 }
 
 
+/* a worker whose slot was removed takes a new one, as soon as it can */
+static void
+test_slot_removed(void **state)
+{
+    char         slots[96], away[96];
+    unsigned     n;
+    dm_err_t     err;
+    dm_store_t  *reader;
+
+    (void) state;
+
+    sprintf(slots, "%s/readers.%u", path, (unsigned) getuid());
+    sprintf(away, "%s/away", dir);
+
+    reader = open_store(DM_STORE_SERVE);
+    assert_int_equal(dm_store_show(reader, &err), DM_OK);
+    assert_int_equal(rename(slots, away), 0);
+
+    assert_int_equal(dm_store_show(reader, &err), DM_INVALID);
+    assert_non_null(strstr(err.text, "dm-account"));
+    assert_int_equal(lookup(reader, DM_BY_NAME, "alice"), DM_DECLINED);
+
+    assert_int_equal(mkdir(slots, 0700), 0);
+    assert_int_equal(dm_slots_count(path, &n, &err), DM_OK);
+    assert_int_equal(n, 0);
+
+    assert_int_equal(dm_store_show(reader, &err), DM_OK);
+    assert_int_equal(dm_slots_count(path, &n, &err), DM_OK);
+    assert_int_equal(n, 1);
+
+    /* and writers let it disable beside them, and wait for it */
+
+    writer = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_beside(writer, &err), DM_OK);
+    put_alone(writer, "A", "alice");
+    assert_int_equal(lookup(reader, DM_BY_NAME, "alice"), DM_OK);
+
+    close_both(reader);
+    assert_int_equal(rmdir(away), 0);
+}
+
+
 /* another file that stat() does not tell: as on an overlay, by its number */
 static void
 test_elsewhere(void **state)
@@ -544,6 +586,7 @@ main(void)
         cmocka_unit_test_setup(test_never_settles, fresh),
         cmocka_unit_test_setup(test_copied_over, fresh),
         cmocka_unit_test_setup(test_copied_same, fresh),
+        cmocka_unit_test_setup(test_slot_removed, fresh),
         cmocka_unit_test_setup(test_elsewhere, fresh)
     };
 

@@ -372,7 +372,8 @@ dm_rekey_refuse_pids(const dm_rekey_t *rekey, const dm_store_pids_t *pids)
                                  "another container has the store open and "
                                  "does not know key \"%s\": reload nginx "
                                  "there, and wait until its old processes are "
-                                 "gone", rekey->keys.key[0].id);
+                                 "gone; end a dm-account that runs there",
+                                 rekey->keys.key[0].id);
         }
     }
 
@@ -380,7 +381,8 @@ dm_rekey_refuse_pids(const dm_rekey_t *rekey, const dm_store_pids_t *pids)
 
     return dm_cli_refuse(rekey->cli, DM_CODE_IN_USE, "%s %s the store open "
                          "and %s not know key \"%s\": reload nginx, and wait "
-                         "until its old processes are gone", list,
+                         "until its old processes are gone; end a dm-account "
+                         "that runs, such as a batch", list,
                          pids->n == 1 ? "has" : "have",
                          pids->n == 1 ? "does" : "do", rekey->keys.key[0].id);
 }
