@@ -174,7 +174,12 @@ sub upgrade_binary {
     wait_for(30, sub { -s "$d/nginx.pid.oldbin" && -s "$d/nginx.pid" })
         or die "no new binary\n";
     kill 'QUIT', $master;
-    wait_for(30, sub { !kill 0, $master }) or die "the old one goes on\n";
+
+    # dead is enough: it is no child of this process, which could wait for it
+
+    wait_for(30, sub {
+        slurp("/proc/$master/stat") !~ /^\d+ \(.*\) [^ZX] /s
+    }) or die "the old one goes on\n";
     workers($t);
 }
 

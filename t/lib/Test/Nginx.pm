@@ -634,8 +634,18 @@ sub gone {
     my ($pid) = @_;
 
     return within_time(STOP_TIMEOUT, sub {
-        waitpid($pid, WNOHANG) == $pid || !kill 0, $pid;
+        waitpid($pid, WNOHANG) == $pid || !kill(0, $pid) || is_dead($pid);
     });
+}
+
+
+# a daemon that nobody waits for, as where process 1 does not
+sub is_dead {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return 0;
+
+    return (readline($fh) // '') =~ /^\d+ \(.*\) [ZX] / ? 1 : 0;
 }
 
 
