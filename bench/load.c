@@ -46,6 +46,7 @@ const char  bench_name[] = "load";
 #define IN_FLIGHT    8
 #define SERVERS      16
 #define STUCK        10         /* s without an answer */
+#define WORDS        7          /* of a command, at most */
 #define NO_NONCE     "00000000000000000000000000000000"
 
 
@@ -594,11 +595,11 @@ cpu_time(const server_t *server)
 
 
 static void
-command_open(const char *line)
+command_open(char **word, int n)
 {
-    int        n, pid;
-    char       certs[256];
-    unsigned   i, port, connections;
+    char      *end;
+    pid_t      pid;
+    unsigned   i, connections;
     server_t  *server;
 
     server = calloc(1, sizeof(server_t));
@@ -607,23 +608,24 @@ command_open(const char *line)
         /* void */
     }
 
-    if (server == NULL || i == SERVERS) {
-        die("no room for", line);
+    if (server == NULL || i == SERVERS || n < 6) {
+        die("cannot open", word[n - 1]);
     }
 
-    n = sscanf(line, "open %31s %u %d %u %u %255s", server->name, &port, &pid,
-               &server->accounts, &connections, certs);
+    (void) snprintf(server->name, sizeof(server->name), "%s", word[1]);
+    pid = (pid_t) number(word[3], &end);
+    server->pid = pid;
+    server->accounts = number(word[4], &end);
+    connections = number(word[5], &end);
 
-    server->pid = (pid_t) pid;
-
-    if (n < 5
-        || connections > CONNECTIONS
-        || clock_getcpuclockid(server->pid, &server->clock) != 0)
+    if (connections > CONNECTIONS
+        || clock_getcpuclockid(pid, &server->clock) != 0)
     {
-        die("cannot do:", line);
+        die("cannot open", word[1]);
     }
 
-    open_server(server, port, connections, n == 6 ? certs : NULL);
+    open_server(server, number(word[2], &end), connections,
+                n > 6 ? word[6] : NULL);
     servers[i] = server;
 
     printf("opened\n");
@@ -631,42 +633,40 @@ command_open(const char *line)
 
 
 static void
-command_run(const char *line)
+command_run(char **word, int n)
 {
-    int        n;
-    char       server[32], credentials[32], who[32], gently[32];
+    char      *end;
     run_t      run;
     int64_t    before;
     unsigned   i, requests;
 
     memset(&run, 0, sizeof(run_t));
 
-    n = sscanf(line, "run %31s %31s %31s %31s %u %31s", server, credentials,
-               who, run.location, &requests, gently);
-
-    if (n < 5) {
-        die("cannot do:", line);
+    if (n < 6) {
+        die("cannot run", word[n - 1]);
     }
 
     for (i = 0; i < SERVERS && servers[i] != NULL; i++) {
-        if (strcmp(servers[i]->name, server) == 0) {
+        if (strcmp(servers[i]->name, word[1]) == 0) {
             run.server = servers[i];
         }
     }
 
     for (i = 0; i < CREDENTIALS; i++) {
-        if (strcmp(names[i], credentials) == 0) {
+        if (strcmp(names[i], word[2]) == 0) {
             run.credentials = (credentials_t) i;
             break;
         }
     }
 
     if (run.server == NULL || i == CREDENTIALS) {
-        die("cannot do:", line);
+        die("cannot run", word[1]);
     }
 
-    run.known = (strcmp(who, "device") == 0);
-    run.gently = (n == 6);
+    run.known = (strcmp(word[3], "device") == 0);
+    run.gently = (n > 6);
+    (void) snprintf(run.location, sizeof(run.location), "%s", word[4]);
+    requests = number(word[5], &end);
 
     before = cpu_time(run.server);
     run_requests(&run, requests);
@@ -678,7 +678,8 @@ command_run(const char *line)
 int
 main(int argc, char **argv)
 {
-    char  line[512], *end;
+    int   n;
+    char  line[512], *end, *word[WORDS], *rest;
 
     if (argc != 3) {
         die("usage: load", "PORT KEY");
@@ -703,12 +704,24 @@ main(int argc, char **argv)
     watch(&listener);
 
     while (fgets(line, sizeof(line), stdin) != NULL) {
+        n = 0;
+        rest = line;
 
-        if (strncmp(line, "open ", 5) == 0) {
-            command_open(line);
+        while (n < WORDS
+               && (word[n] = strtok_r(rest, " \n", &rest)) != NULL)
+        {
+            n++;
+        }
+
+        if (n == 0) {
+            continue;
+        }
+
+        if (strcmp(word[0], "open") == 0) {
+            command_open(word, n);
 
         } else {
-            command_run(line);
+            command_run(word, n);
         }
 
         (void) fflush(stdout);
