@@ -25,7 +25,7 @@ use Test::DmSec::Process qw/ slurp wait_for /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(34);
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(37);
 
 my $d = $t->testdir();
 my ($version) = (dm_account($t, '--version'))[1] =~ /^dm-account ([\d.]+)$/
@@ -119,6 +119,18 @@ like((nginx_t($t))[1], words("was last written by dm-account $version, and this"
     . ' is 0.0.1: install the module of that version'), 'older');
 install('module.so', $version);
 unlike((nginx_t($t))[1], qr/dm_sec/, 'the same again');
+
+# a path that is relative to where nginx was started, and workers elsewhere
+
+$t->write_file('nginx.conf', $t->read_file('nginx.conf')
+    =~ s{^.*\Kload_module \S+;}{load_module module.so; working_directory /;}mr);
+is((run_command([ 'sh', '-c', "cd $d && exec $Test::Nginx::NGINX -p ./"
+    . ' -c nginx.conf -e error.log' ]))[0], 0, 'relative: start');
+is(status_json()->{module_replaced}, 0, 'relative: the file is the same');
+install('module.so', '9.9.9');
+is(status_json()->{module_replaced}, 1, 'relative: replaced');
+kill 'QUIT', master($t);
+wait_for(30, sub { !-e "$d/nginx.pid" }) or die "nginx goes on\n";
 
 undef $t;
 
