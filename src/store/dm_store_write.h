@@ -33,15 +33,23 @@ typedef struct {
 } dm_reseal_t;
 
 
+/* a store's directory, opened once: what is below it is reached by fd alone */
+typedef struct {
+    int            fd;
+    const char    *path;                    /* for messages */
+    struct stat    is;
+} dm_store_dir_t;
+
 /* a part of a store: as dm_store_create() makes it, and as it is */
 typedef struct {
-    const char    *name;                    /* in the store; "." is itself */
-    mode_t         type;                    /* S_IFDIR or S_IFREG */
-    uid_t          uid;
-    gid_t          gid;
-    mode_t         mode;
-    int            absent;                  /* 1: is has nothing */
-    struct stat    is;
+    const char            *name;            /* in the store; "." is itself */
+    mode_t                 type;            /* S_IFDIR or S_IFREG */
+    uid_t                  uid;
+    gid_t                  gid;
+    mode_t                 mode;
+    const dm_store_dir_t  *dir;
+    int                    absent;          /* 1: is has nothing */
+    struct stat            is;
 } dm_store_part_t;
 
 
@@ -87,12 +95,21 @@ int dm_store_rights(const char *path, const dm_store_owner_t *owner,
 int dm_store_has_names(const dm_store_part_t *part);
 
 /*
- * Makes one of these what it should be, reader being the workers' user.  No
- * link is followed in the store; that nobody exchanges the directories above is
- * the caller's to know.  DM_OK or DM_ERROR.
+ * 1 if it is neither the store's user's nor his who shall have it, and another
+ * than root may have put it there: whoever can change names in a directory can
+ * bring files there that he cannot read.  It is never given away.
  */
-int dm_store_right(const char *path, const dm_store_part_t *part, uid_t reader,
-    dm_err_t *err);
+int dm_store_is_foreign(const dm_store_part_t *part);
+
+/* 1 if dm_store_right() refuses it as that, else it makes a new one; 0 */
+int dm_store_is_kept(const dm_store_part_t *part);
+
+/*
+ * Makes one of these what it should be, within wrong.  No link is followed in
+ * the store; that nobody exchanges the directories above is the caller's to
+ * know.  This process must not have the store open.  DM_OK or DM_ERROR.
+ */
+int dm_store_right(const dm_store_part_t *part, dm_err_t *err);
 
 /*
  * These begin and end a write transaction of a store opened with

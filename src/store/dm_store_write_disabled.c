@@ -48,7 +48,7 @@ static void dm_disabled_close_edit(dm_disabled_edit_t *edit);
 static int dm_disabled_open_file(const char *path, const char *file,
     int flags, dm_err_t *err);
 static int dm_disabled_lock(int fd, short type, dm_err_t *err);
-static int dm_disabled_fill(int fd, dm_err_t *err);
+static int dm_disabled_fill(int fd, off_t size, dm_err_t *err);
 static void dm_disabled_head(unsigned char *page, uint64_t len);
 static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
     dm_err_t *err);
@@ -111,9 +111,15 @@ dm_disabled_open_edit(const char *path, int lock, dm_disabled_edit_t *edit,
         rc = edit->fd == -1 ? DM_ERROR : DM_OK;
     }
 
+    if (rc == DM_OK && fstat(edit->fd, &sb) == -1) {
+        dm_err_set(err, "\"%s/" DM_STORE_DISABLED "\" cannot be examined: %s",
+                   path, strerror(errno));
+        rc = DM_ERROR;
+    }
+
     if (rc == DM_OK) {
-        rc = fstat(edit->fd, &sb) == -1 || sb.st_size < DM_DISABLED_SIZE
-             ? dm_disabled_fill(edit->fd, err) : DM_OK;
+        rc = sb.st_size < DM_DISABLED_SIZE
+             ? dm_disabled_fill(edit->fd, sb.st_size, err) : DM_OK;
         edit->ino = sb.st_ino;
     }
 
@@ -207,9 +213,23 @@ dm_disabled_lock(int fd, short type, dm_err_t *err)
 
 /* the directory keeps others out, whatever the workers' group is */
 static int
-dm_disabled_fill(int fd, dm_err_t *err)
+dm_disabled_fill(int fd, off_t size, dm_err_t *err)
 {
     unsigned char  page[DM_DISABLED_SIZE];
+
+    /* a text that somebody has put there is not for us to overwrite */
+
+    if (size != 0
+        && (pread(fd, page, sizeof(DM_DISABLED_MAGIC) - 1, 0)
+            != (ssize_t) sizeof(DM_DISABLED_MAGIC) - 1
+            || memcmp(page, DM_DISABLED_MAGIC, sizeof(DM_DISABLED_MAGIC) - 1)
+               != 0))
+    {
+        dm_err_set(err, "\"" DM_STORE_DISABLED "\" of the store is not what a "
+                   "store has there, by what is in it: look what it is, and "
+                   "remove it");
+        return DM_ERROR;
+    }
 
     dm_disabled_head(page, 0);
 

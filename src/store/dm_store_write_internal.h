@@ -147,23 +147,36 @@ int dm_store_make(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
 
-/* gives what is below path to them and syncs it.  DM_OK or DM_ERROR */
-int dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
-    mode_t mode, dm_err_t *err);
+/* opens the directory at path, which is no link.  DM_OK or DM_ERROR */
+int dm_store_open_dir(dm_store_dir_t *dir, const char *path, dm_err_t *err);
 
-/* gives all below path to owner, and makes a directory for slots. As above */
+/*
+ * Gives what is there by that name and type to part's user and group, with its
+ * mode, and syncs it; refuses what dm_store_is_foreign() is or has other names.
+ * DM_OK or DM_ERROR.
+ */
+int dm_store_give(const dm_store_dir_t *dir, const dm_store_part_t *part,
+    dm_err_t *err);
+
+/* makes that, an empty file or a directory, where nothing is.  As above */
+int dm_store_add(const dm_store_dir_t *dir, const dm_store_part_t *part,
+    dm_err_t *err);
+
+/*
+ * Gives all of the store to owner, and makes what is not there but for what a
+ * writer makes; all at path, of a new one.  DM_OK or DM_ERROR.
+ */
+int dm_store_give_parts(const dm_store_dir_t *dir,
+    const dm_store_owner_t *owner, dm_err_t *err);
 int dm_store_give_all(const char *path, const dm_store_owner_t *owner,
     dm_err_t *err);
 
+/* makes new ones of those that are foreign, or refuses.  DM_OK or DM_ERROR */
+int dm_store_renew_foreign(const dm_store_dir_t *dir,
+    const dm_store_owner_t *owner, dm_err_t *err);
+
 /* makes an empty file below path.  DM_OK or DM_ERROR */
 int dm_store_touch(const char *path, const char *file, dm_err_t *err);
-
-/*
- * Makes the directory for the slots of that reader below path, and gives it to
- * uid and gid.  DM_OK or DM_ERROR.
- */
-int dm_store_make_slots(const char *path, uid_t reader, uid_t uid, gid_t gid,
-    dm_err_t *err);
 
 /* syncs the directory that path stands in.  DM_OK or DM_ERROR */
 int dm_store_sync_parent(const char *path, dm_err_t *err);

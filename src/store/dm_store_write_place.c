@@ -40,10 +40,11 @@ static int dm_store_new_file(const char *path, const char *file,
 static int dm_store_give_like(const char *path, const char *like,
     dm_err_t *err);
 static gid_t dm_store_locks_group(const char *like);
-static int dm_store_give_like_files(const char *path, const struct stat *dir,
-    const struct stat *file, gid_t locks, dm_err_t *err);
-static int dm_store_make_slots_like(const char *path, const char *like,
+static int dm_store_give_like_files(const dm_store_dir_t *made,
+    const struct stat *dir, const struct stat *file, gid_t locks,
     dm_err_t *err);
+static int dm_store_make_slots_like(const dm_store_dir_t *made,
+    const char *like, dm_err_t *err);
 static int dm_store_lock_file(const char *path, int *fd, dm_err_t *err);
 static int dm_store_renew_locks(const char *path, dm_err_t *err);
 
@@ -126,7 +127,7 @@ dm_store_make_at(const char *path,
 
     /* as long as it is locked somebody is at work on it: dm_store_sweep() */
 
-    fd = open(temp, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    fd = open(temp, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
     if (fd != -1) {
         (void) flock(fd, LOCK_EX|LOCK_NB);
@@ -259,52 +260,6 @@ dm_store_remove(const char *path, dm_err_t *err)
                path);
 
     return DM_ERROR;
-}
-
-
-int
-dm_store_give(const char *path, const char *file, uid_t uid, gid_t gid,
-    mode_t mode, dm_err_t *err)
-{
-    int          fd, rc;
-    char        *name;
-    struct stat  sb;
-
-    name = dm_store_join(path, file);
-    if (name == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    /* the store's user may have put a link to another's file there */
-
-    fd = open(name, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
-
-    if (fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
-        && sb.st_nlink > 1)
-    {
-        close(fd);
-        fd = -1;
-        errno = EMLINK;
-    }
-
-    rc = (fd == -1 || fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1
-          || fsync(fd) == -1)
-         ? DM_ERROR : DM_OK;
-
-    if (rc != DM_OK) {
-        dm_err_set(err, "\"%s\" cannot be given to user id %u and group id "
-                   "%u: %s", name, (unsigned) uid, (unsigned) gid,
-                   strerror(errno));
-    }
-
-    if (fd != -1) {
-        close(fd);
-    }
-
-    free(name);
-
-    return rc;
 }
 
 
@@ -460,44 +415,13 @@ dm_store_new_file(const char *path, const char *file, dm_err_t *err)
 }
 
 
-int
-dm_store_make_slots(const char *path, uid_t reader, uid_t uid, gid_t gid,
-    dm_err_t *err)
-{
-    int   rc;
-    char  name[DM_SLOTS_NAME], *full;
-
-    (void) snprintf(name, sizeof(name), DM_SLOTS_PREFIX "%u",
-                    (unsigned) reader);
-
-    full = dm_store_join(path, name);
-    if (full == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    rc = mkdir(full, 0700);
-
-    if (rc == -1 && errno != EEXIST) {
-        dm_err_set(err, "\"%s\" cannot be made: %s", full, strerror(errno));
-    }
-
-    rc = rc == 0 || errno == EEXIST ? DM_OK : DM_ERROR;
-
-    free(full);
-
-    return rc == DM_OK ? dm_store_give(path, name, uid, gid, DM_SLOTS_MODE,
-                                       err)
-                       : rc;
-}
-
-
 static int
 dm_store_give_like(const char *path, const char *like, dm_err_t *err)
 {
-    int           rc;
-    char         *data;
-    struct stat   dir, file;
+    int             rc;
+    char           *data;
+    struct stat     dir, file;
+    dm_store_dir_t  made;
 
     data = dm_store_join(like, DM_STORE_DATA);
     if (data == NULL) {
@@ -507,20 +431,33 @@ dm_store_give_like(const char *path, const char *like, dm_err_t *err)
 
     rc = DM_OK;
 
-    if (stat(like, &dir) == -1 || stat(data, &file) == -1) {
+    if (stat(like, &dir) == -1 || lstat(data, &file) == -1) {
         dm_err_set(err, "\"%s\" cannot be examined: %s", data,
                    strerror(errno));
+        rc = DM_ERROR;
+
+    } else if (!S_ISREG(file.st_mode)) {
+        dm_err_set(err, "\"%s\" is not what a store has there: it is no file",
+                   data);
         rc = DM_ERROR;
     }
 
     free(data);
 
-    if (rc != DM_OK || dm_store_make_slots_like(path, like, err) != DM_OK) {
+    if (rc != DM_OK || dm_store_open_dir(&made, path, err) != DM_OK) {
         return DM_ERROR;
     }
 
-    return dm_store_give_like_files(path, &dir, &file,
-                                    dm_store_locks_group(like), err);
+    rc = dm_store_make_slots_like(&made, like, err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_give_like_files(&made, &dir, &file,
+                                      dm_store_locks_group(like), err);
+    }
+
+    close(made.fd);
+
+    return rc;
 }
 
 
@@ -542,30 +479,33 @@ dm_store_locks_group(const char *like)
 }
 
 
-/* the directory is opened last */
+/* the directory is opened to others last */
 static int
-dm_store_give_like_files(const char *path, const struct stat *dir,
+dm_store_give_like_files(const dm_store_dir_t *made, const struct stat *dir,
     const struct stat *file, gid_t locks, dm_err_t *err)
 {
-    uid_t  uid;
-    gid_t  gid;
+    uid_t     uid;
+    unsigned  i;
 
     uid = file->st_uid;
-    gid = file->st_gid;
 
-    if (dm_store_give(path, DM_STORE_DATA, uid, gid, file->st_mode & 0666, err)
-        != DM_OK
-        || dm_store_give(path, DM_STORE_LOCK, uid, locks, 0600, err)
-           != DM_OK
-        || dm_store_give(path, DM_STORE_WRITERS, uid, locks, 0600, err)
-           != DM_OK
-        || dm_store_give(path, DM_STORE_DISABLED, uid, locks, 0644, err)
-           != DM_OK
-        || dm_store_give(path, ".", dir->st_uid, dir->st_gid,
-                         dir->st_mode & 07777, err)
-           != DM_OK)
-    {
-        return DM_ERROR;
+    const dm_store_part_t  part[] = {
+        { .name = DM_STORE_DATA, .type = S_IFREG, .uid = uid,
+          .gid = file->st_gid, .mode = file->st_mode & 0666 },
+        { .name = DM_STORE_LOCK, .type = S_IFREG, .uid = uid, .gid = locks,
+          .mode = 0600 },
+        { .name = DM_STORE_WRITERS, .type = S_IFREG, .uid = uid,
+          .gid = locks, .mode = 0600 },
+        { .name = DM_STORE_DISABLED, .type = S_IFREG, .uid = uid,
+          .gid = locks, .mode = 0644 },
+        { .name = ".", .type = S_IFDIR, .uid = dir->st_uid,
+          .gid = dir->st_gid, .mode = dir->st_mode & 07777 }
+    };
+
+    for (i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+        if (dm_store_give(made, &part[i], err) != DM_OK) {
+            return DM_ERROR;
+        }
     }
 
     return DM_OK;
@@ -577,13 +517,15 @@ dm_store_give_like_files(const char *path, const struct stat *dir,
  * a backup that an older version made has none.
  */
 static int
-dm_store_make_slots_like(const char *path, const char *like, dm_err_t *err)
+dm_store_make_slots_like(const dm_store_dir_t *made, const char *like,
+    dm_err_t *err)
 {
-    int           rc;
-    DIR          *dir;
-    uid_t         reader;
-    struct stat   sb;
-    const char   *name;
+    int               rc;
+    DIR              *dir;
+    uid_t             reader;
+    struct stat       sb;
+    const char       *name;
+    dm_store_part_t   part;
 
     dir = opendir(like);
     if (dir == NULL) {
@@ -598,7 +540,14 @@ dm_store_make_slots_like(const char *path, const char *like, dm_err_t *err)
         if (fstatat(dirfd(dir), name, &sb, AT_SYMLINK_NOFOLLOW) == 0
             && S_ISDIR(sb.st_mode))
         {
-            rc = dm_store_make_slots(path, reader, sb.st_uid, sb.st_gid, err);
+            memset(&part, 0, sizeof(dm_store_part_t));
+            part.name = name;
+            part.type = S_IFDIR;
+            part.uid = sb.st_uid;
+            part.gid = sb.st_gid;
+            part.mode = DM_SLOTS_MODE;
+
+            rc = dm_store_add(made, &part, err);
         }
     }
 
@@ -645,28 +594,34 @@ int
 dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
     dm_err_t *err)
 {
-    int  fd, rc;
+    int             fd, rc;
+    dm_store_dir_t  dir;
 
     fd = -1;
 
-    if (dm_store_lock_file(path, &fd, err) != DM_OK) {
-        rc = DM_INVALID;
+    if (dm_store_open_dir(&dir, path, err) != DM_OK) {
+        return DM_INVALID;
+    }
 
-    } else {
+    rc = dm_store_renew_foreign(&dir, owner, err);
+
+    if (rc == DM_OK && dm_store_lock_file(path, &fd, err) != DM_OK) {
+        rc = DM_INVALID;
+    }
+
+    if (rc == DM_OK) {
         rc = dm_store_renew_locks(path, err);
     }
 
     if (rc == DM_OK) {
-        rc = dm_disabled_make(path, err);
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_give_all(path, owner, err);
+        rc = dm_store_give_parts(&dir, owner, err);
     }
 
     if (fd != -1) {
         close(fd);
     }
+
+    close(dir.fd);
 
     return rc;
 }

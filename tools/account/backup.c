@@ -161,7 +161,7 @@ dm_backup_would(dm_backup_t *backup, const char *path, const char *store)
 {
     int  rc;
 
-    rc = dm_user_is_other(store) ? dm_user_parent(backup->copy.cli, path)
+    rc = dm_user_is_other(store) ? dm_user_parent(backup->copy.cli, path, 0)
                                  : DM_CLI_DONE;
 
     if (rc == DM_CLI_DONE) {
@@ -326,6 +326,16 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
 
     cli = backup->copy.cli;
 
+    /* the copy is made beside it, and older ones there are removed */
+
+    if (exists && dm_user_is_other(path)) {
+        rc = dm_user_parent(cli, path, 0);
+
+        if (rc != DM_CLI_DONE) {
+            return rc;
+        }
+    }
+
     if (exists && backup->owner == NULL) {
         return backup->user == NULL ? DM_CLI_DONE
                : dm_cli_usage(cli, "--user needs --owner where a store is");
@@ -349,7 +359,7 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
     }
 
     if (backup->copy.whose.uid != 0) {
-        rc = dm_user_parent(cli, path);
+        rc = dm_user_parent(cli, path, 0);
     }
 
     if (rc != DM_CLI_DONE || !exists) {

@@ -73,7 +73,7 @@ dm_copy_make(dm_copy_t *copy, const char *path, const char *like)
         rc = dm_store_copy(cli->store, path, like, &copy->whose, &cli->err);
 
     } else if (dm_user_is_other(copy->from)
-               && dm_user_parent(cli, path) != DM_CLI_DONE)
+               && dm_user_parent(cli, path, 0) != DM_CLI_DONE)
     {
         return DM_CLI_REFUSED;
 

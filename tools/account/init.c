@@ -128,7 +128,7 @@ dm_init_run(dm_cli_t *cli, int argc, char **argv)
     rc = dm_init_parents(cli);
 
     if (rc == DM_CLI_DONE && dm_user_is_named(cli, init.user)) {
-        rc = dm_user_parent(cli, cli->store_path);
+        rc = dm_user_parent(cli, cli->store_path, 0);
     }
 
     if (rc != DM_CLI_DONE) {
@@ -168,7 +168,7 @@ dm_init_would(dm_cli_t *cli, dm_init_t *init)
     }
 
     if (dm_user_is_named(cli, init->user)) {
-        rc = dm_user_parent(cli, cli->store_path);
+        rc = dm_user_parent(cli, cli->store_path, 0);
     }
 
     /* the directories of the default places are made */

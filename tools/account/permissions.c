@@ -55,6 +55,8 @@ static void dm_permissions_open(dm_permissions_t *perm);
 static int dm_permissions_part(const dm_store_part_t *part, void *data);
 static void dm_permissions_names(dm_permissions_t *perm,
     const dm_store_part_t *part, const char *path);
+static void dm_permissions_foreign(dm_permissions_t *perm,
+    const dm_store_part_t *part, const char *path);
 static void dm_permissions_tell(dm_permissions_t *perm, const char *path,
     const char *is, const char *should, int mended);
 static const char *dm_permissions_text(char *buf, uid_t uid, gid_t gid,
@@ -262,20 +264,11 @@ dm_permissions_reads(const char *store, uid_t uid, const struct stat *sb)
 static int
 dm_permissions_safe(dm_permissions_t *perm)
 {
-    char  path[PATH_MAX];
+    struct stat  sb;
 
-    (void) snprintf(path, sizeof(path), "%s", perm->path);
-
-    while (strcmp(path, "/") != 0) {
-
-        if (dm_user_parent(perm->cli, path) != DM_CLI_DONE) {
-            return DM_CLI_REFUSED;
-        }
-
-        (void) dirname(path);
-    }
-
-    return DM_CLI_DONE;
+    return dm_user_parent(perm->cli, perm->path,
+                          perm->whose.uid == 0
+                          && lstat(perm->path, &sb) == 0 && sb.st_uid == 0);
 }
 
 
@@ -445,6 +438,11 @@ dm_permissions_part(const dm_store_part_t *part, void *data)
         return DM_OK;
     }
 
+    if (dm_store_is_kept(part)) {
+        dm_permissions_foreign(perm, part, path);
+        return DM_OK;
+    }
+
     if (part->absent) {
         (void) snprintf(is, sizeof(is), "not there");
 
@@ -458,9 +456,7 @@ dm_permissions_part(const dm_store_part_t *part, void *data)
                                         part->mode));
 
     mended = (perm->fix
-              && dm_store_right(perm->path, part, perm->whose.reader,
-                                &perm->cli->err)
-                 == DM_OK);
+              && dm_store_right(part, &perm->cli->err) == DM_OK);
 
     dm_permissions_tell(perm, path, is, should, mended);
 
@@ -494,6 +490,31 @@ dm_permissions_names(dm_permissions_t *perm, const dm_store_part_t *part,
                     "--store %s backup %s\", then \"dm-account --store %s "
                     "restore %s\", give the store files of its own, also "
                     "while it is served", store, copy, store, copy);
+
+    dm_permissions_tell(perm, path, is, should, 0);
+}
+
+
+/* root has copied it there, or the store's user has: only a person can tell */
+static void
+dm_permissions_foreign(dm_permissions_t *perm, const dm_store_part_t *part,
+    const char *path)
+{
+    char  is[DM_PERMISSIONS_TEXT], text[DM_PERMISSIONS_TEXT];
+    char  quoted[PATH_MAX], should[PATH_MAX + DM_PERMISSIONS_TEXT + 512];
+
+    dm_access_quote(quoted, sizeof(quoted), path);
+
+    (void) dm_permissions_text(is, part->is.st_uid, part->is.st_gid,
+                               part->is.st_mode);
+
+    (void) snprintf(should, sizeof(should), "and should be %s: look whose it "
+                    "is and what is in it, for the store's user can put there "
+                    "what he could not read; if it is the store's own, run "
+                    "\"chown -h %u %s\", and this again; else take it away",
+                    dm_permissions_text(text, part->uid, part->gid,
+                                        part->mode),
+                    (unsigned) part->dir->is.st_uid, quoted);
 
     dm_permissions_tell(perm, path, is, should, 0);
 }

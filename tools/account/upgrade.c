@@ -215,6 +215,7 @@ dm_upgrade_options(dm_upgrade_t *up, int argc, char **argv)
 static int
 dm_upgrade_find(dm_upgrade_t *up)
 {
+    int        rc;
     dm_cli_t  *cli;
 
     cli = up->cli;
@@ -228,7 +229,15 @@ dm_upgrade_find(dm_upgrade_t *up)
 
     up->step[DM_UPGRADE_DISABLED] = !dm_upgrade_has(up, "disabled");
 
-    return dm_upgrade_find_files(up);
+    rc = dm_upgrade_find_files(up);
+
+    if (rc == DM_CLI_DONE
+        && (up->whose.uid != 0 || dm_user_is_other(up->path)))
+    {
+        rc = dm_user_parent(cli, up->path, 0);
+    }
+
+    return rc;
 }
 
 
@@ -318,11 +327,7 @@ dm_upgrade_files(dm_upgrade_t *up)
         return DM_CLI_DONE;
     }
 
-    rc = up->whose.uid != 0 ? dm_user_parent(cli, up->path) : DM_CLI_DONE;
-
-    if (rc == DM_CLI_DONE) {
-        rc = dm_readers_keep(cli, up->path, &up->whose, DM_STORE_CHANGED);
-    }
+    rc = dm_readers_keep(cli, up->path, &up->whose, DM_STORE_CHANGED);
 
     if (rc != DM_CLI_DONE || cli->dry_run) {
         return rc;
@@ -462,12 +467,6 @@ dm_upgrade_backup(dm_upgrade_t *up)
         || (!up->step[DM_UPGRADE_COUNTERS] && !up->step[DM_UPGRADE_VERSION]))
     {
         return DM_CLI_DONE;
-    }
-
-    if (dm_user_is_other(up->path)
-        && dm_user_parent(cli, up->path) != DM_CLI_DONE)
-    {
-        return DM_CLI_REFUSED;
     }
 
     dm_old_sweep(up->path);

@@ -18,9 +18,28 @@
 #include "account/user.h"
 
 
+/* links on a way, as many as Linux follows */
+#define DM_USER_LINKS  40
+
+
+/* a way, as far as it was walked */
+typedef struct {
+    char      done[PATH_MAX];       /* without links; "": the root */
+    char      rest[PATH_MAX];
+    unsigned  links;
+    int       own;                  /* what it leads to stays root's */
+} dm_user_way_t;
+
+
 static int dm_user_number(const char *text, uint32_t *id);
 static int dm_user_become(uid_t uid, gid_t gid, gid_t workers);
 static int dm_user_is(uid_t uid, gid_t gid);
+static int dm_user_start(dm_user_way_t *way, const char *path);
+static int dm_user_walk(dm_user_way_t *way);
+static int dm_user_next(dm_user_way_t *way, char name[NAME_MAX + 1]);
+static int dm_user_step(dm_user_way_t *way, const char *name);
+static int dm_user_alone(const struct stat *dir, const struct stat *sb);
+static int dm_user_link(dm_user_way_t *way, size_t len);
 
 
 int
@@ -277,21 +296,195 @@ dm_user_is_alone(const char *path)
 
 
 int
-dm_user_parent(const dm_cli_t *cli, const char *path)
+dm_user_parent(const dm_cli_t *cli, const char *path, int own)
 {
-    char  copy[PATH_MAX], *parent;
+    dm_user_way_t  way;
 
-    if (dm_user_is_alone(path)) {
+    if (geteuid() != 0 || dm_user_start(&way, path) != DM_OK) {
         return DM_CLI_DONE;
     }
 
-    (void) snprintf(copy, sizeof(copy), "%s", path);
-    parent = dirname(copy);
+    way.own = own;
+
+    if (dm_user_walk(&way) != DM_DECLINED) {
+        return DM_CLI_DONE;
+    }
 
     return dm_cli_refuse(cli, DM_CODE_USER, "others than root can change "
-                         "names in \"%s\": root makes no store of another "
-                         "user there; make it root's, or run dm-account as "
-                         "that user", parent);
+                         "names in \"%s\": root makes and changes no store of "
+                         "another user below it; make it root's alone to "
+                         "write (being sticky is not enough), or run "
+                         "dm-account as that user",
+                         way.done[0] == '\0' ? "/" : way.done);
+}
+
+
+static int
+dm_user_start(dm_user_way_t *way, const char *path)
+{
+    char  cwd[PATH_MAX];
+    int   n;
+
+    memset(way, 0, sizeof(dm_user_way_t));
+
+    if (path[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL) {
+        return DM_ERROR;
+    }
+
+    n = snprintf(way->rest, sizeof(way->rest), "%s/%s",
+                 path[0] == '/' ? "" : cwd, path);
+
+    return n < (int) sizeof(way->rest) ? DM_OK : DM_ERROR;
+}
+
+
+/*
+ * DM_OK; DM_DECLINED: others can change names in way->done; DM_ERROR: it leads
+ * nowhere, and whoever opens it is told why.
+ */
+static int
+dm_user_walk(dm_user_way_t *way)
+{
+    int   rc;
+    char  name[NAME_MAX + 1];
+
+    while (dm_user_next(way, name) == DM_OK) {
+        rc = dm_user_step(way, name);
+
+        if (rc != DM_OK) {
+            return rc;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+/* takes a name from the rest of the way; DM_DECLINED: there is none */
+static int
+dm_user_next(dm_user_way_t *way, char name[NAME_MAX + 1])
+{
+    size_t  n, len;
+
+    n = strspn(way->rest, "/");
+    len = strcspn(way->rest + n, "/");
+
+    if (len == 0 || len > NAME_MAX) {
+        return DM_DECLINED;
+    }
+
+    memcpy(name, way->rest + n, len);
+    name[len] = '\0';
+
+    n += len;
+
+    /* the last name is known by an empty rest */
+
+    for ( ;; ) {
+        n += strspn(way->rest + n, "/");
+
+        if (way->rest[n] != '.' || strcspn(way->rest + n, "/") != 1) {
+            break;
+        }
+
+        n++;
+    }
+
+    memmove(way->rest, way->rest + n, strlen(way->rest + n) + 1);
+
+    return DM_OK;
+}
+
+
+static int
+dm_user_step(dm_user_way_t *way, const char *name)
+{
+    int          last, there;
+    char        *slash;
+    size_t       len;
+    struct stat  dir, sb;
+
+    if (strcmp(name, ".") == 0) {
+        return DM_OK;
+    }
+
+    slash = strrchr(way->done, '/');
+
+    if (strcmp(name, "..") == 0) {
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+
+        return DM_OK;
+    }
+
+    len = strlen(way->done);
+
+    if (lstat(len == 0 ? "/" : way->done, &dir) == -1
+        || len + 1 + strlen(name) >= sizeof(way->done))
+    {
+        return DM_ERROR;
+    }
+
+    (void) snprintf(way->done + len, sizeof(way->done) - len, "/%s", name);
+    there = (lstat(way->done, &sb) == 0);
+
+    last = way->rest[0] == '\0' && !way->own
+           && (!there || !S_ISLNK(sb.st_mode));
+
+    if (!dm_user_alone(&dir, there && !last ? &sb : NULL)) {
+        way->done[len] = '\0';
+        return DM_DECLINED;
+    }
+
+    if (!there) {
+        return DM_ERROR;
+    }
+
+    return S_ISLNK(sb.st_mode) ? dm_user_link(way, len) : DM_OK;
+}
+
+
+/* 1 if only root can give the name of sb, in dir, to another thing, else 0 */
+static int
+dm_user_alone(const struct stat *dir, const struct stat *sb)
+{
+    if (dir->st_uid != 0) {
+        return 0;
+    }
+
+    return (dir->st_mode & (S_IWGRP|S_IWOTH)) == 0
+           || (dir->st_mode & S_ISVTX && sb != NULL && sb->st_uid == 0);
+}
+
+
+/* goes on where the link way->done leads, which stands in its first len */
+static int
+dm_user_link(dm_user_way_t *way, size_t len)
+{
+    int      n;
+    char     target[PATH_MAX], rest[PATH_MAX];
+    ssize_t  size;
+
+    size = readlink(way->done, target, sizeof(target) - 1);
+
+    if (size <= 0 || way->links++ == DM_USER_LINKS) {
+        return DM_ERROR;
+    }
+
+    target[size] = '\0';
+    way->done[target[0] == '/' ? 0 : len] = '\0';
+
+    n = snprintf(rest, sizeof(rest), "%s%s%s", target,
+                 way->rest[0] == '\0' ? "" : "/", way->rest);
+
+    if (n >= (int) sizeof(rest)) {
+        return DM_ERROR;
+    }
+
+    memcpy(way->rest, rest, (size_t) n + 1);
+
+    return DM_OK;
 }
 
 

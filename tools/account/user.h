@@ -57,10 +57,12 @@ int dm_user_drop(dm_cli_t *cli, const char *path);
 int dm_user_is_alone(const char *path);
 
 /*
- * Looks whether root may make things beside path by their names, for which that
- * must be so.  DM_CLI_DONE, or it was told.
+ * Looks whether root may make and change things at path by their names, which
+ * is so if only root can change a name on the way there, behind links too.  A
+ * sticky directory is one where the owner of a name can change it; own is 1 if
+ * what is at path is root's and stays so.  DM_CLI_DONE, or it was told.
  */
-int dm_user_parent(const dm_cli_t *cli, const char *path);
+int dm_user_parent(const dm_cli_t *cli, const char *path, int own);
 
 /*
  * Looks, in a dry run, whether what is to be made at path can be: nothing is
