@@ -224,6 +224,18 @@ $r = json("restore $bk --keep 0", 'restore --keep 0');
 is_deeply([glob("$store.20*T*Z")], ["$store.20200101T000000Z"], 'none is');
 is($r->{old}, undef, 'and none is named');
 
+# nothing is taken of a directory that holds anything but a store
+
+system('cp', '-a', $store, "$store.20200102T000000Z");
+put("$store.20200102T000000Z/notes", 'precious');
+$r = run("restore $bk --keep 0");
+is($r->{rc}, 0, 'restore beside one with something else in it');
+like($r->{err}, qr/is not removed: "notes" in it is none of a store's files/,
+    'and it is said');
+is_deeply([map { s{.*/}{}r } glob("$store.20200102T000000Z/*")],
+    [sort 'notes', map { s{.*/}{}r } glob("$store/*")], 'nothing is taken');
+system('rm', '-rf', "$store.20200102T000000Z");
+
 # its name is the time, and where that is another's, of the next that is not
 
 my @names = map { strftime("$store.%Y%m%dT%H%M%SZ", gmtime(time + $_)) }

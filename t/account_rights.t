@@ -154,6 +154,30 @@ put("$store/disabled", $secret);
 run('add b');
 is(content("$store/disabled"), $secret, 'a text as disabled: not overwritten');
 
+# a restore makes a store as it was, and not as a file of another's is
+
+for my $what ('link', 'file') {
+    restore();
+    rename("$store/data.mdb", "$store/was");
+
+    if ($what eq 'link') {
+        symlink('/dev/null', "$store/data.mdb");
+        refused("restore $d/made", 'is not what a store has there',
+            'restore: a link');
+        next;
+    }
+
+    put("$home/victim", $secret);
+    chmod(0666, "$home/victim");
+    ok(as_user("rename '$home/victim', '$store/data.mdb'"), 'restore: a file');
+    done("restore $d/made", 'restored', 'restore: of another');
+    is_deeply([(stat("$store/data.mdb"))[4, 5], mode("$store/data.mdb")],
+        [$uid, $wgid, '0640'], 'restore: it is the store\'s user\'s');
+    done('list', '^a ', 'restore: the store works');
+}
+
+system('rm', '-rf', glob("$store.*"));
+
 ###############################################################################
 
 # where its user can put another thing in the way to it

@@ -24,10 +24,21 @@ typedef struct {
 } dm_store_copy_t;
 
 
+/* all files of a store, beside the directories of slots */
+static const char *const  dm_store_files[] = {
+    DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS, DM_STORE_DISABLED,
+    DM_STORE_CHECKED
+};
+
+#define DM_STORE_FILES  (sizeof(dm_store_files) / sizeof(dm_store_files[0]))
+
+
 static char *dm_store_trim(const char *path, dm_err_t *err);
 static int dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     dm_err_t *err);
+static int dm_store_is_whole(const char *path, dm_err_t *err);
+static int dm_store_is_name(const char *name);
 static void dm_store_discard(const char *path);
 static void dm_store_discard_slots(int store, const char *name);
 static int dm_store_fill_copy(int fd, int disabled, void *data,
@@ -187,11 +198,6 @@ dm_store_discard(const char *path)
     unsigned     i;
     const char  *name;
 
-    static const char *const  file[] = {
-        DM_STORE_DATA, DM_STORE_LOCK, DM_STORE_WRITERS, DM_STORE_DISABLED,
-        DM_STORE_CHECKED
-    };
-
     fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     dir = fd == -1 ? NULL : fdopendir(fd);
 
@@ -200,8 +206,8 @@ dm_store_discard(const char *path)
     }
 
     if (dir != NULL) {
-        for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
-            (void) unlinkat(dirfd(dir), file[i], 0);
+        for (i = 0; i < DM_STORE_FILES; i++) {
+            (void) unlinkat(dirfd(dir), dm_store_files[i], 0);
         }
 
         while (dm_slots_next(dir, &name, &uid) == DM_OK) {
@@ -250,6 +256,10 @@ dm_store_remove(const char *path, dm_err_t *err)
 {
     struct stat  sb;
 
+    if (dm_store_is_whole(path, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
     dm_store_discard(path);
 
     if (lstat(path, &sb) == -1 && errno == ENOENT) {
@@ -260,6 +270,69 @@ dm_store_remove(const char *path, dm_err_t *err)
                path);
 
     return DM_ERROR;
+}
+
+
+/* looks whether all that is in it is a store's, before anything is removed */
+static int
+dm_store_is_whole(const char *path, dm_err_t *err)
+{
+    int             fd, rc;
+    DIR            *dir;
+    struct dirent  *entry;
+
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = fd == -1 ? NULL : fdopendir(fd);
+
+    if (dir == NULL) {
+        dm_err_set(err, "\"%s\" cannot be opened: %s", path, strerror(errno));
+
+        if (fd != -1) {
+            close(fd);
+        }
+
+        return DM_ERROR;
+    }
+
+    rc = DM_OK;
+
+    while (rc == DM_OK && (entry = readdir(dir)) != NULL) {
+
+        if (!dm_store_is_name(entry->d_name)) {
+            dm_err_set(err, "\"%s\" is not removed: \"%s\" in it is none of a "
+                       "store's files; look what it is, and remove it",
+                       path, entry->d_name);
+            rc = DM_ERROR;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+/* 1 if a store has such a name in its directory, else 0 */
+static int
+dm_store_is_name(const char *name)
+{
+    size_t    len;
+    unsigned  i;
+
+    len = sizeof(DM_SLOTS_PREFIX) - 1;
+
+    if (strncmp(name, DM_SLOTS_PREFIX, len) == 0) {
+        return name[len] != '\0'
+               && name[len + strspn(name + len, "0123456789")] == '\0';
+    }
+
+    for (i = 0; i < DM_STORE_FILES; i++) {
+        if (strcmp(name, dm_store_files[i]) == 0) {
+            return 1;
+        }
+    }
+
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 
@@ -484,14 +557,20 @@ static int
 dm_store_give_like_files(const dm_store_dir_t *made, const struct stat *dir,
     const struct stat *file, gid_t locks, dm_err_t *err)
 {
+    int       own;
     uid_t     uid;
     unsigned  i;
 
-    uid = file->st_uid;
+    /* a file of another's may lie there under its name */
+
+    own = dir->st_uid == 0
+          || (file->st_uid == dir->st_uid && file->st_nlink == 1);
+    uid = own ? file->st_uid : dir->st_uid;
 
     const dm_store_part_t  part[] = {
         { .name = DM_STORE_DATA, .type = S_IFREG, .uid = uid,
-          .gid = file->st_gid, .mode = file->st_mode & 0666 },
+          .gid = own ? file->st_gid : dir->st_gid,
+          .mode = own ? file->st_mode & 0644 : 0640 },
         { .name = DM_STORE_LOCK, .type = S_IFREG, .uid = uid, .gid = locks,
           .mode = 0600 },
         { .name = DM_STORE_WRITERS, .type = S_IFREG, .uid = uid,
