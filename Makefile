@@ -49,7 +49,7 @@
 ## make deb          Debian packages, under build/deb/
 ## make test-deb     the packages in a new Debian without a compiler: installed,
 ##                   a first device, upgraded, removed, purged; root,
-##                   debootstrap; SUITE=trixie: in a Debian 13
+##                   debootstrap; in a Debian 12 and a 13 unless SUITE=trixie
 ## make man          the man pages, under build/man/, of what --help says
 ## make install      installs below DESTDIR and prefix, which is /usr
 ## make install-legacy
