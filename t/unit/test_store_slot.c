@@ -495,25 +495,25 @@ test_copied_same(void **state)
 static void
 test_slot_removed(void **state)
 {
-    char         slots[96], away[96];
+    char         there[96], away[96];
     unsigned     n;
     dm_err_t     err;
     dm_store_t  *reader;
 
     (void) state;
 
-    sprintf(slots, "%s/readers.%u", path, (unsigned) getuid());
+    sprintf(there, "%s/readers.%u", path, (unsigned) getuid());
     sprintf(away, "%s/away", dir);
 
     reader = open_store(DM_STORE_SERVE);
     assert_int_equal(dm_store_show(reader, &err), DM_OK);
-    assert_int_equal(rename(slots, away), 0);
+    assert_int_equal(rename(there, away), 0);
 
     assert_int_equal(dm_store_show(reader, &err), DM_INVALID);
     assert_non_null(strstr(err.text, "dm-account"));
     assert_int_equal(lookup(reader, DM_BY_NAME, "alice"), DM_DECLINED);
 
-    assert_int_equal(mkdir(slots, 0700), 0);
+    assert_int_equal(mkdir(there, 0700), 0);
     assert_int_equal(dm_slots_count(path, &n, &err), DM_OK);
     assert_int_equal(n, 0);
 
