@@ -398,7 +398,7 @@ ngx_dm_sec_lockout_overflow(ngx_http_request_t *r, ngx_dm_sec_shared_t *sh)
     said = ngx_current_msec;
     ngx_dm_sec_counts_sum(sh, &sum);
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "dm_sec: no room for a lock, %uA so far, whose network was "
                   "locked as a whole: names are tried in masses; a larger "
                   "\"dm_sec_zone\" has more room", sum.lockout_overflow);

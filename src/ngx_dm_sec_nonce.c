@@ -289,7 +289,7 @@ ngx_dm_sec_nonce_warn(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
 
     said = ngx_current_msec;
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "dm_sec: no room for all nonces in use, %uL were dropped so "
                   "far, and their devices had to log in anew: write "
                   "\"dm_sec_zone %V:%uzk\"", evicted, &dmcf->zone_name,

@@ -88,7 +88,9 @@ ngx_dm_sec_release_init_module(ngx_cycle_t *cycle)
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+    /* an update has not taken, and Debian's error_log has errors only */
+
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                   "dm_sec: \"%s\" was %s since nginx started, and a reload "
                   "does not load it: version %s, which was there before, "
                   "still runs; %s", ngx_dm_sec_release.path,

@@ -129,7 +129,7 @@ is($page->{cells_evicted}{failures} + $page->{cells_evicted}{passwords}, 0,
 
 my @lines = log_lines($t, qr/no room for all nonces/);
 
-like($lines[0], qr/\[warn\] .* \d+ \x20 were \x20 dropped .*
+like($lines[0], qr/\[error\] .* \d+ \x20 were \x20 dropped .*
     write \x20 "dm_sec_zone \x20 dm_sec:256k"/x, 'the size to set');
 cmp_ok(scalar @lines, '<=', workers($t) * (1 + int((time() - $start) / 60)),
     'is said once a minute');

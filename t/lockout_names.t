@@ -141,7 +141,7 @@ cmp_ok(status_json()->{denied_details}{'network'}, '>', 0,
     'and said to be so');
 cmp_ok(status_json()->{lockout_overflow}, '>', 0, 'counted');
 ok($t->read_file('error.log') =~
-    /\[warn\].*dm_sec: no room for a lock, \d+ so far/, 'and said');
+    /\[error\].*dm_sec: no room for a lock, \d+ so far/, 'and said');
 
 # Candidates, of which half are accounts.  Each fails a few times, then come
 # made-up names in masses, and then it is seen which candidate is remembered.

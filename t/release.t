@@ -59,7 +59,7 @@ like(http_get('/html'), qr/ngx_dm_sec_module \Q$version\E, nginx/,
 
 ok(reload_wait($t), 'reload');
 is(log_lines($t, starts($version)), 1, 'not told again');
-is(log_lines($t, qr/\[warn\]/, 0), 0, 'no warning');
+is(log_lines($t, qr/\[(?:warn|error)\]/, 0), 0, 'no warning');
 
 # another file in its place, as "make install" and dpkg put it there
 
@@ -69,7 +69,7 @@ is(status_json()->{module_replaced}, 1, 'replaced: status');
 like(http_get('/html'), words('Module</b>: version', 'its file was replaced'
     . ' since', 'systemctl restart nginx'), 'replaced: page');
 
-my $replaced = words('[warn]', qq{dm_sec: "$d/module.so" was replaced since}
+my $replaced = words('[error]', qq{dm_sec: "$d/module.so" was replaced since}
     . ' nginx started', "version $version,", 'still runs; "systemctl restart'
     . ' nginx", or kill -USR2');
 
@@ -97,7 +97,7 @@ is(status_json()->{module_replaced}, 0, 'upgraded: the file is the same');
 like(http_get('/html'), words("last written by dm-account $version, and the"
     . ' module is 9.9.9', ' upgrade</code>'), 'upgraded: page');
 ok(reload_wait($t), 'upgraded: reload');
-is(log_lines($t, $replaced, 0), 2, 'upgraded: no further warning');
+is(log_lines($t, $replaced, 0), 2, 'upgraded: not told again');
 
 # no file at all: nginx has it, and the next one would not
 
@@ -107,8 +107,9 @@ is(status_json()->{module_replaced}, 1, 'deleted: status');
 like(http_get('/html'), qr/its file was deleted since.*nginx -t/s,
     'deleted: page');
 ok(reload_wait($t), 'deleted: reload');
-is(log_lines($t, words('[warn]', qq{dm_sec: "$d/module.so" was deleted since},
-    'put it there again')), 1, 'deleted: told');
+is(log_lines($t, words('[error]',
+    qq{dm_sec: "$d/module.so" was deleted since}, 'put it there again')), 1,
+    'deleted: told');
 
 $t->stop();
 
