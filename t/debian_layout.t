@@ -28,7 +28,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl proxy /)
-    ->has(qw/ socket_ssl socket_ssl_sni /)->has_daemon('openssl')->plan(26);
+    ->has(qw/ socket_ssl socket_ssl_sni /)->has_daemon('openssl')->plan(28);
 
 my $d = $t->testdir();
 
@@ -174,6 +174,19 @@ is(status(keepalive(8099)->request(request('GET', '/'))), 200,
     'the status page');
 like(keepalive(8099)->request(request('GET', '/metrics')),
     qr/^dmsec_build_info\{/m, 'the metrics');
+like(keepalive(8099)->request(request('GET', '/dm-status')),
+    qr/^\{.*"store_up": ?1/ms, 'in JSON');
+
+# what the pages ask the status page for, is there
+
+my %asked = map { $_ => 1 } map { slurp($_) =~ m{http://127\.0\.0\.1(?!:8080)
+    (?!:8090) ([:\d]*/[\w/-]*)}gx } glob '../*.md ../docs/*.md';
+my @wrong = grep { !s/^:8099// || status(keepalive(8099)
+    ->request(request('GET', $_))) != 200 } sort keys %asked;
+
+ok(%asked && !@wrong, 'as the pages ask for it')
+    or diag("not there: @wrong");
+
 undef $t;
 
 ###############################################################################

@@ -189,7 +189,7 @@ sub run_blocks {
         $text =~ s{(?<![\w.\$])/(?=(?:etc|var|run|backup)/)}{$dir/}g;
         $text =~ s{(https://|-connect )dm\.example\.com(?::443)?}
             {"$1localhost:" . port(8443)}ge;
-        $text =~ s{http://127\.0\.0\.1\K(?=/)}{':' . port(8080)}ge;
+        $text =~ s{http://127\.0\.0\.1\K:8099(?=/)}{':' . port(8080)}ge;
         $script .= "echo '\@\@ $block->{line}' >&2\n$text";
     }
 
