@@ -124,7 +124,7 @@ my @states = (
     [ 'a read-only file system', 'user www-data;', sub {
             run_command([ 'mount', '--bind', $mid, $mid ]);
             run_command([ 'mount', '-o', 'remount,bind,ro', $mid ]);
-        }, qr/$www, cannot make a file .* mounted at "\Q$mid\E" is read-only/,
+        }, qr/$www, .* mounted at "\Q$mid\E" is read-only.* ReadWritePaths=/,
         qr/^mount -o remount,rw / ],
 );
 

@@ -236,7 +236,7 @@ dm_access_read_only(dm_access_t *access, const char *path)
     dm_err_set(access->err, "%s, cannot %s \"%s\": the file system that is "
                "mounted at \"%s\" is read-only, and readers of a store make a "
                "file there by which writers see them; run \"mount -o "
-               "remount,rw %s\"",
+               "remount,rw %s\"; " DM_ACCESS_CONFINED,
                dm_access_id(geteuid(), getegid())->who,
                dm_access_verb(access->need), path, mount, quoted);
 }

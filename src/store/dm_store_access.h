@@ -9,6 +9,11 @@
 #include "dm.h"
 
 
+/* beside the command for a file system that is read-only */
+#define DM_ACCESS_CONFINED                                                    \
+    "where systemd or a container makes it so, name the store in "            \
+    "ReadWritePaths=, or mount its volume without :ro (docs/confine.md)"
+
 /* the one who needs it, by which the mend is chosen */
 typedef enum {
     DM_ACCESS_WORKER,           /* the store is to be made for this user */

@@ -375,7 +375,7 @@ dm_permissions_default(dm_permissions_t *perm, const char *dir,
 static void
 dm_permissions_mount(dm_permissions_t *perm)
 {
-    char            mount[PATH_MAX], quoted[PATH_MAX], should[PATH_MAX + 128];
+    char            mount[PATH_MAX], quoted[PATH_MAX], should[PATH_MAX + 256];
     struct statvfs  sv;
 
     if (statvfs(perm->path, &sv) == -1 || !(sv.f_flag & ST_RDONLY)) {
@@ -387,7 +387,8 @@ dm_permissions_mount(dm_permissions_t *perm)
     dm_access_quote(quoted, sizeof(quoted), mount);
 
     (void) snprintf(should, sizeof(should), "and workers make a file in the "
-                    "store: run \"mount -o remount,rw %s\"", quoted);
+                    "store: run \"mount -o remount,rw %s\"; "
+                    DM_ACCESS_CONFINED, quoted);
 
     dm_permissions_tell(perm, mount, "mounted read-only", should, 0);
 }
