@@ -14,7 +14,7 @@
 ## make demo-stop    ends the demo
 ## make clients      real clients, each with each method and algorithm, against
 ##                   nginx; the tables of docs/digest.md
-## make demo-fresh   demo and tests in a new Debian 12 (root, debootstrap)
+## make demo-fresh   demo and a few tests in a new Debian 12 (root, debootstrap)
 ## make conformance  dm-probe against nginx on this system's OpenSSL and on
 ##                   that of "make legacy": all rows of the standard
 ## make conformance-negative
