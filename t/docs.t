@@ -68,6 +68,28 @@ my @stale = (
     [ 'docs/metrics.md', sub { s/^# \K.*/Numbers/r },
         '"The numbers of the status page": no such heading',
         'conf/dm-sec-alerts.yml' ],
+    [ 'docs/operations.md', "Or `--keep-good`.",
+        '--keep-good is an option of no verb' ],
+    [ 'docs/operations.md', "| `DmSecOld` | wait |", 'DmSecOld is no alert' ],
+    [ 'docs/operations.md', "dmsec_builds_info says it.",
+        'dmsec_builds_info is no metric' ],
+    [ 'docs/operations.md', "Look at `store_readers_maximum`.",
+        'store_readers_maximum is a name that the source does not have' ],
+    [ 'docs/answers.md', "The reason is `store_unavail`.",
+        'store_unavail is a name that the source does not have' ],
+    [ 'README.md', "See `digest-migrations.conf`.",
+        'digest-migrations.conf is the name of no example' ],
+    [ 'docs/install.md', "Install `dm-sec-utils`.",
+        'dm-sec-utils is no package' ],
+    [ 'docs/install.md', "See `man dm-account-imports`.",
+        'man dm-account-imports: no such verb' ],
+    [ 'docs/confine.md', "```sh not run: why\ncp"
+        . " /usr/share/doc/dm-sec/conf-examples/systemd/dmsec.conf .\n```",
+        'conf-examples/systemd/dmsec.conf is not there' ],
+    [ 'docs/confine.md', "```sh not run: why\ncp conf/none.conf .\n```",
+        'conf/none.conf is not there' ],
+    [ 'conf-examples/systemd/dm-sec.conf', "# See docs/confined.md.",
+        'docs/confined.md is not there' ],
     [ 'docs/new.md', "# New\n\n*Is it?*\n\nText", 'README.md has no link to' ],
     [ 'docs/ssl3.md', sub { s/^\*[^*]+\*\n//mr },
         'does not begin with a title and a question' ],
@@ -83,8 +105,9 @@ is($exit, 0, 'the pages') or diag($said);
 
 # the tree again, of which the pages and the script are copies
 
-symlink($_, "$d/" . s{.*/}{}r) foreach grep { !m{/(?:docs|dev|.*\.md)$} }
-    glob "$top/* $top/.ci";
+symlink($_, "$d/" . s{.*/}{}r) foreach
+    grep { !m{/(?:conf-examples|docs|dev|.*\.md)$} } glob "$top/* $top/.ci";
+system('cp', '-r', "$top/conf-examples", "$d/") == 0 or die "Can't copy\n";
 mkdir("$d/$_") foreach qw/ docs dev /;
 symlink($_, "$d/" . s{^\Q$top\E/}{}r) foreach
     grep { !m{\.md$|/check-docs$} } glob "$top/dev/* $top/docs/*";
