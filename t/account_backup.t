@@ -31,7 +31,7 @@ refused("backup $bk", 'dm-account init', 'backup: no store');
 
 done("init --realm dm\@example.org --owner $me --map-size 16m", '', 'init');
 
-refused("restore $bk", "store \"$bk\" does not exist", 'restore: no backup');
+refused("restore $bk", "there is no backup at \"$bk\"", 'restore: no backup');
 
 mkdir("$d/empty");
 refused("restore $d/empty", 'is no account store', 'restore: no store');

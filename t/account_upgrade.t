@@ -23,7 +23,7 @@ use Test::Nginx;
 use Test::DmSec qw/ :all /;
 use Test::DmSec::Conf qw/ conf /;
 use Test::DmSec::OldStore qw/ old_data /;
-use Test::DmSec::Preload qw/ preload /;
+use Test::DmSec::Preload qw/ halt preload /;
 use Test::DmSec::Process qw/ run_command slurp wait_for /;
 
 ###############################################################################
@@ -32,10 +32,10 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(112);
+    ->has_daemon('openssl')->plan(139);
 
 my $d = $t->testdir();
-my $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
+our $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
 my ($version) = (dm_account($t, '--version'))[1] =~ /^dm-account ([\d.]+)$/
     or die "no version\n";
 
@@ -119,7 +119,7 @@ is(status_json()->{store}{writer}, $version, 'behind: the writer');
 unlike((nginx_t($t))[1], qr/last written/, 'behind: nginx -t is silent');
 
 is(account($t, 'upgrade'), qq{"$d/store" is a store of $version: nothing is to}
-    . " be done\n", 'again');
+    . " be done, and no copy was made\n", 'again');
 is_deeply([ siblings() ], [ $done->{old} ], 'again: no other copy');
 
 # back, as docs/upgrade.md has it
@@ -150,12 +150,90 @@ is(json(qw/ upgrade --dry-run /)->{result}, 'unchanged', 'mixed: and upgraded');
 # copies are kept as restore does
 
 from('store-0.1.0');
-account($t, 'backup', "$d/store.2020010${_}T000000Z") foreach 1, 2;
+account($t, 'backup', "$d/store.upgrade.2020010${_}T000000Z") foreach 1, 2;
+account($t, 'backup', "$d/store.20200103T000000Z");
 $done = json(qw/ upgrade --keep 2 /);
-is_deeply([ siblings() ], [ "$d/store.20200102T000000Z", $done->{old} ],
-    '--keep');
-is_deeply($done->{removed}, [ "$d/store.20200101T000000Z" ],
+is_deeply([ siblings() ], [ "$d/store.upgrade.20200102T000000Z",
+    $done->{old} ], '--keep');
+is_deeply($done->{removed}, [ "$d/store.upgrade.20200101T000000Z" ],
     '--keep: removed');
+ok(-d "$d/store.20200103T000000Z", '--keep: not what a restore has kept');
+
+# --keep 0 makes no copy, and gives up none
+
+from('store-0.1.0');
+account($t, 'backup', "$d/$_.20200101T000000Z") foreach qw/ store
+    store.upgrade /;
+$done = json(qw/ upgrade --keep 0 /);
+is_deeply([ $done->{old}, $done->{removed} ], [ undef, [] ], '--keep 0');
+ok(-d "$d/$_.20200101T000000Z", "--keep 0: $_ is there") foreach qw/ store
+    store.upgrade /;
+
+# a restore does not give up the copy of an upgrade, either
+
+from('store-0.1.0');
+$done = json('upgrade');
+account($t, 'backup', "$d/data-now");
+account($t, 'restore', "$d/data-now", '--keep', 0);
+is_deeply([ siblings() ], [ $done->{old} ], 'restore: the copy stays');
+run_command([ 'rm', '-rf', "$d/data-now" ]);
+
+# the command that is printed leads back, and is no undo if it is run twice
+
+from('store-0.1.0');
+
+my ($back) = account($t, 'upgrade') =~ /^to go back: (.+)$/m;
+
+account($t, 'add', 'since', { password => 'secret' });
+
+foreach my $time (qw/ once twice /) {
+    is((run_command([ 'sh', '-c', $back =~ s/^dm-account/'$program'/r ]))[0],
+        0, "back, $time");
+    is(secrets('store'), $before, "back, $time: as it was");
+}
+
+(undef, undef, my $no) = dm_account($t, 'restore', '');
+like($no, words('there is no backup at ""'), 'restore: no copy');
+unlike($no, qr/init/, 'restore: no copy, and no other advice');
+
+# what was killed while it copied is no copy: what is disabled may lack in it
+
+system('cp', '-a', $done = json('upgrade')->{old}, "$d/part") == 0 or die;
+unlink "$d/part/write.lock" or die "Can't unlink: $!\n";
+(my $part, undef, my $part_said) = dm_account($t, 'restore', "$d/part");
+is($part, 1, 'restore: a part of a copy');
+like($part_said, words("\"$d/part\" is a part of a copy", 'was killed'),
+    'restore: a part of a copy, said');
+
+###############################################################################
+
+# beside an import of an older dm-account: the copy has all that it brings, and
+# who is disabled meanwhile; a second upgrade waits, and then has nothing to do
+
+from('store-0.1.0');
+
+my $import = import_waiting();
+my @upgrade = map { started("upgrade$_", 'upgrade', '--json') } 1, 2;
+
+wait_for(60, sub { 2 == grep { slurp("$d/upgrade$_.err") =~ /waiting for it/ }
+    1, 2 }) or die "nobody waits\n";
+account($t, 'disable', 'IMEI:490154203237542');
+import_ends($import);
+is(ended($_), 0, 'beside: done') foreach @upgrade;
+
+my ($one, $two) = sort { $b->{result} cmp $a->{result} }
+    map { JSON::PP::decode_json(slurp("$d/upgrade$_.out")) } 1, 2;
+
+is_deeply([ $one->{result}, $two->{result}, $two->{old} ],
+    [ 'upgraded', 'unchanged', undef ], 'beside: the second has nothing to do');
+is_deeply([ siblings() ], [ $one->{old} ], 'beside: one copy');
+
+my @after = map { secrets($_) } 'store', $one->{old};
+
+like($after[0], qr/^\{"id":"imported-25000"/m, 'beside: what was imported');
+like($after[0], qr/^\{"id":"IMEI:490154203237542",[^{]*"state":"disabled"/m,
+    'beside: who was disabled');
+is($after[1], $after[0], 'beside: and so has the copy');
 
 ###############################################################################
 
@@ -224,7 +302,8 @@ EOF_C
 
     is($code, 1, 'no room: refused');
     like($said, words('No space left', 'the accounts are as they were',
-        'upgrade --keep 0'), 'no room: said');
+        'dm-account backup DIR', 'upgrade --keep 0', 'it removes nothing'),
+        'no room: said');
 }
 
 is_deeply([ siblings() ], [], 'no room: nothing is left');
@@ -253,6 +332,21 @@ like((nginx_t($t))[1], words('[warn]', 'written by dm-account 9.9.9, and this'
     'newer: nginx -t');
 is((dm_account($t, 'list'))[0], 0, 'newer: it is read all the same');
 
+# an older one may write, says so each time, and the mark stays
+
+foreach my $verb ([ 'disable', 'off' ], [ 'del', 'IMEI:490154203237559' ]) {
+    like((dm_account($t, @$verb))[2], words('dm-account 9.9.9 has written to'
+        . " this store, and this is the older $version"), "newer: $verb->[0]");
+}
+
+is((dm_account($t, 'upgrade'))[0], 1, 'newer: refused as before');
+like((nginx_t($t))[1], qr/last written by dm-account 9\.9\.9/,
+    'newer: nginx -t warns as before');
+is(status_of_newer('upgrade', '--json'), 'upgraded 9.9.9 counters',
+    'newer: that one sees that an older one wrote');
+is(status_of_newer('upgrade', '--json'), 'unchanged 9.9.9 ',
+    'newer: and has done its work');
+
 my $data = slurp("$d/store/data.mdb");
 $data =~ s/meta\x01\0/meta\x02\0/g or die "no meta record\n";
 put("$d/store/data.mdb", $data);
@@ -276,7 +370,7 @@ undef $t;
 sub from {
     my ($name) = @_;
 
-    run_command([ 'rm', '-rf', siblings(), map { "$d/$_" }
+    run_command([ 'rm', '-rf', glob("$d/store.*2*"), map { "$d/$_" }
         qw/ store store.key data / ]);
     old_data("$d/data", "$d/store.key", $name);
     account($t, 'restore', "$d/data", @serve);
@@ -336,7 +430,7 @@ sub parts {
 }
 
 sub siblings {
-    return grep { -d } sort glob "$d/store.2*";
+    return grep { -d } sort glob "$d/store.upgrade.2*";
 }
 
 # an upgrade that is killed there, with all the processes that it has made
@@ -368,14 +462,75 @@ sub killed {
 # the status of a dm-account that calls itself so
 sub called {
     my ($as, @args) = @_;
+
+    return (run_command([ program_of($as), '--store', "$d/store", '--key',
+        "$d/store.key", @args ]))[0];
+}
+
+sub program_of {
+    my ($as) = @_;
     my ($code) = slurp($program);
 
     $code =~ s/\b\Q$version\E\0/$as\0/g or die "no version in it\n";
     put("$d/dm-account-$as", $code);
     chmod 0755, "$d/dm-account-$as";
 
-    return (run_command([ "$d/dm-account-$as", '--store', "$d/store", '--key',
-        "$d/store.key", @args ]))[0];
+    return "$d/dm-account-$as";
+}
+
+# what an upgrade of the newer one did
+sub status_of_newer {
+    my ($r) = JSON::PP::decode_json((run_command([ "$d/dm-account-9.9.9",
+        '--store', "$d/store", '--key', "$d/store.key", @_ ]))[1]);
+
+    return join ' ', $r->{result}, $r->{from}, "@{ $r->{steps} }";
+}
+
+# a dm-account beside this one, its output in NAME.out and NAME.err
+sub started {
+    my ($name, @args) = @_;
+    my ($pid) = fork() // die "fork: $!\n";
+
+    return $pid if $pid;
+
+    open STDOUT, '>', "$d/$name.out" or POSIX::_exit(1);
+    open STDERR, '>', "$d/$name.err" or POSIX::_exit(1);
+    exec $program, '--store', "$d/store", '--key', "$d/store.key", @args
+        or POSIX::_exit(1);
+}
+
+sub ended {
+    my ($pid) = @_;
+
+    waitpid $pid, 0;
+
+    return $?;
+}
+
+# an import that has the lock and halts until import_ends()
+sub import_waiting {
+    local $ENV{LD_PRELOAD} = join ' ', halt($t, 'import', 'read',
+        'length(fd) > 1000000 && ++n > 4'), $ENV{LD_PRELOAD} // ();
+
+    put("$d/imported", join '', map { sprintf qq({"id":"imported-%05d",)
+        . qq("groups":["of-an-import"]}\n), $_ } 1 .. 25000);
+
+    my $pid = do {
+        local $program = program_of('0.0.9');
+
+        started('import', 'import', "$d/imported");
+    };
+
+    wait_for(60, sub { -e "$d/import.halted" }) or die "no import\n";
+
+    return $pid;
+}
+
+sub import_ends {
+    my ($pid) = @_;
+
+    unlink "$d/import.halted" or die "Can't unlink: $!\n";
+    is(ended($pid), 0, 'beside: imported');
 }
 
 sub is_locked {

@@ -103,7 +103,7 @@ done('check', ' 0 damages', 'check at the end');
 # what is refused is told once, with its reason
 
 refused("backup $bk", 'exists', 'backup: it is there');
-refused("restore $d/none", 'does not exist', 'restore: it is not');
+refused("restore $d/none", 'there is no backup at', 'restore: it is not');
 chmod(0777, $d);
 refused("backup $d/other", 'others than root can change names',
     'backup to where others can change names');

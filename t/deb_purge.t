@@ -38,6 +38,6 @@ END_OF_SHELL
 
 is($code, 0, 'no key of a store that stays is removed')
     or diag($out . ($err // ''));
-is(scalar(() = $out =~ /^ok - /mg), 12, 'layouts');
+is(scalar(() = $out =~ /^ok - /mg), 13, 'layouts');
 
 ###############################################################################

@@ -778,6 +778,15 @@ dm_store_prove(dm_store_t *store, dm_wire_t *w, unsigned char *record,
         memcpy(meta->key_id, id.data, id.len);
         meta->key_id[id.len] = '\0';
         dm_version_read(meta->writer, (dm_str_t) { plain, len });
+
+        /* the changes of an older one since are not counted for this one */
+
+        if (len > strlen(meta->writer)
+            && dm_version_compare(meta->writer) == 0)
+        {
+            meta->counted = 0;
+        }
+
         return DM_OK;
 
     case DM_INVALID:

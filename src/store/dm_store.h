@@ -31,8 +31,8 @@ typedef struct {
     uint64_t       lacks_sha256;    /* the same, MD5 */
     uint64_t       map_size;        /* octets */
     char           key_id[DM_KEY_ID_MAX + 1];   /* names the key that seals */
-    char           writer[DM_VERSION_MAX + 1];   /* a version, that wrote last;
-                                                   "": it does not say so */
+    char           writer[DM_VERSION_MAX + 1];   /* the newest version that has
+                                                   written; "": before that */
 } dm_store_meta_t;
 
 

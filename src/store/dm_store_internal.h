@@ -72,7 +72,9 @@ typedef enum {
 /*
  * The meta record: format (16) | store id (16 octets) | realm str8
  * accounts (64) | lacks_sha256 (32) | lacks_md5 (31) | counted (1)
- * | the version of the writer, sealed, bound to all of it.
+ * | the newest version that has written, sealed, bound to all of it.  Where an
+ * older one wrote last, its own stands behind that and a blank, cut where there
+ * is no more room: what it changed is not counted for the newest one.
  * The format comes first in every format there will be.  The map size is in
  * LMDB's own meta page.
  *

@@ -2,14 +2,17 @@
 
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "dm_store_write_internal.h"
+#include "dm_version.h"
 #include "dm_wire.h"
 
 
 static void dm_store_end(dm_store_t *store);
 static int dm_store_begin_new(dm_store_t *store, dm_err_t *err);
+static int dm_store_is_there(const dm_store_t *store, dm_err_t *err);
 static int dm_store_write_meta(dm_store_t *store, dm_err_t *err);
 static int dm_store_load_old(dm_store_t *store, dm_str_t id,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
@@ -63,15 +66,9 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
     int          rc;
     MDB_envinfo  info;
 
-    /* a change in a directory that was renamed away would be lost */
-
-    if (dm_store_replaced(store)) {
-        dm_err_set(err, "store \"%s\" was replaced since it was opened: try "
-                   "again", store->path);
-        return DM_ERROR;
-    }
-
-    if (dm_store_fit(store, err) != DM_OK) {
+    if (dm_store_is_there(store, err) != DM_OK
+        || dm_store_fit(store, err) != DM_OK)
+    {
         return DM_ERROR;
     }
 
@@ -111,6 +108,43 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
     }
 
     return rc;
+}
+
+
+/* a change in a directory that was renamed away would be lost */
+static int
+dm_store_is_there(const dm_store_t *store, dm_err_t *err)
+{
+    if (!dm_store_replaced(store)) {
+        return DM_OK;
+    }
+
+    dm_err_set(err, "store \"%s\" was replaced since it was opened: try again",
+               store->path);
+
+    return DM_ERROR;
+}
+
+
+int
+dm_store_hold(dm_store_t *store, dm_err_t *err)
+{
+    int  rc;
+
+    rc = dm_store_lock(store, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    if (dm_store_is_there(store, err) != DM_OK
+        || dm_store_fit(store, err) != DM_OK
+        || dm_store_refresh(store, err) != DM_OK)
+    {
+        dm_store_unlock(store);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
 }
 
 
@@ -197,6 +231,20 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
     dm_str_t       ad[DM_STORE_META_BOUND];
     dm_wire_t      w;
     unsigned char  record[DM_STORE_META_MAX];
+    dm_str_t       signature;
+    char           writer[DM_VERSION_MAX + sizeof(" ") + DM_VERSION_MAX];
+
+    signature.data = (const unsigned char *) DM_VERSION;
+    signature.len = sizeof(DM_VERSION) - 1;
+
+    /* the newest stays first, for what it keeps the older one may not keep */
+
+    if (dm_version_compare(store->meta.writer) > 0) {
+        (void) snprintf(writer, sizeof(writer), "%s %s", store->meta.writer,
+                        DM_VERSION);
+        signature.data = (const unsigned char *) writer;
+        signature.len = strnlen(writer, DM_VERSION_MAX);
+    }
 
     dm_wire_init(&w, record,
                  sizeof(record) - DM_VERSION_MAX - DM_SEAL_OVERHEAD);
@@ -214,15 +262,14 @@ dm_store_write_meta(dm_store_t *store, dm_err_t *err)
 
     if (w.bad
         || dm_sealer_seal(store->sealer, ad, DM_STORE_META_BOUND,
-                          dm_str(DM_VERSION), w.pos, &sealed)
+                          signature, w.pos, &sealed)
            != DM_OK)
     {
         dm_err_set(err, "the meta record cannot be sealed: OpenSSL failed");
         return DM_ERROR;
     }
 
-    (void) snprintf(store->meta.writer, sizeof(store->meta.writer), "%s",
-                    DM_VERSION);
+    dm_version_read(store->meta.writer, signature);
 
     return dm_store_set(store, DM_DB_META, dm_str(DM_STORE_META_KEY),
                         (dm_str_t) { record, len + sealed }, err);

@@ -122,6 +122,13 @@ int dm_store_begin(dm_store_t *store, dm_err_t *err);
 int dm_store_commit(dm_store_t *store, dm_err_t *err);
 void dm_store_abort(dm_store_t *store);
 
+/*
+ * Takes the lock of the writers and looks at the store as it is then, before
+ * anything is changed, even by dm_store_begin() itself, which follows, or
+ * dm_store_close().  DM_OK, DM_DECLINED as there, or DM_ERROR.
+ */
+int dm_store_hold(dm_store_t *store, dm_err_t *err);
+
 /* has the commit write which version wrote, even where nothing else changes */
 void dm_store_sign(dm_store_t *store);
 

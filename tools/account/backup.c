@@ -44,6 +44,7 @@ static int dm_restore_owner(dm_backup_t *backup, const char *path,
 static int dm_restore_would(dm_backup_t *backup, const char *path);
 static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
+static int dm_backup_is_part(const char *dir);
 static void dm_backup_wait(dm_cli_t *cli, const char *aside);
 static int dm_backup_exchange(dm_backup_t *backup, const char *path,
     int exists);
@@ -376,6 +377,20 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
 {
     struct stat  backup, store;
 
+    *exists = 0;
+
+    if (stat(dir, &backup) == -1 && errno == ENOENT) {
+        return dm_cli_refuse(cli, DM_CODE_NO_STORE, "there is no backup at "
+                             "\"%s\": name the directory that \"backup\", "
+                             "\"upgrade\" or \"restore\" has printed", dir);
+    }
+
+    if (dm_backup_is_part(dir)) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "\"%s\" is a part of "
+                             "a copy, whose making was killed, or goes on: "
+                             "name a whole one", dir);
+    }
+
     *exists = (realpath(cli->store_path, path) != NULL);
 
     if (!*exists && errno != ENOENT) {
@@ -397,6 +412,27 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
     }
 
     return DM_CLI_DONE;
+}
+
+
+/*
+ * A copy gets write.lock when data.mdb and then "disabled" are whole: without
+ * it those that are disabled beside the records may lack.  The copies of a
+ * version before, or of data.mdb alone, have neither.
+ */
+static int
+dm_backup_is_part(const char *dir)
+{
+    int          rc;
+    char         name[PATH_MAX + sizeof("/write.lock")];
+    struct stat  sb;
+
+    (void) snprintf(name, sizeof(name), "%s/disabled", dir);
+    rc = (lstat(name, &sb) == 0);
+
+    (void) snprintf(name, sizeof(name), "%s/write.lock", dir);
+
+    return rc && lstat(name, &sb) == -1 && errno == ENOENT;
 }
 
 

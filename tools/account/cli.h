@@ -112,6 +112,7 @@ typedef struct {
     dm_keys_t         keys;                 /* to open it to be written later */
     int               writing;              /* a transaction is open */
     int               changed;              /* one was committed */
+    int               newer_told;           /* a newer version wrote before */
     dm_challenge_t    challenge;            /* of Digest, when one began */
     int               same;                 /* nothing had to be changed */
     int               dry_run;

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_version.h"
 #include "account/audit.h"
 #include "account/cli_store.h"
 #include "account/same.h"
@@ -17,6 +18,7 @@
 static int dm_cli_open_with(dm_cli_t *cli, const char *path,
     dm_store_mode_t mode);
 static int dm_cli_beside(dm_cli_t *cli);
+static void dm_cli_warn_newer(dm_cli_t *cli);
 static void dm_cli_fatal(int sig);
 static void dm_cli_fatal_write(const char *text);
 
@@ -88,7 +90,30 @@ dm_cli_begin(dm_cli_t *cli)
         return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
+    dm_cli_warn_newer(cli);
+
     return DM_CLI_DONE;
+}
+
+
+/* a batch is told of it once */
+static void
+dm_cli_warn_newer(dm_cli_t *cli)
+{
+    const char  *writer;
+
+    writer = dm_store_meta(cli->store)->writer;
+
+    if (cli->newer_told || dm_version_compare(writer) <= 0) {
+        return;
+    }
+
+    cli->newer_told = 1;
+
+    dm_cli_warn(cli, "dm-account %s has written to this store, and this is the "
+                "older %s: what it changes may lack what that one keeps with "
+                "it; use that version, and run its \"dm-account upgrade\"",
+                writer, DM_VERSION);
 }
 
 

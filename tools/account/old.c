@@ -12,6 +12,7 @@
 #include "account/old.h"
 #include "account/user.h"
 #include "common/json.h"
+#include "common/output.h"
 
 
 #define DM_OLD_TIME  "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T"              \
@@ -21,12 +22,16 @@
 #define DM_OLD_TEMP    ".[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]"                   \
                        "[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]"
 
+/* octets of a quote within quotes, and of the end */
+#define DM_OLD_QUOTES  6
+
 #define DM_OLD_FORMAT  ".%Y%m%dT%H%M%SZ"
 
 
 static int dm_old_find(const char *path, const char *suffix, glob_t *found);
 static int dm_old_is_store(const char *path);
 static void dm_old_remove(dm_cli_t *cli, const char *path, json_t *removed);
+static void dm_old_word(char *to, size_t size, const char *word);
 
 
 int
@@ -213,4 +218,65 @@ dm_old_remove(dm_cli_t *cli, const char *path, json_t *removed)
     }
 
     (void) json_array_append_new(removed, dm_json_text(path));
+}
+
+
+void
+dm_old_print_back(const dm_cli_t *cli, const char *path, const char *copy)
+{
+    char  aside[4 * PATH_MAX], store[4 * PATH_MAX], key[4 * PATH_MAX];
+    char  full[PATH_MAX];
+
+    store[0] = '\0';
+    key[0] = '\0';
+
+    dm_old_word(aside, sizeof(aside), copy);
+
+    if (strcmp(cli->store_path, DM_DEFAULT_STORE) != 0) {
+        dm_old_word(store, sizeof(store), path);
+    }
+
+    if (strcmp(cli->key_path, DM_DEFAULT_KEY) != 0) {
+        dm_old_word(key, sizeof(key),
+                    cli->key_path[0] != '/'
+                    && realpath(cli->key_path, full) != NULL ? full
+                                                        : cli->key_path);
+    }
+
+    dm_out_line(stdout, "to go back: dm-account %s%s%s%s%s%srestore %s",
+                store[0] ? "--store " : "", store, store[0] ? " " : "",
+                key[0] ? "--key " : "", key, key[0] ? " " : "", aside);
+}
+
+
+/* a word that has more than letters, digits and the like stands in quotes */
+static void
+dm_old_word(char *to, size_t size, const char *word)
+{
+    char  *p, *last;
+
+    if (word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                          "0123456789_./:@%+,-")]
+        == '\0')
+    {
+        (void) snprintf(to, size, "%s", word);
+        return;
+    }
+
+    p = to;
+    last = to + size - DM_OLD_QUOTES;
+    *p++ = '\'';
+
+    for ( /* void */ ; *word != '\0' && p < last; word++) {
+
+        if (*word == '\'') {
+            memcpy(p, "'\\''", 4);
+            p += 4;
+
+        } else {
+            *p++ = *word;
+        }
+    }
+
+    memcpy(p, "'", sizeof("'"));
 }

@@ -1,6 +1,8 @@
 /*
  * Stores that a restore has replaced, and copies of those that an upgrade has
- * changed, which lie beside the one in force.
+ * changed, which lie beside the one in force.  For the latter, path below is
+ * the store's with DM_OLD_UPGRADE behind it: neither gives up what the other
+ * has kept.
  */
 
 #ifndef DM_ACCOUNT_OLD_H
@@ -13,6 +15,10 @@
 
 /* octets of the suffix of their names: "." and a time in UTC, and the NUL */
 #define DM_OLD_SUFFIX  sizeof(".20270131T000000Z")
+
+
+/* stands before that in the names of copies that an upgrade makes */
+#define DM_OLD_UPGRADE  ".upgrade"
 
 
 /* so many are kept, unless --keep says another number */
@@ -38,6 +44,10 @@ void dm_old_name(const char *path, char *name, size_t size);
  */
 void dm_old_prune(dm_cli_t *cli, const char *path, unsigned keep,
     json_t *removed);
+
+/* prints the command that puts the copy in the place of the store at path */
+void dm_old_print_back(const dm_cli_t *cli, const char *path,
+    const char *copy);
 
 
 #endif /* DM_ACCOUNT_OLD_H */

@@ -7,17 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "account/audit.h"
-#include "account/copy.h"
+#include "account/cli_store.h"
 #include "account/old.h"
 #include "account/permissions.h"
 #include "account/readers.h"
 #include "account/user.h"
 #include "account/verbs.h"
+#include "account/waits.h"
 #include "common/json.h"
 #include "common/output.h"
 
@@ -36,6 +38,7 @@ typedef enum {
 typedef struct {
     unsigned char        writer[DM_VERSION_MAX];
     int                  counted;
+    int                  idle;              /* nothing was to be done */
     char                 said[DM_CLI_MESSAGE_MAX];
 } dm_upgrade_seen_t;
 
@@ -46,7 +49,10 @@ typedef struct {
     const char          *user;
     unsigned             keep;
     char                 path[PATH_MAX];        /* without links */
+    char                 copies[PATH_MAX];      /* names of copies begin so */
     char                 aside[PATH_MAX + DM_OLD_SUFFIX];   /* "": none */
+    pid_t                pid;                   /* it writes; 0: none does */
+    int                  talk[2];               /* this process's, and its */
     dm_store_owner_t     whose;
     int                  step[DM_UPGRADE_STEPS];    /* 1: to be done */
     dm_upgrade_seen_t   *seen;
@@ -62,10 +68,19 @@ static int dm_upgrade_find_files(dm_upgrade_t *up);
 static int dm_upgrade_part(const dm_store_part_t *part, void *data);
 static int dm_upgrade_files(dm_upgrade_t *up);
 static int dm_upgrade_look(dm_upgrade_t *up);
+static int dm_upgrade_failed(dm_upgrade_t *up, int status);
 static int dm_upgrade_child(dm_upgrade_t *up);
+static int dm_upgrade_see(dm_upgrade_t *up);
 static int dm_upgrade_judge(dm_upgrade_t *up);
+static int dm_upgrade_changes(const dm_upgrade_t *up);
+static int dm_upgrade_change(dm_upgrade_t *up);
 static int dm_upgrade_backup(dm_upgrade_t *up);
-static int dm_upgrade_write(dm_upgrade_t *up);
+static int dm_upgrade_fill(int fd, int disabled, void *data, dm_err_t *err);
+static int dm_upgrade_start(dm_upgrade_t *up, int fd, int disabled);
+static int dm_upgrade_finish(dm_upgrade_t *up, int go_on);
+static int dm_upgrade_writer(dm_upgrade_t *up, int fd, int disabled);
+static int dm_upgrade_open(dm_upgrade_t *up);
+static int dm_upgrade_hear(int fd);
 static int dm_upgrade_has(const dm_upgrade_t *up, const char *file);
 static int dm_upgrade_done(const dm_upgrade_t *up);
 static void dm_upgrade_print(const dm_upgrade_t *up, int changed);
@@ -101,10 +116,11 @@ const dm_verb_t  dm_verb_upgrade = {
     "make a store what this version makes, in its place",
 
     "To be run once, after dm-account and the module were upgraded. nginx\n"
-    "serves meanwhile, and other changes wait. The store as it was is kept\n"
-    "beside it, under the name that is printed, before anything is written;\n"
-    "\"restore\" takes it back. If it was killed, run it again. Where nothing\n"
-    "is to be done it does nothing.\n"
+    "serves meanwhile; who else changes accounts waits for it, as it waits\n"
+    "for him. The store as it was is kept beside it before anything is\n"
+    "written, and the command that takes it back is printed. If it was\n"
+    "killed, run it again. Where nothing is to be done it does nothing, and\n"
+    "makes no copy.\n"
     "\n"
     "It makes the files that older versions had not, counts the accounts and\n"
     "writes its version into the store, which nginx compares with its own.\n"
@@ -114,8 +130,9 @@ const dm_verb_t  dm_verb_upgrade = {
     "                it open. It is needed for a store of before 0.1.0, whose\n"
     "                nginx must be stopped\n"
     "  --user USER   who shall own it, as in init; by default who does\n"
-    "  --keep N      how many stores of before are kept, those that a restore\n"
-    "                has replaced included, default 1; 0: none of this one\n"
+    "  --keep N      how many copies of upgrades are kept, the newest; by\n"
+    "                default 1; 0: no copy is made, and those that are there\n"
+    "                stay. What a restore has kept always stays\n"
     "  --dry-run     write nothing: say what would be done\n"
     "\n"
     "example:\n"
@@ -164,10 +181,11 @@ dm_upgrade_run(dm_cli_t *cli, int argc, char **argv)
 
     up.removed = json_array();
 
-    rc = dm_upgrade_backup(&up);
+    if (dm_upgrade_changes(&up) && !cli->dry_run) {
+        rc = dm_upgrade_change(&up);
 
-    if (rc == DM_CLI_DONE) {
-        rc = dm_upgrade_write(&up);
+    } else if (up.step[DM_UPGRADE_FILES] && !cli->dry_run) {
+        dm_cli_audit(cli);
     }
 
     if (rc == DM_CLI_DONE) {
@@ -225,6 +243,13 @@ dm_upgrade_find(dm_upgrade_t *up)
                                                   : DM_CODE_STORE_UNUSABLE,
                              "there is no store at \"%s\": %s",
                              cli->store_path, strerror(errno));
+    }
+
+    if (snprintf(up->copies, sizeof(up->copies), "%s" DM_OLD_UPGRADE, up->path)
+        >= (int) sizeof(up->copies))
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" is too long "
+                             "a path to keep a copy beside it", up->path);
     }
 
     up->step[DM_UPGRADE_DISABLED] = !dm_upgrade_has(up, "disabled");
@@ -369,13 +394,25 @@ dm_upgrade_look(dm_upgrade_t *up)
                              "the store's user: %s", strerror(errno));
     }
 
+    return dm_upgrade_failed(up, status);
+}
+
+
+/* DM_CLI_DONE where it ended well; what a process refused it has told itself */
+static int
+dm_upgrade_failed(dm_upgrade_t *up, int status)
+{
+    dm_cli_t  *cli;
+
+    cli = up->cli;
+
     if (WIFEXITED(status) && WEXITSTATUS(status) == DM_CLI_DONE) {
         return DM_CLI_DONE;
     }
 
     if (up->seen->said[0] == '\0') {
         return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "\"%s\" cannot be "
-                             "read: see what \"dm-account check\" says",
+                             "upgraded: see what \"dm-account check\" says",
                              cli->store_path);
     }
 
@@ -389,10 +426,8 @@ dm_upgrade_look(dm_upgrade_t *up)
 static int
 dm_upgrade_child(dm_upgrade_t *up)
 {
-    int                     rc;
-    dm_cli_t               *cli;
-    dm_store_counts_t       counts;
-    const dm_store_meta_t  *meta;
+    int        rc;
+    dm_cli_t  *cli;
 
     cli = up->cli;
     cli->said = up->seen->said;
@@ -402,9 +437,25 @@ dm_upgrade_child(dm_upgrade_t *up)
     rc = dm_cli_open_at(cli, up->path, dm_upgrade_has(up, "write.lock")
                                        ? DM_STORE_READ : DM_STORE_PEEK);
 
-    if (rc != DM_CLI_DONE) {
-        return rc;
+    if (rc == DM_CLI_DONE) {
+        rc = dm_upgrade_see(up);
+        dm_cli_close(cli);
     }
+
+    return rc;
+}
+
+
+/* looks at the store that is open */
+static int
+dm_upgrade_see(dm_upgrade_t *up)
+{
+    int                     rc;
+    dm_cli_t               *cli;
+    dm_store_counts_t       counts;
+    const dm_store_meta_t  *meta;
+
+    cli = up->cli;
 
     rc = dm_store_count(cli->store, (int64_t) time(NULL), &counts, &cli->err);
 
@@ -416,8 +467,6 @@ dm_upgrade_child(dm_upgrade_t *up)
 
     up->seen->counted = (rc == DM_OK);
     memcpy(up->seen->writer, meta->writer, sizeof(up->seen->writer));
-
-    dm_cli_close(cli);
 
     return DM_CLI_DONE;
 }
@@ -453,87 +502,280 @@ dm_upgrade_judge(dm_upgrade_t *up)
 }
 
 
+/* 1 if the transaction is needed, files aside */
+static int
+dm_upgrade_changes(const dm_upgrade_t *up)
+{
+    return up->step[DM_UPGRADE_COUNTERS] || up->step[DM_UPGRADE_VERSION]
+           || up->step[DM_UPGRADE_DISABLED];
+}
+
+
+/*
+ * A process of the store's user takes the lock of the writers, and only then
+ * looks, copies and writes: what others have changed meanwhile is in the copy.
+ * It goes on from the copy to the change when this process, which may be
+ * root's, has put the copy in its place.
+ */
+static int
+dm_upgrade_change(dm_upgrade_t *up)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = up->cli;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, up->talk) == -1) {
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "no socket can be made: %s",
+                             strerror(errno));
+    }
+
+    if (up->keep != 0 && (up->step[DM_UPGRADE_COUNTERS]
+                          || up->step[DM_UPGRADE_VERSION]))
+    {
+        rc = dm_upgrade_backup(up);
+
+    } else {
+        rc = dm_upgrade_start(up, -1, -1) == DM_OK ? DM_CLI_DONE
+                                                   : DM_CLI_REFUSED;
+    }
+
+    rc = dm_upgrade_finish(up, rc == DM_CLI_DONE) == DM_CLI_DONE
+         ? rc : DM_CLI_REFUSED;
+
+    if (up->seen->idle) {
+        /* another one has done it while this one waited */
+        up->step[DM_UPGRADE_DISABLED] = 0;
+        up->aside[0] = '\0';
+        return dm_upgrade_judge(up);
+    }
+
+    if (rc != DM_CLI_DONE) {
+        return rc;
+    }
+
+    cli->changed = 1;
+
+    /* an older copy is given up when there is nothing more that can fail */
+
+    if (up->aside[0] != '\0') {
+        dm_old_prune(cli, up->copies, up->keep, up->removed);
+    }
+
+    return dm_upgrade_judge(up);
+}
+
+
 /* the store stays what it is as long as there is no copy of it */
 static int
 dm_upgrade_backup(dm_upgrade_t *up)
 {
     int        rc;
     dm_cli_t  *cli;
-    dm_copy_t  copy;
 
     cli = up->cli;
 
-    if (cli->dry_run
-        || (!up->step[DM_UPGRADE_COUNTERS] && !up->step[DM_UPGRADE_VERSION]))
-    {
+    dm_old_sweep(up->copies);
+    dm_old_name(up->copies, up->aside, sizeof(up->aside));
+
+    if (dm_user_is_other(up->path)) {
+        rc = dm_user_parent(cli, up->aside, 0);
+
+        if (rc != DM_CLI_DONE) {
+            return rc;
+        }
+    }
+
+    rc = dm_store_receive(up->aside, up->path, NULL, dm_upgrade_fill, up,
+                          &cli->err);
+
+    if (rc == DM_OK) {
         return DM_CLI_DONE;
     }
 
-    dm_old_sweep(up->path);
+    up->aside[0] = '\0';
 
-    if (up->keep == 0) {
-        dm_old_prune(cli, up->path, 0, up->removed);
-        return DM_CLI_DONE;
+    if (up->seen->idle) {
+        return DM_CLI_REFUSED;
     }
 
-    memset(&copy, 0, sizeof(dm_copy_t));
-
-    copy.cli = cli;
-    copy.from = up->path;
-    copy.apart = 1;
-
-    rc = dm_copy_prepare(&copy);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
+    if (up->seen->said[0] == '\0') {
+        (void) dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
     }
 
-    dm_old_name(up->path, up->aside, sizeof(up->aside));
+    dm_cli_warn(cli, "the accounts are as they were; where no copy can stand "
+                "beside the store, copy it elsewhere with \"dm-account "
+                "backup DIR\", and then \"dm-account upgrade --keep 0\" makes "
+                "none: it removes nothing, but only that backup leads back");
 
-    rc = dm_copy_make(&copy, up->aside, up->path);
+    return DM_CLI_REFUSED;
+}
 
-    if (rc != DM_CLI_DONE) {
-        dm_cli_warn(cli, "the accounts are as they were; where no copy can "
-                    "stand beside the store, back it up elsewhere, and then "
-                    "\"upgrade --keep 0\" makes none");
-        return rc;
+
+static int
+dm_upgrade_fill(int fd, int disabled, void *data, dm_err_t *err)
+{
+    dm_upgrade_t  *up;
+
+    up = data;
+
+    if (dm_upgrade_start(up, fd, disabled) == DM_OK) {
+        return DM_OK;
     }
 
-    dm_old_prune(cli, up->path, up->keep, up->removed);
+    dm_err_set(err, "\"%s\" cannot be copied", up->path);
 
-    return DM_CLI_DONE;
+    return DM_ERROR;
+}
+
+
+/* DM_OK: the process waits before its change; DM_ERROR: it ends, or is none */
+static int
+dm_upgrade_start(dm_upgrade_t *up, int fd, int disabled)
+{
+    up->pid = fork();
+
+    if (up->pid == 0) {
+        (void) close(up->talk[0]);
+        _exit(dm_upgrade_writer(up, fd, disabled));
+    }
+
+    (void) close(up->talk[1]);
+    up->talk[1] = -1;
+
+    if (up->pid == -1) {
+        up->pid = 0;
+        (void) dm_cli_refuse(up->cli, DM_CODE_SYSTEM, "cannot make a process "
+                             "for the store's user: %s", strerror(errno));
+        return DM_ERROR;
+    }
+
+    return dm_upgrade_hear(up->talk[0]);
+}
+
+
+/* lets it change the store, or has it leave all as it is, and sees it end */
+static int
+dm_upgrade_finish(dm_upgrade_t *up, int go_on)
+{
+    int  status;
+
+    /* where it is gone, its status says so */
+
+    if (go_on) {
+        (void) send(up->talk[0], "", 1, MSG_NOSIGNAL);
+    }
+
+    (void) close(up->talk[0]);
+
+    if (up->talk[1] != -1) {
+        (void) close(up->talk[1]);
+    }
+
+    if (up->pid == 0) {
+        return DM_CLI_REFUSED;
+    }
+
+    if (waitpid(up->pid, &status, 0) == -1) {
+        return dm_cli_refuse(up->cli, DM_CODE_SYSTEM, "the process that "
+                             "changes the store is lost: %s",
+                             strerror(errno));
+    }
+
+    return go_on || up->seen->said[0] != '\0' ? dm_upgrade_failed(up, status)
+                                              : DM_CLI_DONE;
 }
 
 
 /* one transaction, which begins by counting what was not counted */
 static int
-dm_upgrade_write(dm_upgrade_t *up)
+dm_upgrade_writer(dm_upgrade_t *up, int fd, int disabled)
+{
+    int        rc;
+    dm_cli_t  *cli;
+
+    cli = up->cli;
+    cli->said = up->seen->said;
+
+    rc = dm_upgrade_open(up);
+
+    if (rc != DM_CLI_DONE || up->seen->idle) {
+        return rc;
+    }
+
+    if (fd != -1
+        && dm_store_send(cli->store, fd, disabled, &cli->err) != DM_OK)
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
+    if (send(up->talk[1], "", 1, MSG_NOSIGNAL) != 1
+        || dm_upgrade_hear(up->talk[1]) != DM_OK)
+    {
+        return DM_CLI_DONE;
+    }
+
+    rc = dm_cli_begin(cli);
+
+    if (rc == DM_CLI_DONE) {
+        dm_store_sign(cli->store);
+        rc = dm_cli_commit(cli);
+    }
+
+    dm_cli_close(cli);
+
+    return rc;
+}
+
+
+/* opens the store to be changed by nobody else, and looks once more */
+static int
+dm_upgrade_open(dm_upgrade_t *up)
 {
     int        rc;
     dm_cli_t  *cli;
 
     cli = up->cli;
 
-    if (cli->dry_run
-        || (!up->step[DM_UPGRADE_COUNTERS] && !up->step[DM_UPGRADE_VERSION]
-            && !up->step[DM_UPGRADE_DISABLED]))
-    {
-        if (up->step[DM_UPGRADE_FILES] && !cli->dry_run) {
-            dm_cli_audit(cli);
-        }
-
-        return DM_CLI_DONE;
-    }
-
-    rc = dm_cli_open(cli, DM_STORE_WRITE);
+    rc = dm_cli_open_at(cli, up->path, DM_STORE_WRITE);
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
 
-    dm_store_sign(cli->store);
+    dm_waits_begin(cli);
+    rc = dm_store_hold(cli->store, &cli->err);
+    dm_waits_end();
 
-    return dm_cli_commit(cli);
+    if (rc != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
+    rc = dm_upgrade_see(up);
+
+    if (rc == DM_CLI_DONE) {
+        rc = dm_upgrade_judge(up);
+    }
+
+    up->step[DM_UPGRADE_DISABLED] = !dm_upgrade_has(up, "disabled");
+    up->seen->idle = (rc == DM_CLI_DONE && !dm_upgrade_changes(up));
+
+    return rc;
+}
+
+
+/* DM_OK: the other process goes on; DM_ERROR: it has ended, or gives up */
+static int
+dm_upgrade_hear(int fd)
+{
+    char     octet;
+    ssize_t  n;
+
+    do {
+        n = read(fd, &octet, 1);
+    } while (n == -1 && errno == EINTR);
+
+    return n == 1 ? DM_OK : DM_ERROR;
 }
 
 
@@ -589,8 +831,8 @@ dm_upgrade_print(const dm_upgrade_t *up, int changed)
     cli = up->cli;
 
     if (!changed) {
-        dm_out_line(stdout, "\"%s\" is a store of %s: nothing is to be done",
-                    up->path, DM_VERSION);
+        dm_out_line(stdout, "\"%s\" is a store of %s: nothing is to be done, "
+                    "and no copy was made", up->path, DM_VERSION);
         return;
     }
 
@@ -607,6 +849,7 @@ dm_upgrade_print(const dm_upgrade_t *up, int changed)
     if (up->aside[0] != '\0') {
         dm_out_line(stdout, "the store as it was is kept as \"%s\"",
                     up->aside);
+        dm_old_print_back(cli, up->path, up->aside);
     }
 
     json_array_foreach(up->removed, i, path) {
