@@ -202,9 +202,9 @@ foreach my $reload (1 .. 3) {
     my %old = map { $_ => 1 } workers($t);
     my @left = keys %old;
 
-    $t->reload();
+    for (0 .. 1000) {
+        $t->reload() if $_ == 1;
 
-    for (1 .. 1000) {
         my $r = $persistent->($get);
         verdict($t, $r, 8081) eq '200 upstream' ? $answered++ : $lost++;
         $pids{header($r, 'X-Pid')} = 1;
