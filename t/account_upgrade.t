@@ -32,7 +32,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(139);
+    ->has_daemon('openssl')->plan(142);
 
 my $d = $t->testdir();
 our $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
@@ -234,6 +234,25 @@ like($after[0], qr/^\{"id":"imported-25000"/m, 'beside: what was imported');
 like($after[0], qr/^\{"id":"IMEI:490154203237542",[^{]*"state":"disabled"/m,
     'beside: who was disabled');
 is($after[1], $after[0], 'beside: and so has the copy');
+
+# who is disabled between the copy and the change is disabled in both
+
+from('store-0.1.0');
+
+{
+    local $ENV{LD_PRELOAD} = join ' ', copied(), $ENV{LD_PRELOAD} // ();
+
+    @upgrade = started('upgrade', 'upgrade', '--json');
+}
+
+wait_for(60, sub { -e "$d/copied" }) or die "no copy\n";
+account($t, 'disable', 'IMEI:490154203237542');
+unlink "$d/copied" or die "Can't unlink: $!\n";
+is(ended(@upgrade), 0, 'between: done');
+@after = map { secrets($_) } 'store', siblings();
+like($after[0], qr/^\{"id":"IMEI:490154203237542",[^{]*"state":"disabled"/m,
+    'between: disabled');
+is($after[1], $after[0], 'between: and in the copy');
 
 ###############################################################################
 
@@ -531,6 +550,46 @@ sub import_ends {
 
     unlink "$d/import.halted" or die "Can't unlink: $!\n";
     is(ended($pid), 0, 'beside: imported');
+}
+
+# a process that has sent the data of a copy halts before it hears on
+sub copied {
+    return preload($t, 'copied', <<"EOF_C");
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int  copied;
+
+int
+mdb_env_copyfd2(void *env, int fd, unsigned flags)
+{
+    copied = 1;
+
+    return ((int (*)(void *, int, unsigned)) dlsym(RTLD_NEXT,
+        "mdb_env_copyfd2"))(env, fd, flags);
+}
+
+ssize_t
+read(int fd, void *buf, size_t size)
+{
+    struct stat  sb;
+
+    if (copied && fstat(fd, &sb) == 0 && S_ISSOCK(sb.st_mode)) {
+        copied = 0;
+        (void) close(open("$d/copied", O_WRONLY|O_CREAT, 0666));
+
+        while (access("$d/copied", F_OK) == 0) {
+            (void) usleep(1000);
+        }
+    }
+
+    return syscall(SYS_read, fd, buf, size);
+}
+EOF_C
 }
 
 sub is_locked {

@@ -260,6 +260,12 @@ int dm_store_receive(const char *path, const char *like,
     dm_err_t *err);
 
 /*
+ * Writes the latter anew, with those that were disabled since, by who has sent
+ * the data and still has the lock of the writers.  DM_OK or DM_ERROR.
+ */
+int dm_store_send_disabled(dm_store_t *store, int disabled, dm_err_t *err);
+
+/*
  * Exchanges the stores at path and at fresh, in the same file system, at once
  * and when no writer is in the one at path; where nothing is at path, it only
  * renames, and *old is 0, else 1.  DM_OK or DM_ERROR.

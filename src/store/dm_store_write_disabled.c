@@ -59,6 +59,7 @@ static int dm_disabled_clear(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_follows(const dm_slot_seen_t *seen, void *data);
 static int dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit,
     dm_err_t *err);
+static int dm_disabled_send(dm_store_t *store, int disabled, dm_err_t *err);
 static int dm_disabled_all(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_again(dm_str_t id, void *data);
 static int dm_disabled_write(int fd, const unsigned char *data, size_t len,
@@ -599,10 +600,9 @@ dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
 int
 dm_store_send(dm_store_t *store, int fd, int disabled, dm_err_t *err)
 {
-    int            rc;
-    size_t         before;
-    uint64_t       cleared;
-    unsigned char  page[DM_DISABLED_SIZE];
+    int       rc;
+    size_t    before;
+    uint64_t  cleared;
 
     /*
      * Those that are disabled beside the records go with them.  If they are
@@ -633,6 +633,24 @@ dm_store_send(dm_store_t *store, int fd, int disabled, dm_err_t *err)
                 store->aside_len - before);
         store->aside_len -= before;
     }
+
+    return dm_disabled_send(store, disabled, err);
+}
+
+
+int
+dm_store_send_disabled(dm_store_t *store, int disabled, dm_err_t *err)
+{
+    return dm_disabled_all(store, err) == DM_OK
+           ? dm_disabled_send(store, disabled, err) : DM_ERROR;
+}
+
+
+/* writes the entries to the file of a copy */
+static int
+dm_disabled_send(dm_store_t *store, int disabled, dm_err_t *err)
+{
+    unsigned char  page[DM_DISABLED_SIZE];
 
     dm_disabled_head(page, store->aside_len);
 

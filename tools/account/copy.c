@@ -22,7 +22,7 @@ dm_copy_prepare(dm_copy_t *copy)
 {
     void  *seen;
 
-    if (!copy->apart && !dm_user_is_other(copy->from)) {
+    if (!dm_user_is_other(copy->from)) {
         return dm_copy_open(copy);
     }
 

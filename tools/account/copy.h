@@ -18,7 +18,6 @@ typedef struct {
     dm_cli_t          *cli;
     const char        *from;
     int                restore;     /* from is a backup, to be checked */
-    int                apart;       /* this process shall not have it open */
     dm_store_owner_t   whose;       /* of the copy, if it is like no other */
     dm_copy_seen_t    *seen;        /* NULL: this process has it */
 } dm_copy_t;

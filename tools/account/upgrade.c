@@ -715,6 +715,14 @@ dm_upgrade_writer(dm_upgrade_t *up, int fd, int disabled)
         return DM_CLI_DONE;
     }
 
+    /* the copy is on the disk by now, and who was disabled meanwhile is not */
+
+    if (disabled != -1
+        && dm_store_send_disabled(cli->store, disabled, &cli->err) != DM_OK)
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
     rc = dm_cli_begin(cli);
 
     if (rc == DM_CLI_DONE) {
