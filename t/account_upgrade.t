@@ -32,7 +32,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
-    ->has_daemon('openssl')->plan(142);
+    ->has_daemon('openssl')->plan(143);
 
 my $d = $t->testdir();
 our $program = $ENV{TEST_DM_ACCOUNT} || abs_path('../build/dm-account');
@@ -190,6 +190,18 @@ foreach my $time (qw/ once twice /) {
     is((run_command([ 'sh', '-c', $back =~ s/^dm-account/'$program'/r ]))[0],
         0, "back, $time");
     is(secrets('store'), $before, "back, $time: as it was");
+}
+
+mkdir "$d/it's a path" or die "Can't mkdir: $!\n";
+
+{
+    my @odd = ($program, '--store', "$d/it's a path/store", '--key',
+        "$d/store.key");
+
+    run_command([ @odd, 'restore', "$d/data", @serve ]);
+    ($back) = (run_command([ @odd, 'upgrade' ]))[1] =~ /^to go back: (.+)$/m;
+    is((run_command([ 'sh', '-c', $back =~ s/^dm-account/'$program'/r ]))[0],
+        0, 'back: of a path with blanks and quotes');
 }
 
 (undef, undef, my $no) = dm_account($t, 'restore', '');

@@ -269,14 +269,17 @@ dm_old_word(char *to, size_t size, const char *word)
 
     for ( /* void */ ; *word != '\0' && p < last; word++) {
 
-        if (*word == '\'') {
-            memcpy(p, "'\\''", 4);
-            p += 4;
+        /* ends the quotes, and begins them anew behind it */
 
-        } else {
-            *p++ = *word;
+        if (*word == '\'') {
+            *p++ = '\'';
+            *p++ = '\\';
+            *p++ = '\'';
         }
+
+        *p++ = *word;
     }
 
-    memcpy(p, "'", sizeof("'"));
+    *p++ = '\'';
+    *p = '\0';
 }
