@@ -1,9 +1,8 @@
-/* Slow password hashes: in threads, and remembered for a while */
+/* Slow password hashes: in the thread pool, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_log.h"
-#include "ngx_dm_sec_thread.h"
 #include "ngx_dm_sec_zone.h"
 
 #include "dm_password.h"
@@ -19,7 +18,7 @@
 /* owned by the request's pool, which lives as long as r->main->blocked */
 typedef struct {
     ngx_queue_t              queue;
-    ngx_dm_sec_thread_job_t  thread;
+    ngx_thread_task_t       *task;
     ngx_http_request_t      *r;
     ngx_dm_sec_main_conf_t  *dmcf;
     ngx_dm_sec_credential_t *cred;
@@ -49,8 +48,8 @@ static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_tell(void);
 static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
 static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
-static void ngx_dm_sec_hash_thread(void *data);
-static void ngx_dm_sec_hash_event(void *data);
+static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
+static void ngx_dm_sec_hash_event(ngx_event_t *ev);
 static void ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job);
 static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
@@ -124,6 +123,23 @@ ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
+ngx_int_t
+ngx_dm_sec_hash_pool(ngx_conf_t *cf)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    static ngx_str_t  name = ngx_string("default");
+
+    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
+
+    if (dmcf->thread_pool == NULL) {
+        dmcf->thread_pool = ngx_thread_pool_add(cf, &name);
+    }
+
+    return dmcf->thread_pool ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_dm_sec_outcome_e
 ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
@@ -191,17 +207,21 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
 static ngx_dm_sec_hash_t *
 ngx_dm_sec_hash_job(ngx_http_request_t *r, dm_str_t password, dm_str_t hash)
 {
+    ngx_thread_task_t  *task;
     ngx_dm_sec_hash_t  *job;
 
-    job = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_hash_t));
-    if (job == NULL) {
+    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_dm_sec_hash_t));
+    if (task == NULL) {
         return NULL;
     }
 
-    job->thread.run = ngx_dm_sec_hash_thread;
-    job->thread.done = ngx_dm_sec_hash_event;
-    job->thread.data = job;
+    task->handler = ngx_dm_sec_hash_thread;
+    task->event.handler = ngx_dm_sec_hash_event;
+    task->event.data = task->ctx;
 
+    job = task->ctx;
+
+    job->task = task;
     job->r = r;
 
     if (ngx_dm_sec_hash_dup(r->pool, &job->password, password) != NGX_OK
@@ -350,11 +370,11 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-/* NGX_OK, or NGX_ERROR: there is no thread */
+/* NGX_OK, or NGX_ERROR: the pool's own queue is full */
 static ngx_int_t
 ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
 {
-    if (ngx_dm_sec_thread_post(&job->thread) != NGX_OK) {
+    if (ngx_thread_task_post(job->dmcf->thread_pool, job->task) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -431,7 +451,7 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
 
 /* runs in a thread, and touches nothing of the request but the job itself */
 static void
-ngx_dm_sec_hash_thread(void *data)
+ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
 {
     ngx_dm_sec_hash_t *job = data;
 
@@ -442,9 +462,9 @@ ngx_dm_sec_hash_thread(void *data)
 
 
 static void
-ngx_dm_sec_hash_event(void *data)
+ngx_dm_sec_hash_event(ngx_event_t *ev)
 {
-    ngx_dm_sec_hash_t *job = data;
+    ngx_dm_sec_hash_t *job = ev->data;
 
     ngx_dm_sec_main_conf_t  *dmcf;
 
