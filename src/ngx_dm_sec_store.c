@@ -13,6 +13,9 @@
 #define NGX_DM_SEC_STORE_CHECK  10
 #define NGX_DM_SEC_STORE_SAY    60000
 
+/* odd, and as far from a small fraction of 2^64 as a number can be */
+#define NGX_DM_SEC_STORE_APART  0x9e3779b97f4a7c15ULL
+
 #define NGX_DM_SEC_STORE_DAY    (24 * 60 * 60)      /* s */
 
 
@@ -491,11 +494,17 @@ ngx_dm_sec_store_version(void)
 }
 
 
-/* 40 bits of changes are enough for a thousand a second in 30 years */
+/*
+ * A version has the time in it, and so most of the 64 bits: the product brings
+ * those of two openings so far apart that they do not meet, whatever stores
+ * were opened.
+ */
 static uint64_t
 ngx_dm_sec_store_number(uint64_t version)
 {
-    return version ? ngx_dm_sec_worker.opened << 40 | version : 0;
+    return version ? ngx_dm_sec_worker.opened * NGX_DM_SEC_STORE_APART
+                     + version
+                   : 0;
 }
 
 

@@ -90,8 +90,8 @@ is(must([ 'stat', '-c', '%a', map { "$d/root$_" } @installed ]),
 
 # the drop-in
 
-my ($unit) = slurp('../docs/ssl3.md') =~ /^( +\[Service\]\n(?: +\w+=.*\n)+)/m;
-my %env = $unit =~ /^ +Environment=(\w+)=(\S+)$/mg;
+my ($unit) = slurp('../docs/ssl3.md') =~ /^(\[Service\]\n(?:\w+=.*\n)+)/m;
+my %env = $unit =~ /^Environment=(\w+)=(\S+)$/mg;
 
 is(join(' ', sort keys %env), 'LD_LIBRARY_PATH OPENSSL_MODULES', 'drop-in');
 is(grep({ !-d "$d/root$_" } values %env), 0, 'its directories are installed');
