@@ -123,6 +123,8 @@ struct dm_store_s {
     unsigned char    *aside;                /* entries for it */
     size_t            aside_len;
     size_t            aside_size;
+    char              aside_key[DM_KEY_ID_MAX]; /* that sealed the first */
+    size_t            aside_key_len;
 
     dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */

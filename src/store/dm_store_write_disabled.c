@@ -57,6 +57,7 @@ static int dm_disabled_take_over(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_take(dm_str_t id, void *data);
 static int dm_disabled_clear(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_follows(const dm_slot_seen_t *seen, void *data);
+static int dm_disabled_aged(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit,
     dm_err_t *err);
 static int dm_disabled_send(dm_store_t *store, int disabled, dm_err_t *err);
@@ -483,7 +484,7 @@ int
 dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
     size_t          len;
-    dm_str_t        ad[DM_DISABLED_BOUND];
+    dm_str_t        key, ad[DM_DISABLED_BOUND];
     dm_wire_t       w;
     unsigned char  *p;
 
@@ -502,6 +503,12 @@ dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
 
         store->aside = p;
         store->aside_size = 2 * store->aside_size + DM_DISABLED_ENTRY;
+    }
+
+    if (store->aside_len == 0) {
+        key = dm_sealer_key(store->sealer);
+        memcpy(store->aside_key, key.data, key.len);
+        store->aside_key_len = key.len;
     }
 
     p = store->aside + store->aside_len;
@@ -541,7 +548,9 @@ dm_store_disable_commit(dm_store_t *store, dm_err_t *err)
         return DM_OK;
     }
 
-    if (dm_disabled_edit(store, &edit, err) != DM_OK) {
+    if (dm_disabled_aged(store, err) != DM_OK
+        || dm_disabled_edit(store, &edit, err) != DM_OK)
+    {
         store->aside_len = 0;
         return DM_ERROR;
     }
@@ -563,6 +572,34 @@ dm_store_disable_commit(dm_store_t *store, dm_err_t *err)
     }
 
     return rc;
+}
+
+
+/*
+ * Looks whether the entries are still sealed with the key that seals: after a
+ * rekey nobody could read them.  This comes before the lock of the file, for
+ * which the store's writer must not have to wait.
+ */
+static int
+dm_disabled_aged(dm_store_t *store, dm_err_t *err)
+{
+    dm_str_t  key;
+
+    if (dm_store_refresh(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    key = dm_sealer_key(store->sealer);
+
+    if (!dm_str_eq(key, (dm_str_t) { (unsigned char *) store->aside_key,
+                                     store->aside_key_len }))
+    {
+        dm_err_set(err, "store \"%s\" got another key at this moment: try "
+                   "again", store->path);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
 }
 
 

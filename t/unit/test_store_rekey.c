@@ -474,6 +474,38 @@ test_unaware(void **state)
 }
 
 
+/* a rekey between an entry and its commit: the entry could never be read */
+static void
+test_disabled_between(void **state)
+{
+    dm_err_t     err;
+    dm_store_t  *store, *worker;
+
+    (void) state;
+
+    keys = both;
+    store = open_store(DM_STORE_WRITE);
+    use_key(store, "k1");
+    worker = open_store(DM_STORE_SERVE);
+
+    assert_int_equal(dm_store_beside(worker, NULL), DM_OK);
+    assert_int_equal(dm_store_disable(worker, str("1"), NULL), DM_OK);
+    use_key(store, "k2");
+    assert_int_equal(dm_store_disable_commit(worker, &err), DM_ERROR);
+    assert_non_null(strstr(err.text, "try again"));
+
+    assert_int_equal(dm_store_disable(worker, str("1"), NULL), DM_OK);
+    assert_int_equal(dm_store_disable_commit(worker, &err), DM_OK);
+    dm_store_close(worker);
+
+    keys = new;
+    worker = open_store(DM_STORE_SERVE);
+    assert_int_equal(lookup(worker, DM_BY_ID, "nobody"), DM_DECLINED);
+    dm_store_close(worker);
+    dm_store_close(store);
+}
+
+
 static void
 test_unaware_alone(void **state)
 {
@@ -552,6 +584,7 @@ main(void)
         cmocka_unit_test_setup(test_reseal, prepared),
         cmocka_unit_test_setup(test_reseal_damaged, prepared),
         cmocka_unit_test_setup(test_unaware, prepared),
+        cmocka_unit_test_setup(test_disabled_between, fresh),
         cmocka_unit_test_setup(test_unaware_alone, prepared),
         cmocka_unit_test_setup(test_many_unaware, prepared)
     };
