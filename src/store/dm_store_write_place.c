@@ -242,7 +242,9 @@ dm_store_discard_slots(int store, const char *name)
     }
 
     while ((entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] != '.') {
+        if (strcmp(entry->d_name, ".") != 0
+            && strcmp(entry->d_name, "..") != 0)
+        {
             (void) unlinkat(fd, entry->d_name, 0);
         }
     }
