@@ -215,12 +215,18 @@ dm_sink_make(dm_sink_names_t *names)
 static int
 dm_sink_start(dm_sink_t *sink, const dm_sink_names_t *names)
 {
-    int    pair[2], saved;
-    pid_t  pid;
+    int       pair[2], saved;
+    pid_t     pid;
+    sigset_t  all, before;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
         return -1;
     }
+
+    /* it has them blocked from its first moment: they are for this process */
+
+    (void) sigfillset(&all);
+    (void) sigprocmask(SIG_BLOCK, &all, &before);
 
     pid = fork();
 
@@ -231,6 +237,7 @@ dm_sink_start(dm_sink_t *sink, const dm_sink_names_t *names)
     }
 
     saved = errno;
+    (void) sigprocmask(SIG_SETMASK, &before, NULL);
     (void) close(pair[1]);
 
     if (pid == -1) {
@@ -281,16 +288,12 @@ dm_sink_fd_path(int fd, char *path)
 
 /*
  * Waits until it is told to give the file its name, or the other process has
- * ended.  Signals are blocked: they are for the other.
+ * ended.
  */
 static void
 dm_sink_serve(int fd, const dm_sink_names_t *names)
 {
-    int       rc;
-    sigset_t  all;
-
-    (void) sigfillset(&all);
-    (void) sigprocmask(SIG_BLOCK, &all, NULL);
+    int  rc;
 
     if (recv(fd, &rc, sizeof(rc), 0) == (ssize_t) sizeof(rc)) {
         rc = dm_sink_name(names) == 0 ? 0 : errno;
