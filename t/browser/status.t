@@ -136,7 +136,7 @@ ok(wait_for(30, sub {
         && http_get('/', socket => plain()) =~ /Trouble, Store/;
 }), 'the store is gone');
 
-look('trouble', 'Trouble: 4 of 7 parts', qr/<script>alert\(1\)/);
+look('trouble', 'Trouble: 4 of 8 parts', qr/<script>alert\(1\)/);
 
 rename "$d/gone", "$d/store/data.mdb" or die "Can't rename: $!\n";
 
