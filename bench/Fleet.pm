@@ -23,10 +23,8 @@ our %EXPORT_TAGS = (all => \@EXPORT_OK);
 use constant {
     CERTIFICATES => 400,
 
-    # of a server with the module, in the clear
-    PLAIN => <<'EOC',
-dm_sec_profile off;
-dm_sec_plaintext_auth on;
+    # of a server with the module, by both ways
+    BOTH => <<'EOC',
 location /off/ {
     dm_sec_auth off;
     proxy_pass http://behind;
@@ -46,27 +44,17 @@ location /sha256/ {
     proxy_pass http://behind;
 }
 EOC
+};
+
+use constant {
+    # in the clear
+    PLAIN => <<'EOC' . BOTH,
+dm_sec_profile off;
+dm_sec_plaintext_auth on;
+EOC
 
     # and over TLS, where there are more methods
-    TLS => <<'EOC',
-location /off/ {
-    dm_sec_auth off;
-    proxy_pass http://behind;
-}
-location /basic/ {
-    dm_sec_auth basic;
-    proxy_pass http://behind;
-}
-location /md5/ {
-    dm_sec_auth digest;
-    dm_sec_digest_algorithms MD5;
-    proxy_pass http://behind;
-}
-location /sha256/ {
-    dm_sec_auth digest;
-    dm_sec_digest_algorithms SHA-256;
-    proxy_pass http://behind;
-}
+    TLS => BOTH . <<'EOC',
 location /x509/ {
     dm_sec_auth x509;
     proxy_pass http://behind;
