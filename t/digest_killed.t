@@ -268,7 +268,7 @@ sub stand_in {
     my ($pid, @others) = workers($t);
     my ($out);
 
-    kill 'STOP', @others;
+    stand_still(@others);
 
     open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw/ timeout 300 gdb
         -batch -nx -p /, $pid, '-ex', "break $function", '-ex', 'echo ready\n',

@@ -112,7 +112,7 @@ sub die_in {
     my ($pid, @others) = workers($t);
     my ($out, $client);
 
-    kill 'STOP', @others;
+    stand_still(@others);
 
     open($out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', 'gdb', '-batch',
         '-nx', '-p', $pid, '-ex', "break $function", '-ex', 'echo ready\n',

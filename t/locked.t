@@ -139,7 +139,7 @@ is(try('/all', 'alice', 'right'), '200 upstream', 'unlocked');
 
 my (undef, @others) = workers($t);
 
-kill 'STOP', @others;
+stand_still(@others);
 
 my @clients = map { keepalive(8443, SSL => 1) } 0 .. 40;
 

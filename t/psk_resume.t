@@ -449,7 +449,7 @@ sub begin {
 
     $socket->blocking(0);
 
-    kill 'STOP', @workers;
+    stand_still(@workers);
     $done = $socket->connect_SSL();
     kill 'CONT', @workers;
 

@@ -105,7 +105,7 @@ end($neighbour);
 # a worker that was stopped does not stop anybody: what it costs is told
 
 @workers = workers($t);
-kill 'STOP', @workers;
+stand_still(@workers);
 my $stopped = spent(disable => 403);
 kill 'CONT', @workers;
 $kept = keepalive(8080);

@@ -38,7 +38,7 @@ our @EXPORT_OK = qw/
     nginx_t conf_error
     log_lines words denied handshake_failures failed_handshake other_alerts
     status_json
-    wait_for master workers kill_worker reload_wait
+    wait_for master workers kill_worker reload_wait stand_still
 /;
 
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
@@ -99,6 +99,21 @@ sub worker_pids {
     }
 
     return @pids;
+}
+
+
+# Stops the processes, and waits until they stand still.  One that is about to
+# stop still takes the wake-up for a new connection, and the worker that should
+# accept it sleeps on.
+sub stand_still {
+    my (@pids) = @_;
+
+    kill 'STOP', @pids;
+
+    wait_for(WAIT, sub {
+        !grep { slurp($_) !~ /^\d+ \(.*\) T /s }
+            map { glob "/proc/$_/task/*/stat" } @pids;
+    }) or die "@pids: not stopped\n";
 }
 
 

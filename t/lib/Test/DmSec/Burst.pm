@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use Socket qw/ IPPROTO_TCP TCP_NODELAY /;
 use Time::HiRes qw/ time /;
 
-use Test::DmSec qw/ keepalive workers /;
+use Test::DmSec qw/ keepalive stand_still workers /;
 use Test::Nginx;
 
 our @EXPORT_OK = qw/ burst together /;
@@ -153,7 +153,7 @@ sub together {
     @clients = map { keepalive($port) } @requests;
     @workers = workers($t);
 
-    kill 'STOP', @workers;
+    stand_still(@workers);
     $clients[$_]->send($requests[$_]) foreach 0 .. $#requests;
     kill 'CONT', @workers;
     $then->();
