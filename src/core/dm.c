@@ -182,6 +182,13 @@ dm_text_check(dm_str_t text, size_t max, const char *what, dm_err_t *err)
 
     for (p = text.data; p < last; p += n) {
 
+        /* most texts are ASCII, and each account that is read has some */
+
+        if (*p >= 0x20 && *p < 0x7f) {
+            n = 1;
+            continue;
+        }
+
         switch (dm_text_next(p, last, &n)) {
 
         case DM_TEXT_BROKEN:

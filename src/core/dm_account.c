@@ -34,6 +34,8 @@
 
 static int dm_account_check_text(dm_str_t text, size_t max, const char *what,
     dm_err_t *err);
+static int dm_account_check_fingerprint(dm_str_t key, size_t i,
+    dm_err_t *err);
 static int dm_account_check_validity(const dm_account_t *account,
     dm_err_t *err);
 static int dm_account_check_groups(const dm_account_t *account,
@@ -137,13 +139,18 @@ dm_account_check_cert_key(dm_str_t key, dm_err_t *err)
         { (const unsigned char *) "subject:", 8 }
     };
 
+    head.data = key.data;
+    head.len = sha256.len;
+
+    if (key.len == sha256.len + 64 && dm_str_eq(head, sha256)) {
+        return dm_account_check_fingerprint(key, sha256.len, err);
+    }
+
     if (dm_text_check(key, DM_CERT_KEY_MAX, "a certificate key", err)
         != DM_OK)
     {
         return DM_INVALID;
     }
-
-    head.data = key.data;
 
     for (i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++) {
         head.len = prefix[i].len;
@@ -153,19 +160,23 @@ dm_account_check_cert_key(dm_str_t key, dm_err_t *err)
         }
     }
 
-    head.len = sha256.len;
+    dm_err_set(err, "a certificate key is none of sha256:HEX with 64 "
+               "digits, issuer-serial:DN#HEX, san:URI:URI, san:DNS:NAME "
+               "and subject:DN");
 
-    if (key.len != sha256.len + 64 || !dm_str_eq(head, sha256)) {
-        dm_err_set(err, "a certificate key is none of sha256:HEX with 64 "
-                   "digits, issuer-serial:DN#HEX, san:URI:URI, san:DNS:NAME "
-                   "and subject:DN");
-        return DM_INVALID;
-    }
+    return DM_INVALID;
+}
 
-    for (i = sha256.len; i < key.len; i++) {
-        if (!((key.data[i] >= '0' && key.data[i] <= '9')
-              || (key.data[i] >= 'a' && key.data[i] <= 'f')))
-        {
+
+static int
+dm_account_check_fingerprint(dm_str_t key, size_t i, dm_err_t *err)
+{
+    unsigned char  c;
+
+    for ( /* void */ ; i < key.len; i++) {
+        c = key.data[i];
+
+        if ((unsigned) (c - '0') > 9 && (unsigned) (c - 'a') > 'f' - 'a') {
             dm_err_set(err, "a certificate key sha256:HEX has something else "
                        "than lower-case hexadecimal digits");
             return DM_INVALID;

@@ -19,6 +19,11 @@
 #define DM_SEAL_IV   12
 #define DM_SEAL_TAG  16
 
+/* octets of the length of a part that is bound, and of those that are gathered
+   before they are hashed */
+#define DM_SEAL_LENGTH  8
+#define DM_SEAL_GATHER  512
+
 /* two lines of an id, a space, 64 digits and CR LF or LF are less */
 #define DM_KEY_FILE_MAX  256
 
@@ -52,6 +57,7 @@ static int dm_key_id_char(unsigned char c);
 static int dm_sealer_init(dm_sealer_t *sealer, const dm_keys_t *keys);
 static unsigned dm_sealer_find(const dm_sealer_t *sealer, dm_str_t id);
 static int dm_seal_bind(EVP_CIPHER_CTX *ctx, const dm_str_t *ad, size_t n);
+static unsigned char *dm_seal_gather(unsigned char *p, dm_str_t part);
 static int dm_seal_update(EVP_CIPHER_CTX *ctx, unsigned char *out,
     const unsigned char *in, size_t len);
 
@@ -524,27 +530,49 @@ dm_sealer_find(const dm_sealer_t *sealer, dm_str_t id)
 
 /*
  * Binds the parts, each with its length, so that no octet can move to the next.
+ * They are gathered first: a call costs more than it takes to hash a part.
  */
 static int
 dm_seal_bind(EVP_CIPHER_CTX *ctx, const dm_str_t *ad, size_t n)
 {
-    size_t         i, k;
-    unsigned char  len[8];
+    size_t          i, k;
+    unsigned char   buf[DM_SEAL_GATHER], *p, *last;
+
+    p = buf;
+    last = buf + sizeof(buf) - DM_SEAL_LENGTH;
 
     for (i = 0; i < n; i++) {
 
-        for (k = 0; k < sizeof(len); k++) {
-            len[k] = (unsigned char) ((uint64_t) ad[i].len >> (8 * k));
+        for (k = 0; k < DM_SEAL_LENGTH; k++) {
+            *p++ = (unsigned char) ((uint64_t) ad[i].len >> (8 * k));
         }
 
-        if (dm_seal_update(ctx, NULL, len, sizeof(len)) != DM_OK
+        if (p <= last && ad[i].len <= (size_t) (last - p)) {
+            p = dm_seal_gather(p, ad[i]);
+            continue;
+        }
+
+        if (dm_seal_update(ctx, NULL, buf, (size_t) (p - buf)) != DM_OK
             || dm_seal_update(ctx, NULL, ad[i].data, ad[i].len) != DM_OK)
         {
             return DM_ERROR;
         }
+
+        p = buf;
     }
 
-    return DM_OK;
+    return dm_seal_update(ctx, NULL, buf, (size_t) (p - buf));
+}
+
+
+static unsigned char *
+dm_seal_gather(unsigned char *p, dm_str_t part)
+{
+    if (part.len > 0) {
+        memcpy(p, part.data, part.len);
+    }
+
+    return p + part.len;
 }
 
 

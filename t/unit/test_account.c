@@ -13,8 +13,8 @@
 #include "str.h"
 
 
-#define HEX64  "0123456789abcdef0123456789abcdef"                            \
-               "0123456789abcdef0123456789abcdef"
+#define HEX32  "0123456789abcdef0123456789abcdef"
+#define HEX64  HEX32 HEX32
 
 /* where fields of the clear part are, dm_account.c */
 #define FLAGS   1
@@ -521,8 +521,10 @@ static const verdict_t  cert_keys[] = {
     { "sha256:" HEX64, DM_OK },
     { "sha256:" HEX64 "0", DM_INVALID },
     { "sha256:0123456789abcdef", DM_INVALID },
-    { "sha256:0123456789ABCDEF0123456789abcdef"
-      "0123456789abcdef0123456789abcdef", DM_INVALID },
+    { "sha256::123456789abcdef0123456789abcdef" HEX32, DM_INVALID },
+    { "sha256:`123456789abcdef0123456789abcdef" HEX32, DM_INVALID },
+    { "sha256:g123456789abcdef0123456789abcdef" HEX32, DM_INVALID },
+    { "sha256:0123456789ABCDEF0123456789abcdef" HEX32, DM_INVALID },
     { "SHA256:" HEX64, DM_INVALID },
     { "issuer-serial:CN=ca#1f", DM_OK },
     { "issuer-serial:", DM_INVALID },

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include "dm_seal.h"
 #include "str.h"
@@ -225,6 +226,85 @@ test_associated_data(void **state)
 
     assert_int_equal(dm_sealer_open(sealer, ad, 2, sealed, out, &outlen),
                      DM_OK);
+
+    dm_sealer_free(sealer);
+}
+
+
+/* opens it by hand, as the format says: DM_OK or DM_DECLINED */
+
+static int
+open_by_hand(const dm_str_t *ad, size_t n, dm_str_t sealed)
+{
+    int              len, rc;
+    size_t           i;
+    dm_keys_t        keys;
+    uint64_t         octets;
+    unsigned char    out[64], head[8], tag[16];
+    EVP_CIPHER_CTX  *ctx;
+
+    keys = make_keys("k1", NULL);
+    ctx = EVP_CIPHER_CTX_new();
+    assert_non_null(ctx);
+
+    assert_true(EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL,
+                                   keys.key[0].key, sealed.data + 3));
+
+    for (i = 0; i < n; i++) {
+        for (octets = ad[i].len, len = 0; len < 8; len++, octets >>= 8) {
+            head[len] = (unsigned char) octets;
+        }
+
+        assert_true(EVP_DecryptUpdate(ctx, NULL, &len, head, 8));
+        assert_true(ad[i].len == 0
+                    || EVP_DecryptUpdate(ctx, NULL, &len, ad[i].data,
+                                         (int) ad[i].len));
+    }
+
+    assert_true(EVP_DecryptUpdate(ctx, out, &len, sealed.data + 15,
+                                  (int) sealed.len - 31));
+
+    memcpy(tag, sealed.data + sealed.len - 16, 16);
+    assert_true(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, tag));
+    rc = EVP_DecryptFinal_ex(ctx, out + len, &len) > 0 ? DM_OK : DM_DECLINED;
+
+    EVP_CIPHER_CTX_free(ctx);
+
+    return rc;
+}
+
+
+/* of whatever lengths the parts are, each octet of them is bound */
+
+static void
+test_bound_lengths(void **state)
+{
+    size_t          a, b, len;
+    dm_str_t        ad[3], sealed;
+    dm_sealer_t    *sealer;
+    unsigned char   text[700], buf[64];
+
+    (void) state;
+
+    memset(text, 'x', sizeof(text));
+    sealer = make_sealer("k1", NULL);
+
+    for (a = 0; a <= 1; a++) {
+        for (b = 0; b < sizeof(text); b++) {
+            ad[0] = (dm_str_t) { text, a * 30 };
+            ad[1] = (dm_str_t) { text, b };
+            ad[2] = str("end");
+
+            assert_int_equal(dm_sealer_seal(sealer, ad, 3, str("secret"), buf,
+                                            &len),
+                             DM_OK);
+            sealed = (dm_str_t) { buf, len };
+            assert_int_equal(open_by_hand(ad, 3, sealed), DM_OK);
+
+            ad[2] = str("enD");
+            assert_int_equal(open_by_hand(ad, 3, sealed), DM_DECLINED);
+        }
+    }
 
     dm_sealer_free(sealer);
 }
@@ -578,6 +658,7 @@ main(void)
         cmocka_unit_test(test_iv_differs),
         cmocka_unit_test(test_tampering),
         cmocka_unit_test(test_associated_data),
+        cmocka_unit_test(test_bound_lengths),
         cmocka_unit_test(test_two_keys),
         cmocka_unit_test(test_use),
         cmocka_unit_test(test_mark),
