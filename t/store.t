@@ -200,16 +200,17 @@ my $persistent = persistent(8080);
 
 foreach my $reload (1 .. 3) {
     my %old = map { $_ => 1 } workers($t);
-    my @left = keys %old;
+    my ($n, $gone, $until) = (0, 0, time() + 60);
 
-    for (0 .. 1000) {
-        $t->reload() if $_ == 1;
+    # once more where they are gone: that one the new workers answer
+
+    until ($gone || time() > $until) {
+        $t->reload() if $n++ == 1;
+        $gone = !grep { kill 0, $_ } keys %old;
 
         my $r = $persistent->($get);
         verdict($t, $r, 8081) eq '200 upstream' ? $answered++ : $lost++;
         $pids{header($r, 'X-Pid')} = 1;
-
-        last unless $_ % 10 || grep { kill 0, $_ } @left;
     }
 }
 
