@@ -65,7 +65,8 @@ sub nginx_command {
 
     $main //= "load_module $module;";
     $main .= "\nuser root;" if $> == 0;
-    mkdir "$dir/$name" or die "Can't create $dir/$name: $!\n";
+    -d "$dir/$name" or mkdir "$dir/$name"
+        or die "Can't create $dir/$name: $!\n";
 
     spew("$name/nginx.conf", <<"EOC");
 $main

@@ -15,7 +15,7 @@ use Bench qw/ bench_dir port say_progress output slurp spew /;
 
 our @EXPORT_OK = qw/
     make_ca make_store store_conf tls_conf proxy_conf start_load stop_load
-    open_connections run_requests PLAIN TLS
+    open_connections run_requests run_turns PLAIN TLS
 /;
 
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
@@ -218,9 +218,17 @@ sub open_connections {
 }
 
 
-# the nanoseconds of CPU time that they took; the words are bench/load.c's
+# the words are those that bench/load.c takes
 sub run_requests {
-    return command("run @_");
+    command("run @_");
+}
+
+
+# a list of [ nanoseconds of the one, of the other, times disturbed ]
+sub run_turns {
+    my (@numbers) = split ' ', command("turns @_");
+
+    return map { [ @numbers[3 * $_ .. 3 * $_ + 2] ] } 0 .. $#numbers / 3;
 }
 
 

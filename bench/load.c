@@ -7,19 +7,24 @@
  * PORT of 127.0.0.1 and answers with the DM-Client-ID that it was sent, or with
  * "id-nobody", which is as long.
  *
- * open SERVER PORT PID ACCOUNTS CONNECTIONS [CERTS]
+ * open SERVER PORT PIDS ACCOUNTS CONNECTIONS [CERTS]
  *     opens connections to that port, over TLS where CERTS is given.  Each is
  *     a device: over TLS it has a certificate of the file CERTS, with the
  *     private key KEY, and the number of its account as the common name, and
- *     the account's pre-shared key in a suite with RSA_PSK.
+ *     the account's pre-shared key in a suite with RSA_PSK.  PIDS are those of
+ *     the processes whose CPU time is counted, with a comma between them.
  *
- * run SERVER CREDENTIALS WHO LOCATION REQUESTS [gently]
+ * run SERVER HOW WHO LOCATION REQUESTS
  *     asks the server for /LOCATION/ so many times, each time on a connection
- *     taken at random, and answers with the CPU time that the process PID took,
- *     in nanoseconds.  CREDENTIALS is none, basic, cold (Basic, of another
- *     account each time), md5 or sha256 (Digest).  WHO is "device" where the
- *     server behind must be told the account, or "nobody".  With "gently" there
- *     is one request at a time, and nothing is sent before nginx sleeps.
+ *     taken at random, one request at a time, and nothing is sent before nginx
+ *     sleeps.  HOW is a name of hows[] below.  WHO is "device" where the server
+ *     behind must be told the account, "nobody" where it must not, or "nginx"
+ *     where nginx answers itself.
+ *
+ * turns TURNS REQUESTS SERVER HOW WHO LOCATION SERVER HOW WHO LOCATION
+ *     lets the two take turns of so many requests, several at a time, and
+ *     answers with three numbers for each turn: the nanoseconds of CPU that
+ *     either took, and how often its processes lost their CPU to others.
  */
 
 #include <stdint.h>
@@ -36,40 +41,45 @@
 #include <openssl/ssl.h>
 
 #include "common.h"
+#include "device.h"
+#include "watch.h"
 
 
 const char  bench_name[] = "load";
 
 
 #define CONNECTIONS  400        /* of a server, at most */
-#define BEHIND       64         /* from nginx to the server behind */
+#define BEHIND       400        /* from nginx to the server behind */
 #define IN_FLIGHT    8
-#define SERVERS      16
+#define WARM_UP      4          /* of so many requests of a turn one more */
+#define SERVERS      64
 #define STUCK        10         /* s without an answer */
-#define WORDS        7          /* of a command, at most */
-#define NO_NONCE     "00000000000000000000000000000000"
+#define WORDS        12         /* of a command, at most */
 
 
 typedef enum {
     NONE,
     BASIC,
-    COLD,
+    COLD,                       /* Basic, of another account each time */
     MD5,
-    SHA_256,
-    CREDENTIALS
+    SHA_256
 } credentials_t;
+
+
+typedef struct {
+    const char     *name;
+    credentials_t   credentials;
+    device_truth_t  truth;
+    int             status;     /* of the answer that counts */
+} how_t;
 
 
 typedef struct {
     int        fd;
     int        behind;          /* 1: nginx opened it */
     SSL       *ssl;             /* NULL: in the clear */
-    unsigned   account;
-    char       name[32];
+    device_t   device;
     char       asked[32];       /* the id that the request is about */
-    char       ha1[2][65];      /* of MD5 and of SHA-256 */
-    char       nonce[80];
-    unsigned   nc;
     size_t     len;
     char       buf[2048];
 } connection_t;
@@ -78,8 +88,7 @@ typedef struct {
 typedef struct {
     char          name[32];
     unsigned      accounts;
-    pid_t         pid;
-    clockid_t     clock;        /* of the process pid */
+    watched_t     watched;
     unsigned      n, nidle;
     connection_t *idle[CONNECTIONS];
     connection_t  connection[CONNECTIONS];
@@ -88,15 +97,19 @@ typedef struct {
 
 typedef struct {
     server_t      *server;
-    credentials_t  credentials;
+    const how_t   *how;
+    char           who[16];
     char           location[32];
-    int            known;
     int            gently;
 } run_t;
 
 
-static const char *const  names[CREDENTIALS] = {
-    "none", "basic", "cold", "md5", "sha256"
+static const how_t  hows[] = {
+    { "none", NONE, DEVICE_RIGHT, 200 },
+    { "basic", BASIC, DEVICE_RIGHT, 200 },
+    { "cold", COLD, DEVICE_RIGHT, 200 },
+    { "md5", MD5, DEVICE_RIGHT, 200 },
+    { "sha256", SHA_256, DEVICE_RIGHT, 200 }
 };
 
 static int            events;
@@ -107,89 +120,7 @@ static SSL_CTX       *tls;
 
 
 static void
-hash_hex(const EVP_MD *md, const char *text, char *out)
-{
-    unsigned       i, n;
-    unsigned char  hash[EVP_MAX_MD_SIZE];
-
-    if (EVP_Digest(text, strlen(text), hash, &n, md, NULL) != 1) {
-        die("no such hash:", EVP_MD_get0_name(md));
-    }
-
-    for (i = 0; i < n; i++) {
-        (void) snprintf(out + (size_t) i * 2, 3, "%02x", hash[i]);
-    }
-}
-
-
-/* the number that bench/devices.c gave the certificate for a name */
-static unsigned
-common_name(X509 *cert)
-{
-    int                 i;
-    const X509_NAME    *subject;
-    const ASN1_STRING  *name;
-
-    subject = X509_get_subject_name(cert);
-    i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-    if (i < 0) {
-        die("no common name in", "a certificate");
-    }
-
-    name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i));
-
-    /* OpenSSL puts a NUL behind the octets of a string */
-
-    return (unsigned) strtoul((const char *) ASN1_STRING_get0_data(name),
-                              NULL, 10);
-}
-
-
-/* as bench/Fleet.pm made the account */
-static void
-set_account(connection_t *c, unsigned account)
-{
-    char  secret[64];
-
-    c->account = account;
-    (void) snprintf(c->name, sizeof(c->name), "device%06u", account);
-    (void) snprintf(secret, sizeof(secret), "%s:bench:password%06u", c->name,
-                    account);
-    hash_hex(EVP_md5(), secret, c->ha1[0]);
-    hash_hex(EVP_sha256(), secret, c->ha1[1]);
-    (void) snprintf(c->nonce, sizeof(c->nonce), "%s", NO_NONCE);
-}
-
-
-/* as bench/Fleet.pm made it */
-static unsigned
-psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
-    unsigned char *key, unsigned max_key)
-{
-    char           text[16];
-    unsigned       len;
-    connection_t  *c;
-
-    (void) hint;
-
-    c = SSL_get_app_data(ssl);
-
-    (void) snprintf(identity, max_identity, "psk%06u", c->account);
-    (void) snprintf(text, sizeof(text), "key%06u", c->account);
-
-    if (max_key < 32
-        || EVP_Digest(text, strlen(text), key, &len, EVP_sha256(), NULL) != 1)
-    {
-        die("no", "SHA-256");
-    }
-
-    return len;
-}
-
-
-static void
-watch(connection_t *c)
+wait_for(connection_t *c)
 {
     struct epoll_event  event;
 
@@ -208,14 +139,15 @@ open_connection(server_t *server, unsigned port, X509 *cert)
     connection_t  *c;
 
     c = &server->connection[server->n];
-    set_account(c, cert == NULL ? any(server->accounts) : common_name(cert));
+    device_set(&c->device, cert == NULL ? any(server->accounts)
+                                        : device_common_name(cert));
     c->fd = open_socket(port);
 
     if (cert != NULL) {
         c->ssl = SSL_new(tls);
 
         if (c->ssl == NULL
-            || SSL_set_app_data(c->ssl, c) != 1
+            || SSL_set_app_data(c->ssl, &c->device) != 1
             || SSL_use_certificate(c->ssl, cert) != 1
             || SSL_set_fd(c->ssl, c->fd) != 1
             || SSL_connect(c->ssl) != 1)
@@ -224,7 +156,7 @@ open_connection(server_t *server, unsigned port, X509 *cert)
         }
     }
 
-    watch(c);
+    wait_for(c);
 
     server->idle[server->nidle++] = c;
     server->n++;
@@ -270,43 +202,15 @@ open_server(server_t *server, unsigned port, unsigned n, const char *certs)
 }
 
 
-/* under valgrind nginx takes long to go to sleep after it was woken */
-static void
-wait_for_sleep(const run_t *run)
-{
-    char    path[32], stat[256], *p;
-    FILE   *file;
-    size_t  n;
-
-    (void) snprintf(path, sizeof(path), "/proc/%d/stat",
-                    (int) run->server->pid);
-
-    do {
-        file = fopen(path, "r");
-
-        if (file == NULL) {
-            die("the process is gone:", run->server->name);
-        }
-
-        n = fread(stat, 1, sizeof(stat) - 1, file);
-        stat[n] = '\0';
-        (void) fclose(file);
-
-        /* its name may have a ")" */
-
-        p = strrchr(stat, ')');
-
-    } while (p == NULL || p[1] != ' ' || p[2] != 'S');
-}
-
-
 static void
 send_text(const run_t *run, connection_t *c, const char *text, int len)
 {
     ssize_t  n;
 
+    /* under valgrind nginx takes long to go to sleep after it was woken */
+
     if (run->gently) {
-        wait_for_sleep(run);
+        watch_rest(&run->server->watched);
     }
 
     n = c->ssl == NULL ? send(c->fd, text, (size_t) len, MSG_NOSIGNAL)
@@ -345,68 +249,42 @@ read_text(connection_t *c)
 }
 
 
-/* RFC 7616, section 3.4.1, with the nonce that the connection has */
-static void
-digest_header(connection_t *c, const run_t *run, char *out, size_t size)
-{
-    int            sha256;
-    char           ha2[65], response[65], text[256];
-    const EVP_MD  *md;
-
-    sha256 = (run->credentials == SHA_256);
-    md = sha256 ? EVP_sha256() : EVP_md5();
-
-    (void) snprintf(text, sizeof(text), "GET:/%s/", run->location);
-    hash_hex(md, text, ha2);
-    (void) snprintf(text, sizeof(text), "%s:%s:%08x:c:auth:%s",
-                    c->ha1[sha256], c->nonce, ++c->nc, ha2);
-    hash_hex(md, text, response);
-
-    (void) snprintf(out, size, "Authorization: Digest username=\"%s\", "
-                    "realm=\"bench\", nonce=\"%s\", uri=\"/%s/\", "
-                    "algorithm=%s, qop=auth, nc=%08x, cnonce=\"c\", "
-                    "response=\"%s\"\r\n", c->name, c->nonce, run->location,
-                    sha256 ? "SHA-256" : "MD5", c->nc, response);
-}
-
-
-static void
-basic_header(unsigned account, char *out, size_t size)
-{
-    int            len;
-    char           plain[48];
-    unsigned char  base64[80];
-
-    len = snprintf(plain, sizeof(plain), "device%06u:password%06u", account,
-                   account);
-    (void) EVP_EncodeBlock(base64, (unsigned char *) plain, len);
-    (void) snprintf(out, size, "Authorization: Basic %s\r\n", base64);
-}
-
-
 static void
 send_request(const run_t *run, connection_t *c)
 {
-    int       len;
-    char      header[512], request[768];
-    unsigned  account;
+    int           len;
+    char          uri[40], header[DEVICE_HEADER], request[DEVICE_HEADER + 128];
+    unsigned      account;
+    const how_t  *how;
 
+    how = run->how;
     c->len = 0;
     header[0] = '\0';
-    account = run->credentials == COLD ? any(run->server->accounts)
-                                       : c->account;
+    account = how->credentials == COLD ? any(run->server->accounts)
+                                       : c->device.account;
     (void) snprintf(c->asked, sizeof(c->asked), "id-%06u", account);
+    (void) snprintf(uri, sizeof(uri), "/%s/", run->location);
 
-    if (run->credentials == BASIC || run->credentials == COLD) {
-        basic_header(account, header, sizeof(header));
+    switch (how->credentials) {
 
-    } else if (run->credentials != NONE) {
-        digest_header(c, run, header, sizeof(header));
+    case BASIC:
+    case COLD:
+        device_basic(account, how->truth, header);
+        break;
+
+    case MD5:
+    case SHA_256:
+        device_digest(&c->device, how->credentials == SHA_256, "GET", uri,
+                      how->truth, header);
+        break;
+
+    default:
+        break;
     }
 
     len = snprintf(request, sizeof(request),
-                   "GET /%s/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-                   run->location, header);
+                   "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", uri,
+                   header);
 
     send_text(run, c, request, len);
 }
@@ -428,46 +306,58 @@ send_next(const run_t *run)
 }
 
 
-/* 1: the answer is complete; 0: not yet, or the request was sent again */
-static int
-read_answer(const run_t *run, connection_t *c)
+/* what follows the header in c->buf; NULL, if not all of it is there */
+static const char *
+whole_body(const connection_t *c)
 {
-    char   *body, *length, *nonce;
-    size_t  len;
-
-    if (!read_text(c)) {
-        die("no answer from", run->location);
-    }
+    const char  *body, *length;
+    size_t       len;
 
     body = strstr(c->buf, "\r\n\r\n");
 
     if (body == NULL) {
-        return 0;
+        return NULL;
     }
 
     body += 4;
     length = strstr(c->buf, "\r\nContent-Length: ");
     len = length == NULL ? 0 : strtoul(length + 18, NULL, 10);
 
-    if ((size_t) (c->buf + c->len - body) < len) {
+    return (size_t) (c->buf + c->len - body) < len ? NULL : body;
+}
+
+
+/* 1: the answer is complete; 0: not yet, or the request was sent again */
+static int
+read_answer(const run_t *run, connection_t *c)
+{
+    int          status;
+    const char  *body, *id;
+
+    if (!read_text(c)) {
+        die("no answer from", run->location);
+    }
+
+    body = whole_body(c);
+
+    if (body == NULL) {
         return 0;
     }
 
-    nonce = strstr(c->buf, "nonce=\"");
+    status = c->len > 12 ? atoi(c->buf + 9) : 0;
 
-    if (strncmp(c->buf, "HTTP/1.1 401 ", 13) == 0
-        && run->credentials >= MD5
-        && strcmp(c->nonce, NO_NONCE) == 0
-        && nonce != NULL
-        && sscanf(nonce, "nonce=\"%79[^\"]", c->nonce) == 1)
+    if (status == 401
+        && run->how->credentials >= MD5
+        && device_challenged(&c->device, c->buf))
     {
-        c->nc = 0;
         send_request(run, c);
         return 0;
     }
 
-    if (strncmp(c->buf, "HTTP/1.1 200 ", 13) != 0
-        || strcmp(body, run->known ? c->asked : "id-nobody") != 0)
+    id = strcmp(run->who, "device") == 0 ? c->asked : "id-nobody";
+
+    if (status != run->how->status
+        || (strcmp(run->who, "nginx") != 0 && strcmp(body, id) != 0))
     {
         die("a wrong answer:", c->buf);
     }
@@ -487,7 +377,7 @@ accept_behind(void)
             behind[i].fd = accept(listener.fd, NULL, NULL);
             behind[i].behind = 1;
             behind[i].len = 0;
-            watch(&behind[i]);
+            wait_for(&behind[i]);
             return;
         }
     }
@@ -509,7 +399,7 @@ answer_behind(const run_t *run, connection_t *c)
         return;
     }
 
-    if (c->len < 4 || strcmp(c->buf + c->len - 4, "\r\n\r\n") != 0) {
+    if (whole_body(c) == NULL) {
         return;
     }
 
@@ -581,24 +471,10 @@ run_requests(const run_t *run, unsigned requests)
 }
 
 
-static int64_t
-cpu_time(const server_t *server)
-{
-    struct timespec  ts;
-
-    if (clock_gettime(server->clock, &ts) == -1) {
-        die("the process is gone:", server->name);
-    }
-
-    return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-
 static void
 command_open(char **word, int n)
 {
     char      *end;
-    pid_t      pid;
     unsigned   i, connections;
     server_t  *server;
 
@@ -613,14 +489,11 @@ command_open(char **word, int n)
     }
 
     (void) snprintf(server->name, sizeof(server->name), "%s", word[1]);
-    pid = (pid_t) number(word[3], &end);
-    server->pid = pid;
+    watch(&server->watched, word[3]);
     server->accounts = number(word[4], &end);
     connections = number(word[5], &end);
 
-    if (connections > CONNECTIONS
-        || clock_getcpuclockid(pid, &server->clock) != 0)
-    {
+    if (connections > CONNECTIONS) {
         die("cannot open", word[1]);
     }
 
@@ -632,46 +505,105 @@ command_open(char **word, int n)
 }
 
 
+/* SERVER HOW WHO LOCATION */
+static void
+parse_run(run_t *run, char **word)
+{
+    size_t  i;
+
+    memset(run, 0, sizeof(run_t));
+
+    for (i = 0; i < SERVERS && servers[i] != NULL; i++) {
+        if (strcmp(servers[i]->name, word[0]) == 0) {
+            run->server = servers[i];
+        }
+    }
+
+    for (i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
+        if (strcmp(hows[i].name, word[1]) == 0) {
+            run->how = &hows[i];
+        }
+    }
+
+    if (run->server == NULL || run->how == NULL) {
+        die("cannot run", run->server == NULL ? word[0] : word[1]);
+    }
+
+    (void) snprintf(run->who, sizeof(run->who), "%s", word[2]);
+    (void) snprintf(run->location, sizeof(run->location), "%s", word[3]);
+}
+
+
 static void
 command_run(char **word, int n)
 {
-    char      *end;
-    run_t      run;
-    int64_t    before;
-    unsigned   i, requests;
+    char   *end;
+    run_t   run;
 
-    memset(&run, 0, sizeof(run_t));
-
-    if (n < 6) {
+    if (n != 6) {
         die("cannot run", word[n - 1]);
     }
 
-    for (i = 0; i < SERVERS && servers[i] != NULL; i++) {
-        if (strcmp(servers[i]->name, word[1]) == 0) {
-            run.server = servers[i];
-        }
+    parse_run(&run, word + 1);
+    run.gently = 1;
+    run_requests(&run, number(word[5], &end));
+
+    printf("done\n");
+}
+
+
+/* the nanoseconds that they take, with the caches as they leave them */
+static int64_t
+measure(const run_t *run, unsigned requests, unsigned long *disturbed)
+{
+    int64_t           before, after;
+    unsigned long     lost;
+    const watched_t  *watched;
+
+    watched = &run->server->watched;
+
+    run_requests(run, requests / WARM_UP + 1);
+    before = watch_time(watched);
+    lost = watch_disturbed(watched);
+
+    run_requests(run, requests);
+    after = watch_time(watched);
+    *disturbed += watch_disturbed(watched) - lost;
+
+    return after - before;
+}
+
+
+static void
+command_turns(char **word, int n)
+{
+    char           *end;
+    run_t           run[2];
+    int64_t         ns[2];
+    unsigned        turn, turns, requests, first;
+    unsigned long   disturbed;
+
+    if (n != 11) {
+        die("no turns of", word[n - 1]);
     }
 
-    for (i = 0; i < CREDENTIALS; i++) {
-        if (strcmp(names[i], word[2]) == 0) {
-            run.credentials = (credentials_t) i;
-            break;
-        }
+    turns = number(word[1], &end);
+    requests = number(word[2], &end);
+    parse_run(&run[0], word + 3);
+    parse_run(&run[1], word + 7);
+
+    for (turn = 0; turn < turns; turn++) {
+        first = turn & 1;
+        disturbed = 0;
+
+        ns[first] = measure(&run[first], requests, &disturbed);
+        ns[1 - first] = measure(&run[1 - first], requests, &disturbed);
+
+        printf("%lld %lld %lu ", (long long) ns[0], (long long) ns[1],
+               disturbed);
     }
 
-    if (run.server == NULL || i == CREDENTIALS) {
-        die("cannot run", word[1]);
-    }
-
-    run.known = (strcmp(word[3], "device") == 0);
-    run.gently = (n > 6);
-    (void) snprintf(run.location, sizeof(run.location), "%s", word[4]);
-    requests = number(word[5], &end);
-
-    before = cpu_time(run.server);
-    run_requests(&run, requests);
-
-    printf("%lld\n", (long long) (cpu_time(run.server) - before));
+    printf("\n");
 }
 
 
@@ -679,7 +611,7 @@ int
 main(int argc, char **argv)
 {
     int   n;
-    char  line[512], *end, *word[WORDS], *rest;
+    char  line[1024], *end, *word[WORDS], *rest;
 
     if (argc != 3) {
         die("usage: load", "PORT KEY");
@@ -698,10 +630,10 @@ main(int argc, char **argv)
         die("cannot read", argv[2]);
     }
 
-    SSL_CTX_set_psk_client_callback(tls, psk);
+    SSL_CTX_set_psk_client_callback(tls, device_psk);
 
     listener.fd = listen_socket(number(argv[1], &end));
-    watch(&listener);
+    wait_for(&listener);
 
     while (fgets(line, sizeof(line), stdin) != NULL) {
         n = 0;
@@ -719,6 +651,9 @@ main(int argc, char **argv)
 
         if (strcmp(word[0], "open") == 0) {
             command_open(word, n);
+
+        } else if (strcmp(word[0], "turns") == 0) {
+            command_turns(word, n);
 
         } else {
             command_run(word, n);

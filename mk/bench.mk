@@ -3,7 +3,10 @@
 $(BUILD)/bench/%: bench/%.c bench/common.c bench/common.h | deps-build
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LDFLAGS) $(WARNINGS) -Wconversion \
-	    -o $@ $< bench/common.c -lssl -lcrypto
+	    -o $@ $(filter %.c,$^) -lssl -lcrypto
+
+$(BUILD)/bench/load: $(foreach part,device watch,bench/$(part).c \
+    bench/$(part).h)
 
 REQUESTS_ARGS = $(BUILD)/bench/load $(BUILD)/bench/devices \
     $(BUILD)/dm-account $(NGINX_BINARY) $(CURDIR)/$(BUILD)/ngx_dm_sec_module.so
