@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "dm_digest_params.h"
 #include "dm_digest_parse.h"
+#include "dm_scheme.h"
 
 
 #define MD5     "0123456789abcdef0123456789ABCDEF"
@@ -23,6 +25,41 @@
 static dm_digest_answer_t   answer;
 static dm_err_t             err;
 static unsigned char       *buf;
+
+
+/* the short cut for the usual form finds what the steps find */
+static void
+compare(dm_str_t value)
+{
+    int                  rc;
+    unsigned             i;
+    dm_err_t             why[2];
+    unsigned char       *text[2];
+    dm_digest_params_t   params[2];
+
+    for (i = 0; i < 2; i++) {
+        text[i] = malloc(value.len);
+        assert_non_null(text[i]);
+        why[i].text[0] = '\0';
+    }
+
+    rc = dm_digest_params_read(&params[0], value, text[0], &why[0]);
+
+    assert_int_equal(dm_digest_params_steps(&params[1], value, text[1],
+                                            &why[1]),
+                     rc);
+    assert_string_equal(why[0].text, why[1].text);
+    assert_int_equal(params[0].twice, params[1].twice);
+    assert_int_equal(params[0].useless, params[1].useless);
+
+    for (i = 0; i < DM_P_MAX; i++) {
+        assert_int_equal(params[0].seen[i], params[1].seen[i]);
+        assert_true(dm_str_eq(params[0].value[i], params[1].value[i]));
+    }
+
+    free(text[0]);
+    free(text[1]);
+}
 
 
 /* in memory of its own length: a sanitizer sees each octet too many */
@@ -42,6 +79,12 @@ parse_octets(const char *value, size_t len)
     err.text[0] = '\0';
 
     rc = dm_digest_parse(&answer, (dm_str_t) { copy, len }, buf, &err);
+
+    if (dm_scheme_match((dm_str_t) { copy, len }, dm_str("Digest"), NULL)
+        == DM_OK)
+    {
+        compare((dm_str_t) { copy, len });
+    }
 
     free(copy);
 
@@ -545,6 +588,32 @@ teardown(void **state)
 }
 
 
+/* each octet at each place of a header that the short cut takes */
+static void
+test_each_octet(void **state)
+{
+    char      value[] = "Digest username=\"user-name\", " REST ", opaque=\"\"";
+    unsigned  i, octet;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(value) - 1; i++) {
+
+        for (octet = 0; octet < 256; octet++) {
+            char  was = value[i];
+
+            value[i] = (char) octet;
+            (void) parse_octets(value, sizeof(value) - 1);
+            value[i] = was;
+        }
+
+        (void) parse_octets(value, i);
+    }
+
+    assert_int_equal(parse(value), DM_OK);
+}
+
+
 int
 main(void)
 {
@@ -558,7 +627,8 @@ main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_bare_uri),
         cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_every_prefix_and_octet)
+        cmocka_unit_test(test_every_prefix_and_octet),
+        cmocka_unit_test(test_each_octet)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
