@@ -32,6 +32,7 @@ static ngx_int_t ngx_dm_sec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
+static ngx_int_t ngx_dm_sec_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_dm_sec_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_dm_sec_init_process(ngx_cycle_t *cycle);
 static void ngx_dm_sec_exit_process(ngx_cycle_t *cycle);
@@ -376,13 +377,7 @@ ngx_dm_sec_postconfiguration(ngx_conf_t *cf)
                                   ngx_dm_sec_precontent_handler)
            != NGX_OK
         || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
-                                  ngx_dm_sec_status_count)
-           != NGX_OK
-        || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
-                                  ngx_dm_sec_method_log)
-           != NGX_OK
-        || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
-                                  ngx_dm_sec_once_log)
+                                  ngx_dm_sec_log_handler)
            != NGX_OK
         || ngx_dm_sec_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
                                   ngx_dm_sec_refused_log)
@@ -422,6 +417,30 @@ ngx_dm_sec_add_handler(ngx_http_core_main_conf_t *cmcf, ngx_uint_t phase,
     }
 
     *h = handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_log_handler(ngx_http_request_t *r)
+{
+    ngx_dm_sec_ctx_t  *ctx;
+
+    /* with "log_subrequest on" it is called for each of them, too */
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    ctx = ngx_dm_sec_get_ctx(r, 0);
+
+    ngx_dm_sec_status_count(r, ctx);
+
+    if (ctx && ctx->again) {
+        ngx_dm_sec_method_log(r, ctx);
+        ngx_dm_sec_once_log(r, ctx);
+    }
 
     return NGX_OK;
 }

@@ -25,7 +25,7 @@
 #define NGX_DM_SEC_PSK      0x04
 #define NGX_DM_SEC_X509     0x08
 
-#define NGX_DM_SEC_METHODS  8       /* bits that there is room for */
+#define NGX_DM_SEC_METHODS  4       /* bits that there is room for */
 
 
 /* qop of Digest, as bits */
@@ -363,12 +363,25 @@ extern ngx_module_t  ngx_dm_sec_module;
 extern ngx_module_t  ngx_dm_sec_watch_module;
 
 
+/* finds the context behind an internal redirect, or in a subrequest */
+ngx_dm_sec_ctx_t *ngx_dm_sec_find_ctx(ngx_http_request_t *r,
+    ngx_uint_t create);
+
+
 /*
  * The context of the request's main request; with create it is made where
  * there is none yet.  NULL: none, or no memory.
  */
-ngx_dm_sec_ctx_t *ngx_dm_sec_get_ctx(ngx_http_request_t *r,
-    ngx_uint_t create);
+static ngx_inline ngx_dm_sec_ctx_t *
+ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_dm_sec_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_dm_sec_module);
+
+    return ctx ? ctx : ngx_dm_sec_find_ctx(r, create);
+}
+
 
 /* a thing that a pool can keep once, and that is found by its name */
 typedef struct {

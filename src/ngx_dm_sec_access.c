@@ -62,7 +62,11 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
 
     ngx_dm_sec_chain_restore(r);
 
-    if (ngx_dm_sec_identity_scrub(r) != NGX_OK) {
+    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
+
+    ctx = ngx_dm_sec_get_ctx(r, dscf->on);
+
+    if ((ctx == NULL && dscf->on) || ngx_dm_sec_identity_scrub(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -77,8 +81,6 @@ ngx_dm_sec_post_read_handler(ngx_http_request_t *r)
     if (rc == NGX_ABORT) {
         reason = NGX_DM_SEC_R_MISDIRECTED;
     }
-
-    dscf = ngx_http_get_module_srv_conf(r, ngx_dm_sec_module);
 
     if (reason == NGX_DM_SEC_R_NONE && !dscf->on) {
         return NGX_DECLINED;

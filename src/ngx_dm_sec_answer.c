@@ -277,7 +277,7 @@ ngx_dm_sec_answer_filter(ngx_http_request_t *r)
         return ngx_dm_sec_next_header_filter(r);
     }
 
-    if (!ctx->denied) {
+    if (ctx->again && !ctx->denied) {
         rc = ngx_dm_sec_add_information(r, ctx);
     }
 

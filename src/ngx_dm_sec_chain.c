@@ -113,11 +113,14 @@ ngx_dm_sec_chain_get(ngx_dm_sec_chain_t *chain)
 static ngx_uint_t
 ngx_dm_sec_chain_whole(void)
 {
-    ngx_dm_sec_chain_t  chain;
+#if (NGX_DM_SEC_EARLY_HINTS)
+    if (ngx_http_top_early_hints_filter != ngx_dm_sec_chain.early_hints) {
+        return 0;
+    }
+#endif
 
-    ngx_memzero(&chain, sizeof(ngx_dm_sec_chain_t));
-    ngx_dm_sec_chain_get(&chain);
-
-    return ngx_memcmp(&chain, &ngx_dm_sec_chain, sizeof(ngx_dm_sec_chain_t))
-           == 0;
+    return ngx_http_top_header_filter == ngx_dm_sec_chain.header
+           && ngx_http_top_body_filter == ngx_dm_sec_chain.body
+           && ngx_http_top_request_body_filter
+              == ngx_dm_sec_chain.request_body;
 }

@@ -3,10 +3,10 @@
 #include "ngx_dm_sec.h"
 
 
-/* stands before the thing in the pool */
+/* the thing itself stands behind it */
 typedef struct {
     const ngx_dm_sec_keep_t  *keep;
-    void                     *data;
+    u_char                    data[];
 } ngx_dm_sec_keeper_t;
 
 
@@ -19,15 +19,9 @@ static const ngx_dm_sec_keep_t  ngx_dm_sec_ctx_keep = {
 
 
 ngx_dm_sec_ctx_t *
-ngx_dm_sec_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
+ngx_dm_sec_find_ctx(ngx_http_request_t *r, ngx_uint_t create)
 {
     ngx_dm_sec_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_dm_sec_module);
-
-    if (ctx) {
-        return ctx;
-    }
 
     /* an internal redirect clears r->ctx, and a subrequest has its own */
 
@@ -60,7 +54,9 @@ ngx_dm_sec_kept(ngx_pool_t *pool, const ngx_dm_sec_keep_t *keep,
 
         keeper = cln->data;
 
-        if (ngx_strcmp(keeper->keep->name, keep->name) == 0) {
+        if (keeper->keep == keep
+            || ngx_strcmp(keeper->keep->name, keep->name) == 0)
+        {
             return keeper->data;
         }
     }
@@ -69,18 +65,16 @@ ngx_dm_sec_kept(ngx_pool_t *pool, const ngx_dm_sec_keep_t *keep,
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_dm_sec_keeper_t));
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_dm_sec_keeper_t) + keep->size);
     if (cln == NULL) {
         return NULL;
     }
 
     keeper = cln->data;
     keeper->keep = keep;
-    keeper->data = ngx_pcalloc(pool, keep->size);
+    ngx_memzero(keeper->data, keep->size);
 
-    if (keeper->data) {
-        cln->handler = ngx_dm_sec_keeper_cleanup;
-    }
+    cln->handler = ngx_dm_sec_keeper_cleanup;
 
     return keeper->data;
 }

@@ -122,9 +122,19 @@ ngx_dm_sec_is_identity(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
     ngx_uint_t  i;
 
+    /* most headers have another first letter */
+
+    if (h->key.len == 0
+        || (ngx_tolower(h->key.data[0]) != 'd'
+            && ngx_tolower(h->key.data[0]) != 'c'))
+    {
+        return 0;
+    }
+
     for (i = 0; i < NGX_DM_SEC_H_MAX; i++) {
-        if (ngx_dm_sec_header_folds_to(&h->key,
-                                       &ngx_dm_sec_headers[i].lowcase))
+        if (h->key.len == ngx_dm_sec_headers[i].lowcase.len
+            && ngx_dm_sec_header_folds_to(&h->key,
+                                          &ngx_dm_sec_headers[i].lowcase))
         {
             return 1;
         }
@@ -138,9 +148,7 @@ ngx_dm_sec_is_identity(ngx_http_request_t *r, ngx_table_elt_t *h)
 static ngx_uint_t
 ngx_dm_sec_is_replaced(ngx_http_request_t *r, ngx_table_elt_t *h)
 {
-    return ngx_dm_sec_is_identity(r, h)
-           || (ngx_dm_sec_is_authorization(r, h)
-               && ngx_dm_sec_keeps_authorization(r));
+    return ngx_dm_sec_is_identity(r, h) || ngx_dm_sec_is_authorization(r, h);
 }
 
 
@@ -178,15 +186,18 @@ ngx_dm_sec_keeps_authorization(ngx_http_request_t *r)
 ngx_int_t
 ngx_dm_sec_identity_set(ngx_http_request_t *r)
 {
+    ngx_uint_t              keeps;
     ngx_dm_sec_ctx_t       *ctx;
+    ngx_dm_sec_header_pt    meant;
     ngx_dm_sec_loc_conf_t  *dlcf;
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
 
-    ctx = ngx_dm_sec_get_ctx(r, ngx_dm_sec_keeps_authorization(r));
+    keeps = ngx_dm_sec_keeps_authorization(r);
+    ctx = ngx_dm_sec_get_ctx(r, keeps);
 
     if (ctx == NULL) {
-        return ngx_dm_sec_keeps_authorization(r) ? NGX_ERROR : NGX_OK;
+        return keeps ? NGX_ERROR : NGX_OK;
     }
 
     /* a request denied here that has come so far was let in by "satisfy any" */
@@ -198,12 +209,12 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
     /* from here on these headers are ours */
     ctx->scrub_done = 1;
 
+    meant = keeps ? ngx_dm_sec_is_replaced : ngx_dm_sec_is_identity;
+
     /* the list of a subrequest is its own only when it was rebuilt */
 
-    if ((r != r->main
-         || ngx_dm_sec_header_count(r, ngx_dm_sec_is_replaced))
-        && ngx_dm_sec_header_take_out(r, ngx_dm_sec_is_replaced, NULL,
-                                      NGX_DM_SEC_H_MAX + 1)
+    if ((r != r->main || ngx_dm_sec_header_count(r, meant))
+        && ngx_dm_sec_header_take_out(r, meant, NULL, NGX_DM_SEC_H_MAX + 1)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -314,7 +325,7 @@ static ngx_int_t
 ngx_dm_sec_add_header(ngx_http_request_t *r, ngx_uint_t header,
     ngx_str_t *value)
 {
-    ngx_table_elt_t       h;
+    ngx_table_elt_t      *h;
     ngx_dm_sec_header_t  *named;
 
     named = &ngx_dm_sec_headers[header];
@@ -323,12 +334,17 @@ ngx_dm_sec_add_header(ngx_http_request_t *r, ngx_uint_t header,
         named->hash = ngx_hash_key(named->lowcase.data, named->lowcase.len);
     }
 
-    ngx_memzero(&h, sizeof(ngx_table_elt_t));
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
 
-    h.key = named->key;
-    h.lowcase_key = named->lowcase.data;
-    h.hash = named->hash;
-    h.value = *value;
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    return ngx_dm_sec_header_put(r, &h);
+    h->key = named->key;
+    h->lowcase_key = named->lowcase.data;
+    h->hash = named->hash;
+    h->value = *value;
+
+    return NGX_OK;
 }

@@ -160,27 +160,16 @@ ngx_dm_sec_method_credential(ngx_dm_sec_ctx_t *ctx, ngx_uint_t bit)
 }
 
 
-ngx_int_t
-ngx_dm_sec_method_log(ngx_http_request_t *r)
+void
+ngx_dm_sec_method_log(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
-    ngx_dm_sec_ctx_t           *ctx;
     const ngx_dm_sec_method_t  *method;
-
-    ctx = ngx_dm_sec_get_ctx(r, 0);
-
-    /* "log_subrequest on" calls it for each of them, too */
-
-    if (r != r->main || ctx == NULL) {
-        return NGX_OK;
-    }
 
     for (method = ngx_dm_sec_methods; method->name.len; method++) {
         if (method->log) {
             method->log(r, &ctx->credentials[ngx_dm_sec_method_row(method)]);
         }
     }
-
-    return NGX_OK;
 }
 
 

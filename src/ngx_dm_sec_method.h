@@ -85,8 +85,8 @@ const ngx_dm_sec_method_t *ngx_dm_sec_method_find(ngx_uint_t bit);
 ngx_dm_sec_credential_t *ngx_dm_sec_method_credential(ngx_dm_sec_ctx_t *ctx,
     ngx_uint_t bit);
 
-/* handler of the log phase: lets each method log what it has to */
-ngx_int_t ngx_dm_sec_method_log(ngx_http_request_t *r);
+/* lets each method log what it has to, when a request has ended */
+void ngx_dm_sec_method_log(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
 
 /* returns those of the bits whose methods are proven by that */
 ngx_uint_t ngx_dm_sec_method_bits(ngx_uint_t auth, ngx_dm_sec_proven_by_e by);

@@ -62,24 +62,21 @@ ngx_dm_sec_once_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 }
 
 
-ngx_int_t
-ngx_dm_sec_once_log(ngx_http_request_t *r)
+void
+ngx_dm_sec_once_log(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
-    ngx_dm_sec_ctx_t          *ctx;
     ngx_dm_sec_loc_conf_t     *dlcf;
     ngx_http_core_loc_conf_t  *clcf;
 
-    ctx = ngx_dm_sec_get_ctx(r, 0);
     dlcf = ngx_http_get_module_loc_conf(r, ngx_dm_sec_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (r != r->main
-        || r->upstream == NULL
-        || ctx == NULL || ctx->denied || ctx->account == NULL
+    if (r->upstream == NULL
+        || ctx->denied || ctx->account == NULL
         || dlcf->auth == 0
         || dlcf->identity_headers != NGX_DM_SEC_HEADERS_ON)
     {
-        return NGX_OK;
+        return;
     }
 
 #if (NGX_HTTP_CACHE)
@@ -107,8 +104,6 @@ ngx_dm_sec_once_log(ngx_http_request_t *r)
                       "set otherwise or not wanted, "
                       "\"dm_sec_identity_headers off\"", &clcf->name);
     }
-
-    return NGX_OK;
 }
 
 

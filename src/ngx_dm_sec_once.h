@@ -13,8 +13,8 @@
 /* a variable about the account is read: perhaps before there can be one */
 void ngx_dm_sec_once_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
 
-/* handler of the log phase: where answers and headers have gone; NGX_OK */
-ngx_int_t ngx_dm_sec_once_log(ngx_http_request_t *r);
+/* looks where answers and headers have gone, when a request has ended */
+void ngx_dm_sec_once_log(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx);
 
 
 #endif /* NGX_DM_SEC_ONCE_H */

@@ -93,28 +93,20 @@ ngx_dm_sec_status_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_int_t
-ngx_dm_sec_status_count(ngx_http_request_t *r)
+void
+ngx_dm_sec_status_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
 {
     SSL                     *ssl;
     ngx_uint_t               i;
     const dm_suite_t        *suite;
     const SSL_CIPHER        *cipher;
-    ngx_dm_sec_ctx_t        *ctx;
     ngx_dm_sec_counts_t     *counts;
     ngx_dm_sec_shared_t     *sh;
     ngx_dm_sec_main_conf_t  *dmcf;
 
-    /* with "log_subrequest on" it is called for each */
-
-    if (r != r->main) {
-        return NGX_OK;
-    }
-
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
     counts = ngx_dm_sec_counts(sh);
-    ctx = ngx_dm_sec_get_ctx(r, 0);
 
     if (ctx && ctx->denied) {
         ngx_dm_sec_count(counts->denied[ctx->reason]);
@@ -130,7 +122,7 @@ ngx_dm_sec_status_count(ngx_http_request_t *r)
     }
 
     if (r->connection->ssl == NULL) {
-        return NGX_OK;
+        return;
     }
 
     ssl = r->connection->ssl->connection;
@@ -146,8 +138,6 @@ ngx_dm_sec_status_count(ngx_http_request_t *r)
     if (suite && dm_suite_index(suite) < NGX_DM_SEC_SUITES) {
         ngx_dm_sec_count(counts->suites[dm_suite_index(suite)]);
     }
-
-    return NGX_OK;
 }
 
 
