@@ -251,6 +251,7 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     ngx_memcpy(recalled->key, search->recall.data, search->recall.len);
 
     recalled->derived = *search->derived;
+    recalled->derived.remembered = 1;
     recalled->len = len;
     memory->recalled[search->kind] = recalled;
 
@@ -284,6 +285,8 @@ ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled)
     if (recalled == NULL) {
         return;
     }
+
+    EVP_MD_CTX_free(recalled->derived.begun);
 
     ngx_explicit_memzero(recalled, sizeof(ngx_dm_sec_recalled_t)
                                    + recalled->len);

@@ -48,15 +48,16 @@ typedef struct {
     size_t                        method_len;
     size_t                        len;      /* of both; 0: nothing is kept */
     u_char                        target[NGX_DM_SEC_DERIVED_TARGET];
-    u_char                        hash[DM_HASH_MAX];
+    u_char                        digits[2 * DM_HASH_MAX];
 } ngx_dm_sec_derived_ha2_t;
 
 /*
- * Values that follow from the account or a nonce with the zone's secret, or
+ * Values that follow from the account and a nonce with the zone's secret, or
  * from a method and a uri, and from nothing else.  They are kept with an
  * account that is remembered, so that each is computed once, and die with it.
  */
 typedef struct {
+    unsigned                      remembered:1;     /* its account is */
     unsigned                      has_secret:1;
     unsigned                      has_account:1;
     unsigned                      has_nonce:1;
@@ -67,6 +68,10 @@ typedef struct {
     /* the last nonce that was ours, as it was sent and as it was read */
     u_char                        text[DM_NONCE_LEN];
     dm_nonce_t                    nonce;
+
+    /* dm_digest_begin() of that, where the account is remembered; or NULL */
+    EVP_MD_CTX                   *begun;
+    dm_algorithm_t                begun_alg;
 
     /* of the last request, and of its rspauth, which has no method */
     ngx_dm_sec_derived_ha2_t      ha2[2];

@@ -51,6 +51,12 @@ static ngx_int_t ngx_dm_sec_digest_body(ngx_http_request_t *r,
 static ngx_int_t ngx_dm_sec_digest_match(ngx_http_request_t *r,
     ngx_dm_sec_digest_t *digest, dm_account_t *account,
     ngx_dm_sec_derived_t *derived, const u_char *body);
+static ngx_int_t ngx_dm_sec_digest_match_begun(ngx_dm_sec_digest_t *digest,
+    dm_account_t *account, ngx_dm_sec_derived_t *derived,
+    dm_digest_request_t *request, EVP_MD_CTX *begun);
+static EVP_MD_CTX *ngx_dm_sec_digest_begin(ngx_dm_sec_digest_t *digest,
+    dm_account_t *account, ngx_dm_sec_derived_t *derived,
+    dm_digest_request_t *request);
 static ngx_int_t ngx_dm_sec_digest_ha2(ngx_dm_sec_derived_ha2_t *ha2,
     dm_digest_request_t *request);
 
@@ -425,15 +431,14 @@ static ngx_int_t
 ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
     dm_account_t *account, ngx_dm_sec_derived_t *derived, const u_char *body)
 {
-    u_char                expected[DM_HASH_MAX];
-    dm_algorithm_t        alg;
+    ngx_int_t             rc;
+    EVP_MD_CTX           *begun;
     dm_digest_answer_t   *answer;
     dm_digest_request_t   request;
 
     answer = &digest->answer;
-    alg = answer->alg;
 
-    request.alg = alg;
+    request.alg = answer->alg;
     request.sess = answer->sess;
     request.nonce = answer->nonce;
     request.nc = answer->nc_text;
@@ -443,16 +448,41 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
     request.uri = answer->uri;
     request.body = body;
 
-    if (ngx_dm_sec_digest_ha2(&derived->ha2[0], &request) != NGX_OK) {
+    begun = ngx_dm_sec_digest_begin(digest, account, derived, &request);
+    if (begun == NULL) {
         return NGX_ERROR;
     }
 
-    if (dm_digest_response(&request, account->ha1[alg], expected) != DM_OK) {
+    rc = ngx_dm_sec_digest_match_begun(digest, account, derived, &request,
+                                       begun);
+
+    if (begun != derived->begun) {
+        EVP_MD_CTX_free(begun);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_digest_match_begun(ngx_dm_sec_digest_t *digest,
+    dm_account_t *account, ngx_dm_sec_derived_t *derived,
+    dm_digest_request_t *request, EVP_MD_CTX *begun)
+{
+    u_char               expected[DM_HASH_MAX];
+    dm_digest_answer_t  *answer;
+
+    answer = &digest->answer;
+
+    if (ngx_dm_sec_digest_ha2(&derived->ha2[0], request) != NGX_OK
+        || dm_digest_finish(request, begun, expected) != DM_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (CRYPTO_memcmp(expected, answer->response, dm_digest_size(alg)) != 0
-        || !account->has_ha1[alg]
+    if (CRYPTO_memcmp(expected, answer->response, dm_digest_size(answer->alg))
+        != 0
+        || !account->has_ha1[answer->alg]
         || !dm_str_eq(answer->realm, ngx_dm_sec_store_realm()))
     {
         return NGX_DECLINED;
@@ -460,23 +490,62 @@ ngx_dm_sec_digest_match(ngx_http_request_t *r, ngx_dm_sec_digest_t *digest,
 
     /* nothing is known here of the body of the answer */
 
-    if (body) {
+    if (request->body) {
         return NGX_OK;
     }
 
-    request.method = dm_str("");
+    request->method = dm_str("");
 
-    if (ngx_dm_sec_digest_ha2(&derived->ha2[1], &request) != NGX_OK) {
+    if (ngx_dm_sec_digest_ha2(&derived->ha2[1], request) != NGX_OK
+        || dm_digest_finish(request, begun, expected) != DM_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (dm_digest_response(&request, account->ha1[alg], expected) != DM_OK) {
-        return NGX_ERROR;
-    }
-
-    digest->rspauth_len = dm_digest_hex(alg, expected, digest->rspauth);
+    digest->rspauth_len = dm_digest_hex(answer->alg, expected,
+                                        digest->rspauth);
 
     return NGX_OK;
+}
+
+
+/*
+ * Returns what the hashes begin with: that which is kept, or is from now on,
+ * for the nonce of an account that is remembered; or one that the caller frees.
+ * NULL: a failure of ours.
+ */
+static EVP_MD_CTX *
+ngx_dm_sec_digest_begin(ngx_dm_sec_digest_t *digest, dm_account_t *account,
+    ngx_dm_sec_derived_t *derived, dm_digest_request_t *request)
+{
+    EVP_MD_CTX  *begun;
+    ngx_uint_t   keep;
+
+    /* of a nonce that is ours derived has the text */
+
+    keep = derived->remembered && digest->nonce.ours && !request->sess;
+
+    if (keep && derived->begun && derived->begun_alg == request->alg) {
+        return derived->begun;
+    }
+
+    begun = EVP_MD_CTX_new();
+    if (begun == NULL) {
+        return NULL;
+    }
+
+    if (dm_digest_begin(request, account->ha1[request->alg], begun) != DM_OK) {
+        EVP_MD_CTX_free(begun);
+        return NULL;
+    }
+
+    if (keep) {
+        EVP_MD_CTX_free(derived->begun);
+        derived->begun = begun;
+        derived->begun_alg = request->alg;
+    }
+
+    return begun;
 }
 
 
@@ -499,7 +568,7 @@ ngx_dm_sec_digest_ha2(ngx_dm_sec_derived_ha2_t *ha2,
         return NGX_OK;
     }
 
-    request->ha2 = ha2->hash;
+    request->ha2 = ha2->digits;
 
     kept_method.data = ha2->target;
     kept_method.len = ha2->method_len;
@@ -518,7 +587,7 @@ ngx_dm_sec_digest_ha2(ngx_dm_sec_derived_ha2_t *ha2,
 
     ha2->len = 0;
 
-    if (dm_digest_ha2(request, ha2->hash) != DM_OK) {
+    if (dm_digest_ha2(request, ha2->digits) != DM_OK) {
         return NGX_ERROR;
     }
 

@@ -97,6 +97,9 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
         derived->has_nonce = 1;
         ngx_memcpy(derived->text, text.data, DM_NONCE_LEN);
         derived->nonce = nonce->nonce;
+
+        EVP_MD_CTX_free(derived->begun);
+        derived->begun = NULL;
     }
 
     return rc == DM_ERROR ? NGX_ERROR : NGX_OK;

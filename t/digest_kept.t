@@ -23,7 +23,7 @@ use Test::DmSec::Message qw/ challenges digest header request rspauth status /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(142);
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(147);
 
 $t->write_file('file', 'here');
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
@@ -128,6 +128,16 @@ foreach my $at (0, 1, 31, 62, 63) {
 }
 
 answered('bob', 'SHA-256', 'GET', '/');
+
+# one nonce with one algorithm after another
+
+my $one = challenge('SHA-256');
+my $nc = 0;
+
+foreach my $algorithm ('SHA-256', 'SHA-256', 'MD5', 'SHA-256-sess', 'SHA-256') {
+    answered('bob', $algorithm, 'GET', '/', nc => ++$nc,
+        challenge => { %$one, algorithm => $algorithm });
+}
 
 # what is kept ends with the account as it was
 

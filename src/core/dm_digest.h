@@ -23,6 +23,7 @@ typedef enum {
 /*
  * Fetches the hashes from OpenSSL, once per process; further calls are free.
  * DM_ERROR if the library refuses one of them (a FIPS provider without MD5).
+ * All that hashes by them is for one thread.
  */
 int dm_digest_init(dm_err_t *err);
 
@@ -68,12 +69,26 @@ typedef struct {
     const unsigned char  *ha2;      /* dm_digest_ha2() of this; NULL: unknown */
 } dm_digest_request_t;
 
-/* HA2 of a request, RFC 7616, section 3.4.3, into out; DM_OK or DM_ERROR */
-int dm_digest_ha2(const dm_digest_request_t *request, unsigned char *out);
+/*
+ * HA2 of a request, RFC 7616, section 3.4.3, in hex into
+ * digits[2 * dm_digest_size(alg)].  DM_OK or DM_ERROR.
+ */
+int dm_digest_ha2(const dm_digest_request_t *request, unsigned char *digits);
 
 /* the response under ha1, into out[dm_digest_size(alg)]; DM_OK or DM_ERROR */
 int dm_digest_response(const dm_digest_request_t *request,
     const unsigned char *ha1, unsigned char *out);
+
+/*
+ * The same in two steps.  HA1 ":" nonce ":" is hashed into begun, which all
+ * requests with that nonce can be finished from, and their rspauth; or, with
+ * sess, those with that cnonce.  It is as secret as HA1, and EVP_MD_CTX_free()
+ * wipes it, as it does where DM_ERROR left it.
+ */
+int dm_digest_begin(const dm_digest_request_t *request,
+    const unsigned char *ha1, EVP_MD_CTX *begun);
+int dm_digest_finish(const dm_digest_request_t *request,
+    const EVP_MD_CTX *begun, unsigned char *out);
 
 /* hash[dm_digest_size(alg)] as lower-case hex, into out; the digits' number */
 size_t dm_digest_hex(dm_algorithm_t alg, const unsigned char *hash,

@@ -85,6 +85,8 @@ FAILING(int, 0, EVP_MAC_final, (EVP_MAC_CTX *ctx, unsigned char *out,
         size_t *len, size_t size), (ctx, out, len, size))
 
 FAILING(EVP_MD_CTX *, NULL, EVP_MD_CTX_new, (void), ())
+FAILING(int, 0, EVP_MD_CTX_copy_ex, (EVP_MD_CTX *out, const EVP_MD_CTX *in),
+        (out, in))
 FAILING(int, 0, EVP_DigestInit_ex2, (EVP_MD_CTX *ctx, const EVP_MD *md,
         const OSSL_PARAM params[]), (ctx, md, params))
 FAILING(int, 0, EVP_DigestUpdate, (EVP_MD_CTX *ctx, const void *p, size_t n),
