@@ -14,6 +14,7 @@
     ((dm_nonce_counts_t *) (void *) ((cell)->data + NGX_DM_SEC_COUNTS))
 
 
+static ngx_uint_t ngx_dm_sec_nonce_same(const u_char *a, const u_char *b);
 static ngx_int_t ngx_dm_sec_nonce_account(ngx_dm_sec_shared_t *sh,
     dm_str_t id, u_char *account);
 static ngx_uint_t ngx_dm_sec_nonce_alive(ngx_dm_sec_main_conf_t *dmcf,
@@ -82,7 +83,7 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
 
     if (derived->has_nonce
         && text.len == DM_NONCE_LEN
-        && CRYPTO_memcmp(derived->text, text.data, DM_NONCE_LEN) == 0)
+        && ngx_dm_sec_nonce_same(derived->text, text.data))
     {
         nonce->nonce = derived->nonce;
         nonce->ours = 1;
@@ -103,6 +104,26 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
     }
 
     return rc == DM_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/* as CRYPTO_memcmp(), eight octets at a time: how many are the same is hidden */
+static ngx_uint_t
+ngx_dm_sec_nonce_same(const u_char *a, const u_char *b)
+{
+    uint64_t    x, y, differ;
+    ngx_uint_t  i;
+
+    differ = 0;
+
+    for (i = 0; i < DM_NONCE_LEN; i += sizeof(uint64_t)) {
+        ngx_memcpy(&x, a + i, sizeof(uint64_t));
+        ngx_memcpy(&y, b + i, sizeof(uint64_t));
+
+        differ |= x ^ y;
+    }
+
+    return differ == 0;
 }
 
 

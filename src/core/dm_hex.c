@@ -7,7 +7,15 @@
 
 
 static uint64_t dm_hex_digits(uint64_t octets);
-static int dm_hex_value(unsigned c);
+static inline int dm_hex_pair(const unsigned char *digits);
+
+
+/* of each digit 0x10 and its value; 0: it is none */
+static const unsigned char  dm_hex_values[256] = {
+    ['0'] = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
+    ['A'] = 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f,
+    ['a'] = 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f
+};
 
 
 unsigned char
@@ -75,25 +83,19 @@ dm_hex_digits(uint64_t octets)
 int
 dm_hex_octet(const unsigned char *digits)
 {
-    int  high, low;
-
-    high = dm_hex_value(digits[0]);
-    low = dm_hex_value(digits[1]);
-
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
+    return dm_hex_pair(digits);
 }
 
 
-static int
-dm_hex_value(unsigned c)
+static inline int
+dm_hex_pair(const unsigned char *digits)
 {
-    if (c >= '0' && c <= '9') {
-        return (int) (c - '0');
-    }
+    int  high, low;
 
-    c |= 0x20;
+    high = dm_hex_values[digits[0]];
+    low = dm_hex_values[digits[1]];
 
-    return c >= 'a' && c <= 'f' ? (int) (c - 'a' + 10) : -1;
+    return high & low & 0x10 ? (high << 4 | (low & 0xf)) & 0xff : -1;
 }
 
 
@@ -108,7 +110,7 @@ dm_hex_read(dm_str_t digits, unsigned char *out, size_t max, size_t *len)
     }
 
     for (i = 0; i < digits.len; i += 2) {
-        octet = dm_hex_octet(digits.data + i);
+        octet = dm_hex_pair(digits.data + i);
 
         if (octet < 0) {
             return DM_INVALID;
