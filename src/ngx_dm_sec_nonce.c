@@ -107,7 +107,7 @@ ngx_dm_sec_nonce_open(ngx_dm_sec_main_conf_t *dmcf, dm_str_t text,
 }
 
 
-/* as CRYPTO_memcmp(), eight octets at a time: how many are the same is hidden */
+/* as CRYPTO_memcmp(), in constant time, but eight octets at a time */
 static ngx_uint_t
 ngx_dm_sec_nonce_same(const u_char *a, const u_char *b)
 {
