@@ -326,7 +326,8 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
     ctx->version = ngx_dm_sec_store_version();
 
-    devid = ngx_dm_sec_devid_read(r, &value);
+    devid = dlcf->device_id == NGX_DM_SEC_DEVID_OFF
+            ? NGX_DECLINED : ngx_dm_sec_devid_read(r, &value);
 
     reason = ngx_dm_sec_judge_devid(dlcf, devid);
     if (reason != NGX_DM_SEC_R_NONE) {

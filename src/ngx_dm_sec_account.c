@@ -41,8 +41,10 @@ static void ngx_dm_sec_account_remember(ngx_connection_t *c,
     ngx_uint_t known);
 static void ngx_dm_sec_account_forget(void *data);
 static void ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled);
-static ngx_int_t ngx_dm_sec_account_join_groups(ngx_pool_t *pool,
-    dm_account_t *account, ngx_str_t *groups);
+static u_char *ngx_dm_sec_account_put(u_char *p, dm_str_t src,
+    ngx_str_t *dst);
+static void ngx_dm_sec_account_join_groups(u_char *p, dm_account_t *account,
+    ngx_str_t *groups);
 
 
 static const ngx_dm_sec_keep_t  ngx_dm_sec_account_keep = {
@@ -297,9 +299,18 @@ ngx_dm_sec_account_free(ngx_dm_sec_recalled_t *recalled)
 ngx_dm_sec_account_t *
 ngx_dm_sec_account_copy(ngx_pool_t *pool, dm_account_t *account)
 {
+    u_char                *p;
+    size_t                 len;
+    ngx_uint_t             i;
     ngx_dm_sec_account_t  *copy;
 
-    copy = ngx_palloc(pool, sizeof(ngx_dm_sec_account_t));
+    len = account->id.len + account->name.len;
+
+    for (i = 0; i < account->ngroups; i++) {
+        len += account->group[i].len + 1;
+    }
+
+    copy = ngx_palloc(pool, sizeof(ngx_dm_sec_account_t) + len);
     if (copy == NULL) {
         return NULL;
     }
@@ -308,52 +319,49 @@ ngx_dm_sec_account_copy(ngx_pool_t *pool, dm_account_t *account)
     copy->not_before = account->not_before;
     copy->not_after = account->not_after;
 
-    if (ngx_dm_sec_account_dup(pool, account->id, &copy->id) != NGX_OK
-        || ngx_dm_sec_account_dup(pool, account->name, &copy->name) != NGX_OK
-        || ngx_dm_sec_account_join_groups(pool, account, &copy->groups)
-           != NGX_OK)
-    {
-        return NULL;
-    }
+    p = (u_char *) (copy + 1);
+
+    p = ngx_dm_sec_account_put(p, account->id, &copy->id);
+    p = ngx_dm_sec_account_put(p, account->name, &copy->name);
+
+    ngx_dm_sec_account_join_groups(p, account, &copy->groups);
 
     return copy;
 }
 
 
-static ngx_int_t
-ngx_dm_sec_account_join_groups(ngx_pool_t *pool, dm_account_t *account,
+/* dst becomes a copy at p; returns the end of it */
+static u_char *
+ngx_dm_sec_account_put(u_char *p, dm_str_t src, ngx_str_t *dst)
+{
+    dst->len = src.len;
+    dst->data = p;
+
+    return ngx_cpymem(p, src.data, src.len);
+}
+
+
+/* p has room for a comma behind each group */
+static void
+ngx_dm_sec_account_join_groups(u_char *p, dm_account_t *account,
     ngx_str_t *groups)
 {
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
+    ngx_uint_t  i;
 
     ngx_str_null(groups);
 
     if (account->ngroups == 0) {
-        return NGX_OK;
-    }
-
-    len = 0;
-
-    for (i = 0; i < account->ngroups; i++) {
-        len += account->group[i].len + 1;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
+        return;
     }
 
     groups->data = p;
-    groups->len = len - 1;
 
     for (i = 0; i < account->ngroups; i++) {
         p = ngx_cpymem(p, account->group[i].data, account->group[i].len);
         *p++ = ',';
     }
 
-    return NGX_OK;
+    groups->len = p - 1 - groups->data;
 }
 
 

@@ -11,31 +11,18 @@ ngx_dm_sec_walk(ngx_http_request_t *r, ngx_dm_sec_walk_t *walk)
 }
 
 
-ngx_table_elt_t *
-ngx_dm_sec_walk_next(ngx_dm_sec_walk_t *walk)
-{
-    ngx_table_elt_t  *h;
-
-    while (walk->part && walk->i >= walk->part->nelts) {
-        walk->part = walk->part->next;
-        walk->i = 0;
-    }
-
-    if (walk->part == NULL) {
-        return NULL;
-    }
-
-    h = walk->part->elts;
-
-    return &h[walk->i++];
-}
-
-
 ngx_uint_t
 ngx_dm_sec_header_is(ngx_table_elt_t *h, ngx_str_t *name)
 {
-    return h->key.len == name->len
-           && ngx_strncasecmp(h->key.data, name->data, name->len) == 0;
+    if (h->key.len != name->len) {
+        return 0;
+    }
+
+    /* nginx has most names in lower case already */
+
+    return (h->lowcase_key
+            && ngx_memcmp(h->lowcase_key, name->data, name->len) == 0)
+           || ngx_strncasecmp(h->key.data, name->data, name->len) == 0;
 }
 
 

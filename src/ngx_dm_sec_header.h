@@ -21,10 +21,29 @@ typedef ngx_uint_t (*ngx_dm_sec_header_pt)(ngx_http_request_t *r,
 /* begins a walk; the list must not change in it */
 void ngx_dm_sec_walk(ngx_http_request_t *r, ngx_dm_sec_walk_t *walk);
 
-/* the next header, NULL behind the last one */
-ngx_table_elt_t *ngx_dm_sec_walk_next(ngx_dm_sec_walk_t *walk);
 
-/* 1 if the header has that name, in whatever case */
+/* the next header, NULL behind the last one */
+static ngx_inline ngx_table_elt_t *
+ngx_dm_sec_walk_next(ngx_dm_sec_walk_t *walk)
+{
+    ngx_table_elt_t  *h;
+
+    while (walk->part && walk->i >= walk->part->nelts) {
+        walk->part = walk->part->next;
+        walk->i = 0;
+    }
+
+    if (walk->part == NULL) {
+        return NULL;
+    }
+
+    h = walk->part->elts;
+
+    return &h[walk->i++];
+}
+
+
+/* 1 if the header has that name, given in lower case, in whatever case */
 ngx_uint_t ngx_dm_sec_header_is(ngx_table_elt_t *h, ngx_str_t *name);
 
 /*

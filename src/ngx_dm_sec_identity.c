@@ -213,7 +213,9 @@ ngx_dm_sec_identity_set(ngx_http_request_t *r)
 
     /* the list of a subrequest is its own only when it was rebuilt */
 
-    if ((r != r->main || ngx_dm_sec_header_count(r, meant))
+    if ((r != r->main
+         || (keeps && r->headers_in.authorization)
+         || ngx_dm_sec_header_count(r, meant))
         && ngx_dm_sec_header_take_out(r, meant, NULL, NGX_DM_SEC_H_MAX + 1)
            != NGX_OK)
     {

@@ -14,10 +14,18 @@ static int dm_basic_token(dm_basic_t *basic, dm_str_t value, dm_str_t *token,
     dm_err_t *err);
 static int dm_basic_may_follow(const unsigned char *token,
     const unsigned char *p, const unsigned char *last);
+static int dm_basic_is_padding(const unsigned char *p,
+    const unsigned char *last);
 static int dm_basic_canonical(dm_str_t token, size_t pad, dm_err_t *err);
 static int dm_basic_decode(dm_str_t token, unsigned char *buf, size_t *len);
 static int dm_basic_split(dm_basic_t *basic, size_t len, dm_err_t *err);
 static int dm_basic_is_base64(unsigned char c);
+
+
+/* "+", "/", digits and letters, a bit each, as those of dm_scheme.h */
+static const uint32_t  dm_basic_base64[8] = {
+    0x00000000, 0x03ff8800, 0x07fffffe, 0x07fffffe, 0, 0, 0, 0
+};
 
 
 int
@@ -114,6 +122,16 @@ dm_basic_token(dm_basic_t *basic, dm_str_t value, dm_str_t *token,
         return DM_INVALID;
     }
 
+    for (p = token->data; p < last && dm_basic_is_base64(*p); p++) {
+        /* void */
+    }
+
+    /* the usual case; else the first octet that is wrong is looked for */
+
+    if (p > token->data && dm_basic_is_padding(p, last)) {
+        return DM_OK;
+    }
+
     rc = DM_INVALID;
 
     for (p = token->data; p < last; p++) {
@@ -149,8 +167,16 @@ dm_basic_may_follow(const unsigned char *token, const unsigned char *p,
         return p == token || p[-1] != '=';
     }
 
-    return *p == '=' && p > token && last - p <= 2
-           && (p + 1 == last || p[1] == '=');
+    return p > token && dm_basic_is_padding(p, last);
+}
+
+
+/* 1 if the rest, from p on, is nothing or one or two '=' */
+static int
+dm_basic_is_padding(const unsigned char *p, const unsigned char *last)
+{
+    return p == last
+           || (*p == '=' && last - p <= 2 && last[-1] == '=');
 }
 
 
@@ -268,6 +294,5 @@ dm_basic_split(dm_basic_t *basic, size_t len, dm_err_t *err)
 static int
 dm_basic_is_base64(unsigned char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-           || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    return dm_basic_base64[c / 32] >> c % 32 & 1;
 }

@@ -11,6 +11,7 @@
 
 #define DM_SUITE_TABLE   256    /* OpenSSL 3.0 has up to 125 */
 #define DM_SUITE_PLACES  512
+#define DM_SUITE_APART   2654435769u    /* 2^32 by the golden ratio */
 
 
 typedef struct {
@@ -466,9 +467,9 @@ dm_suite_place(uint16_t id)
 {
     size_t  i;
 
-    /* the first octet tells few apart, and there are more places than suites */
+    /* numbers in a row are multiplied apart: there are more places than them */
 
-    for (i = (id ^ id >> 8) % DM_SUITE_PLACES;
+    for (i = (id * DM_SUITE_APART >> 16) % DM_SUITE_PLACES;
          dm_suite_places[i] && dm_suites[dm_suite_places[i] - 1].id != id;
          i = (i + 1) % DM_SUITE_PLACES)
     {
