@@ -64,10 +64,30 @@ ngx_dm_sec_counts_sum(ngx_dm_sec_shared_t *sh, ngx_dm_sec_counts_t *sum)
     for (i = 0; i < sh->ncounts; i++) {
         from = (ngx_atomic_t *) ngx_dm_sec_counts_at(sh, i);
 
-        for (n = 0; n < sizeof(ngx_dm_sec_counts_t) / sizeof(*to); n++) {
+        for (n = 0;
+             n < offsetof(ngx_dm_sec_counts_t, recent) / sizeof(*to);
+             n++)
+        {
             to[n] += from[n];
         }
     }
+}
+
+
+uint64_t
+ngx_dm_sec_counts_recent(ngx_dm_sec_shared_t *sh, ngx_uint_t minutes)
+{
+    uint64_t    sum;
+    ngx_uint_t  i;
+
+    sum = 0;
+
+    for (i = 0; i < sh->ncounts; i++) {
+        sum += ngx_dm_sec_recent_sum(&ngx_dm_sec_counts_at(sh, i)->recent,
+                                     minutes);
+    }
+
+    return sum;
 }
 
 

@@ -28,6 +28,9 @@ ngx_dm_sec_counts_t *ngx_dm_sec_counts(ngx_dm_sec_shared_t *sh);
 
 void ngx_dm_sec_counts_sum(ngx_dm_sec_shared_t *sh, ngx_dm_sec_counts_t *sum);
 
+/* how many were verified in this minute and so many before it, by all */
+uint64_t ngx_dm_sec_counts_recent(ngx_dm_sec_shared_t *sh, ngx_uint_t minutes);
+
 /* this process, and the state that it has from now on, in the zone in force */
 void ngx_dm_sec_process_enter(void);
 void ngx_dm_sec_process_store(ngx_uint_t open);

@@ -266,7 +266,8 @@ ngx_dm_sec_handshake_failed(SSL *ssl, int alert)
     i = ngx_dm_sec_counts_version(offer ? offer->version : 0);
     ngx_dm_sec_count(counts->handshakes[i][NGX_DM_SEC_NOT_DONE]);
 
-    ngx_dm_sec_recent_count(sh->recent, NGX_DM_SEC_RECENT_FAILED + reason);
+    ngx_dm_sec_recent_count(&sh->recent->count[NGX_DM_SEC_RECENT_FAILED
+                                               + reason]);
     ngx_dm_sec_recent_remember(sh->recent, ngx_dm_sec_zone_pool(dmcf),
                                NGX_DM_SEC_RECENT_FAILED + reason,
                                &c->addr_text, offer ? &offer->identity : NULL);

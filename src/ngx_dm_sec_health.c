@@ -349,20 +349,20 @@ ngx_dm_sec_health_zone(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 static ngx_int_t
 ngx_dm_sec_health_ours(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 {
-    uint64_t              store, load;
-    ngx_dm_sec_health_t  *part;
-    ngx_dm_sec_recent_t  *recent;
+    uint64_t                    store, load;
+    ngx_dm_sec_health_t        *part;
+    ngx_dm_sec_recent_count_t  *count;
 
-    recent = ngx_dm_sec_zone_shared(dmcf)->recent;
+    count = ngx_dm_sec_zone_shared(dmcf)->recent->count;
 
-    store = ngx_dm_sec_recent_sum(recent, NGX_DM_SEC_RECENT_DENIED
-                                          + NGX_DM_SEC_R_STORE,
+    store = ngx_dm_sec_recent_sum(&count[NGX_DM_SEC_RECENT_DENIED
+                                         + NGX_DM_SEC_R_STORE],
                                   NGX_DM_SEC_HEALTH_MINUTES)
-            + ngx_dm_sec_recent_sum(recent, NGX_DM_SEC_RECENT_FAILED
-                                            + NGX_DM_SEC_HS_PSK_STORE,
+            + ngx_dm_sec_recent_sum(&count[NGX_DM_SEC_RECENT_FAILED
+                                           + NGX_DM_SEC_HS_PSK_STORE],
                                     NGX_DM_SEC_HEALTH_MINUTES);
-    load = ngx_dm_sec_recent_sum(recent, NGX_DM_SEC_RECENT_DENIED
-                                         + NGX_DM_SEC_R_OVERLOADED,
+    load = ngx_dm_sec_recent_sum(&count[NGX_DM_SEC_RECENT_DENIED
+                                        + NGX_DM_SEC_R_OVERLOADED],
                                  NGX_DM_SEC_HEALTH_MINUTES);
 
     if (store == 0 && load == 0) {

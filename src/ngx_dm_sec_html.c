@@ -25,7 +25,7 @@
 static void ngx_dm_sec_html_head(ngx_dm_sec_page_t *page,
     ngx_array_t *health);
 static void ngx_dm_sec_html_summary(ngx_dm_sec_page_t *page,
-    ngx_dm_sec_recent_t *recent);
+    ngx_dm_sec_shared_t *sh);
 static void ngx_dm_sec_html_todo(ngx_dm_sec_page_t *page,
     ngx_array_t *health);
 static void ngx_dm_sec_html_health(ngx_dm_sec_page_t *page,
@@ -131,7 +131,7 @@ ngx_dm_sec_html(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf)
     sh = ngx_dm_sec_zone_shared(dmcf);
 
     ngx_dm_sec_html_head(page, &health);
-    ngx_dm_sec_html_summary(page, sh->recent);
+    ngx_dm_sec_html_summary(page, sh);
     ngx_dm_sec_html_todo(page, &health);
     ngx_dm_sec_html_health(page, &health);
     ngx_dm_sec_html_refused(page, sh);
@@ -194,29 +194,28 @@ ngx_dm_sec_html_head(ngx_dm_sec_page_t *page, ngx_array_t *health)
 
 /* ends the head */
 static void
-ngx_dm_sec_html_summary(ngx_dm_sec_page_t *page, ngx_dm_sec_recent_t *recent)
+ngx_dm_sec_html_summary(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 {
-    uint64_t    denied, failed;
-    ngx_uint_t  i;
+    uint64_t                    denied, failed;
+    ngx_uint_t                  i;
+    ngx_dm_sec_recent_count_t  *count;
 
+    count = sh->recent->count;
     denied = 0;
     failed = 0;
 
     for (i = NGX_DM_SEC_R_NONE + 1; i < NGX_DM_SEC_RECENT_FAILED; i++) {
-        denied += ngx_dm_sec_recent_sum(recent, i, 15);
+        denied += ngx_dm_sec_recent_sum(&count[i], 15);
     }
 
-    for ( /* void */ ; i < NGX_DM_SEC_RECENT_VERIFIED; i++) {
-        failed += ngx_dm_sec_recent_sum(recent, i, 15);
+    for ( /* void */ ; i < NGX_DM_SEC_RECENT_END; i++) {
+        failed += ngx_dm_sec_recent_sum(&count[i], 15);
     }
 
     ngx_dm_sec_page_write(page, "<p>In the last 15 minutes: %uL requests "
                           "verified, %uL refused, %uL handshakes failed</p>\n"
                           "</header>\n<main>\n",
-                          ngx_dm_sec_recent_sum(recent,
-                                                NGX_DM_SEC_RECENT_VERIFIED,
-                                                15),
-                          denied, failed);
+                          ngx_dm_sec_counts_recent(sh, 15), denied, failed);
 }
 
 
@@ -302,15 +301,15 @@ ngx_dm_sec_html_refused(ngx_dm_sec_page_t *page, ngx_dm_sec_shared_t *sh)
 
     for (past = 0; past < 2; past++) {
 
-        for (i = NGX_DM_SEC_R_NONE + 1; i < NGX_DM_SEC_RECENT_VERIFIED; i++) {
+        for (i = NGX_DM_SEC_R_NONE + 1; i < NGX_DM_SEC_RECENT_END; i++) {
             all = ngx_dm_sec_html_all(sh, i);
-            recent = ngx_dm_sec_recent_sum(sh->recent, i, 15);
+            recent = ngx_dm_sec_recent_sum(&sh->recent->count[i], 15);
 
             if (all == 0 || past != (recent == 0)) {
                 continue;
             }
 
-            minutes = ngx_dm_sec_recent_sum(sh->recent, i, 5);
+            minutes = ngx_dm_sec_recent_sum(&sh->recent->count[i], 5);
 
             ngx_dm_sec_html_reason(page, i, sh);
             ngx_dm_sec_page_write(page, "<td class=\"n\">%uL</td>"

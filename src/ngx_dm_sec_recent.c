@@ -21,15 +21,14 @@ static int ngx_libc_cdecl ngx_dm_sec_recent_cmp(const void *a,
 
 
 void
-ngx_dm_sec_recent_count(ngx_dm_sec_recent_t *recent, ngx_uint_t kind)
+ngx_dm_sec_recent_count(ngx_dm_sec_recent_count_t *count)
 {
     uint64_t  minute;
 
     minute = ngx_dm_sec_recent_minute();
 
-    ngx_dm_sec_recent_add(
-                  &recent->count[minute % NGX_DM_SEC_RECENT_MINUTES][kind],
-                  minute);
+    ngx_dm_sec_recent_add(&count->minute[minute % NGX_DM_SEC_RECENT_MINUTES],
+                          minute);
 }
 
 
@@ -48,8 +47,7 @@ ngx_dm_sec_recent_add(ngx_atomic_t *cell, uint64_t time)
 
 
 uint64_t
-ngx_dm_sec_recent_sum(ngx_dm_sec_recent_t *recent, ngx_uint_t kind,
-    ngx_uint_t minutes)
+ngx_dm_sec_recent_sum(ngx_dm_sec_recent_count_t *count, ngx_uint_t minutes)
 {
     uint64_t           i, sum, minute;
     ngx_atomic_uint_t  cell;
@@ -58,7 +56,7 @@ ngx_dm_sec_recent_sum(ngx_dm_sec_recent_t *recent, ngx_uint_t kind,
     minute = ngx_dm_sec_recent_minute();
 
     for (i = 0; i <= minutes && i < NGX_DM_SEC_RECENT_MINUTES; i++) {
-        cell = recent->count[(minute - i) % NGX_DM_SEC_RECENT_MINUTES][kind];
+        cell = count->minute[(minute - i) % NGX_DM_SEC_RECENT_MINUTES];
 
         if (cell >> 32 == minute - i) {
             sum += (uint32_t) cell;

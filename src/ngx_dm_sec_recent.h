@@ -27,9 +27,14 @@ typedef struct {
 } ngx_dm_sec_recent_one_t;
 
 
+/* a cell has a minute, and in its lower half how many that brought */
 typedef struct {
-    /* the minute, and in the lower half the number: see _count() */
-    ngx_atomic_t  count[NGX_DM_SEC_RECENT_MINUTES][NGX_DM_SEC_RECENT_KINDS];
+    ngx_atomic_t  minute[NGX_DM_SEC_RECENT_MINUTES];
+} ngx_dm_sec_recent_count_t;
+
+
+typedef struct {
+    ngx_dm_sec_recent_count_t  count[NGX_DM_SEC_RECENT_KINDS];
 
     /* the second, and in the lower half how many it has brought */
     ngx_atomic_t  brought;
@@ -39,11 +44,11 @@ typedef struct {
 } ngx_dm_sec_recent_t;
 
 
-/* counts one of a kind in this minute; takes no lock */
-void ngx_dm_sec_recent_count(ngx_dm_sec_recent_t *recent, ngx_uint_t kind);
+/* counts one in this minute; takes no lock */
+void ngx_dm_sec_recent_count(ngx_dm_sec_recent_count_t *count);
 
-/* how many of a kind there were in this minute and so many before it */
-uint64_t ngx_dm_sec_recent_sum(ngx_dm_sec_recent_t *recent, ngx_uint_t kind,
+/* how many there were in this minute and so many before it */
+uint64_t ngx_dm_sec_recent_sum(ngx_dm_sec_recent_count_t *count,
     ngx_uint_t minutes);
 
 /*

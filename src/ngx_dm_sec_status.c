@@ -111,14 +111,14 @@ ngx_dm_sec_status_count(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx)
     if (ctx && ctx->denied) {
         ngx_dm_sec_count(counts->denied[ctx->reason]);
         ngx_dm_sec_count(counts->details[ctx->detail]);
-        ngx_dm_sec_recent_count(sh->recent,
-                                NGX_DM_SEC_RECENT_DENIED + ctx->reason);
+        ngx_dm_sec_recent_count(&sh->recent->count[NGX_DM_SEC_RECENT_DENIED
+                                                   + ctx->reason]);
 
     } else if (ctx && ctx->account) {
         for (i = 0; !(ctx->method->bit >> i & 1); i++) { /* void */ }
 
         ngx_dm_sec_count(counts->verified[i]);
-        ngx_dm_sec_recent_count(sh->recent, NGX_DM_SEC_RECENT_VERIFIED);
+        ngx_dm_sec_recent_count(&counts->recent);
     }
 
     if (r->connection->ssl == NULL) {

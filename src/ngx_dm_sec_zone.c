@@ -32,7 +32,7 @@ _Static_assert(sizeof(ngx_msec_t) == sizeof(uint64_t)
                "the clock of the zone needs a platform of 64 bits");
 
 
-_Static_assert(NGX_DM_SEC_RECENT_VERIFIED < NGX_DM_SEC_RECENT_KINDS,
+_Static_assert(NGX_DM_SEC_RECENT_END <= NGX_DM_SEC_RECENT_KINDS,
                "the last minutes have room for all that is counted");
 
 

@@ -38,7 +38,7 @@ typedef enum {
 /* the kinds of which the last minutes are counted, by reason */
 #define NGX_DM_SEC_RECENT_DENIED    0
 #define NGX_DM_SEC_RECENT_FAILED    NGX_DM_SEC_R_MAX    /* handshakes */
-#define NGX_DM_SEC_RECENT_VERIFIED  (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX)
+#define NGX_DM_SEC_RECENT_END       (NGX_DM_SEC_R_MAX + NGX_DM_SEC_HS_MAX)
 
 
 /* how an attempt can end that is counted by version, or not at all */
@@ -52,7 +52,8 @@ typedef enum {
 /*
  * The counters of one worker.  Others count in other lines of the processor's
  * cache; those that share a place, as a worker and the one that it replaces,
- * lose nothing.  It consists of ngx_atomic_t alone.
+ * lose nothing.  It consists of ngx_atomic_t alone, and before recent of those
+ * that are added up.
  */
 typedef struct {
     ngx_atomic_t    verified[NGX_DM_SEC_METHODS];
@@ -71,6 +72,8 @@ typedef struct {
     ngx_atomic_t    hash_refused;
     ngx_atomic_t    password_hits;
     ngx_atomic_t    password_misses;
+
+    ngx_dm_sec_recent_count_t  recent;          /* verified */
 } ngx_dm_sec_counts_t;
 
 

@@ -26,7 +26,7 @@ my $t = Test::Nginx->new()->has(qw/http/)->has_daemon('prlimit');
 plan(skip_all => 'a sanitizer needs more memory than this leaves')
     if $ENV{ASAN_OPTIONS} || $ENV{SANITIZE};
 
-$t->plan(13)->todo_alerts();
+$t->plan(16)->todo_alerts();
 
 my $conf = <<'EOF_CONF';
 
@@ -92,7 +92,11 @@ http_get('/') for 1 .. 20;
 
 # a request is counted when it was answered
 
+http(request('GET', '/', 'Connection: close', basic(qw/ alice right /)))
+    for 1 .. 20;
+
 ok(wait_for(30, sub { denied_count(scrape()) == 20 }), 'all are counted');
+ok(wait_for(30, sub { verified_recently() == 20 }), 'in the last minutes too');
 
 is(scrapes(), 1, '40 scrapes tell the same');
 @workers = workers($t);
@@ -125,6 +129,7 @@ is(verdicts(), 'Trouble: 1 of ' . @workers . ' workers do not have',
 # nothing that was counted is lost with a worker, nor at a reload
 
 is(denied_count($page), 20, 'counted by one that was killed');
+is(verified_recently(), 20, 'also in the last minutes');
 
 run_command([ 'prlimit', '--pid', $master, '--as=unlimited:' ]);
 reload_wait($t);
@@ -134,6 +139,7 @@ ok(wait_for(30, sub {
     return $page =~ /^dmsec_workers @{[ scalar @workers ]}$/m
         && $page =~ /^dmsec_store_up 1$/m && denied_count($page) == 20;
 }), 'the same after a reload');
+is(verified_recently(), 20, 'and in the last minutes');
 is(verdicts(), 'Well: accounts: 1', 'and the page');
 
 ###############################################################################
@@ -147,6 +153,12 @@ sub denied_count {
 
     return $page =~ /^dmsec_requests_denied_total\{reason="no_credentials"\}
         \ (\d+)$/mx ? $1 : -1;
+}
+
+# what the page for people says of the last 15 minutes
+sub verified_recently {
+    return http_content(http_get('/page')) =~ /minutes: (\d+) requests verified/
+        ? $1 : -1;
 }
 
 # How many different pages 40 scrapes see.  A worker that tries to open the
