@@ -1,12 +1,17 @@
 /* Keyed hashes: HMAC-SHA256 over parts, each with its length before it */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
 #include "dm_mac.h"
+
+
+#define DM_MAC_PIECE  256       /* octets, which most of what is hashed fits */
 
 
 /* the key is scheduled once, and each use starts from there */
@@ -75,28 +80,48 @@ dm_mac_free(dm_mac_t *mac)
 }
 
 
+/* a call of OpenSSL's costs more than to copy a short part */
 int
 dm_mac_parts(dm_mac_t *mac, const dm_str_t *part, size_t n,
     unsigned char *out)
 {
-    size_t    i, outlen;
-    uint64_t  len;
+    int            ok;
+    size_t         i, len, most, outlen;
+    uint64_t       size;
+    unsigned char  piece[DM_MAC_PIECE];
 
-    if (EVP_MAC_init(mac->ctx, NULL, 0, NULL) != 1) {
-        return DM_ERROR;
-    }
+    ok = EVP_MAC_init(mac->ctx, NULL, 0, NULL);
+    len = 0;
+    most = 0;
 
-    for (i = 0; i < n; i++) {
-        len = part[i].len;
+    for (i = 0; ok && i < n; i++) {
+        size = part[i].len;
 
-        if (EVP_MAC_update(mac->ctx, (const unsigned char *) &len,
-                           sizeof(len)) != 1
-            || EVP_MAC_update(mac->ctx, part[i].data, part[i].len) != 1)
-        {
-            return DM_ERROR;
+        if (sizeof(piece) - len < sizeof(size)) {
+            ok = EVP_MAC_update(mac->ctx, piece, len);
+            len = 0;
         }
+
+        memcpy(piece + len, &size, sizeof(size));
+        len += sizeof(size);
+
+        if (part[i].len > sizeof(piece) - len) {
+            ok = ok && EVP_MAC_update(mac->ctx, piece, len)
+                 && EVP_MAC_update(mac->ctx, part[i].data, part[i].len);
+            len = 0;
+
+        } else if (part[i].len > 0) {
+            memcpy(piece + len, part[i].data, part[i].len);
+            len += part[i].len;
+        }
+
+        most = len > most ? len : most;
     }
 
-    return EVP_MAC_final(mac->ctx, out, &outlen, DM_MAC_SIZE) == 1 ? DM_OK
-                                                                   : DM_ERROR;
+    ok = ok && EVP_MAC_update(mac->ctx, piece, len)
+         && EVP_MAC_final(mac->ctx, out, &outlen, DM_MAC_SIZE);
+
+    OPENSSL_cleanse(piece, most);
+
+    return ok ? DM_OK : DM_ERROR;
 }
