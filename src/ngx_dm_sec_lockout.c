@@ -14,11 +14,21 @@
 #define NGX_DM_SEC_OVERFLOW_PERIOD   60000      /* ms between warnings */
 
 
+/* the claimant's, of each kind that is counted */
+struct ngx_dm_sec_lockout_keys_s {
+    ngx_uint_t         n;
+    dm_failures_key_t  key[DM_FAILURES_KINDS];
+};
+
+
 static char *ngx_dm_sec_lockout_number(ngx_str_t *value, size_t prefix,
     ngx_uint_t *number);
 static char *ngx_dm_sec_lockout_time(ngx_str_t *value, size_t prefix,
     ngx_msec_t *msec);
-static ngx_int_t ngx_dm_sec_lockout_keys(ngx_http_request_t *r,
+static ngx_dm_sec_lockout_keys_t *ngx_dm_sec_lockout_keys(
+    ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_claimant_t *who);
+static ngx_int_t ngx_dm_sec_lockout_make_keys(ngx_http_request_t *r,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
     dm_failures_key_t *key, ngx_uint_t *n);
 static size_t ngx_dm_sec_lockout_address(ngx_http_request_t *r,
@@ -149,10 +159,9 @@ ngx_int_t
 ngx_dm_sec_lockout_may(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     ngx_uint_t *retry)
 {
-    ngx_uint_t               n;
-    dm_failures_key_t        key[DM_FAILURES_KINDS];
-    ngx_dm_sec_shared_t     *sh;
-    ngx_dm_sec_main_conf_t  *dmcf;
+    ngx_dm_sec_shared_t        *sh;
+    ngx_dm_sec_main_conf_t     *dmcf;
+    ngx_dm_sec_lockout_keys_t  *keys;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
@@ -165,12 +174,13 @@ ngx_dm_sec_lockout_may(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_keys(r, dmcf, who, key, &n) != NGX_OK) {
+    keys = ngx_dm_sec_lockout_keys(r, dmcf, who);
+    if (keys == NULL) {
         return NGX_ERROR;
     }
 
     ngx_dm_sec_zone_lock(dmcf);
-    *retry = ngx_dm_sec_lockout_left(sh, key, n, &who->detail);
+    *retry = ngx_dm_sec_lockout_left(sh, keys->key, keys->n, &who->detail);
     ngx_dm_sec_zone_unlock(dmcf);
 
     return *retry ? NGX_DECLINED : NGX_OK;
@@ -228,12 +238,12 @@ ngx_int_t
 ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
     ngx_uint_t *retry)
 {
-    uint64_t                 until;
-    ngx_uint_t               i, n, left, overflow;
-    dm_failures_key_t        key[DM_FAILURES_KINDS];
-    dm_failures_limit_t      limit;
-    ngx_dm_sec_shared_t     *sh;
-    ngx_dm_sec_main_conf_t  *dmcf;
+    uint64_t                    until;
+    ngx_uint_t                  i, left, overflow;
+    dm_failures_limit_t         limit;
+    ngx_dm_sec_shared_t        *sh;
+    ngx_dm_sec_main_conf_t     *dmcf;
+    ngx_dm_sec_lockout_keys_t  *keys;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
     sh = ngx_dm_sec_zone_shared(dmcf);
@@ -242,7 +252,8 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
         return NGX_OK;
     }
 
-    if (ngx_dm_sec_lockout_keys(r, dmcf, who, key, &n) != NGX_OK) {
+    keys = ngx_dm_sec_lockout_keys(r, dmcf, who);
+    if (keys == NULL) {
         return NGX_ERROR;
     }
 
@@ -254,14 +265,14 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
 
     ngx_dm_sec_zone_lock(dmcf);
 
-    left = ngx_dm_sec_lockout_left(sh, key, n, &who->detail);
+    left = ngx_dm_sec_lockout_left(sh, keys->key, keys->n, &who->detail);
 
-    for (i = 0; i < n; i++) {
-        limit.attempts = (key[i].kind == DM_FAILURES_ADDRESS)
+    for (i = 0; i < keys->n; i++) {
+        limit.attempts = (keys->key[i].kind == DM_FAILURES_ADDRESS)
                          ? dmcf->lockout.address_attempts
                          : dmcf->lockout.attempts;
 
-        overflow += dm_failures_add(sh->failures, &key[i], &limit,
+        overflow += dm_failures_add(sh->failures, &keys->key[i], &limit,
                                     ngx_current_msec);
     }
 
@@ -285,10 +296,37 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
 }
 
 
+/* those of a claimant who fails are asked for twice; NULL: a failure of ours */
+static ngx_dm_sec_lockout_keys_t *
+ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_claimant_t *who)
+{
+    ngx_dm_sec_lockout_keys_t  *keys;
+
+    if (who->keys) {
+        return who->keys;
+    }
+
+    keys = ngx_palloc(r->pool, sizeof(ngx_dm_sec_lockout_keys_t));
+
+    if (keys == NULL
+        || ngx_dm_sec_lockout_make_keys(r, dmcf, who, keys->key, &keys->n)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    who->keys = keys;
+
+    return keys;
+}
+
+
 /* makes the keys: the name at this address and, where limited, the address */
 static ngx_int_t
-ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
-    ngx_dm_sec_claimant_t *who, dm_failures_key_t *key, ngx_uint_t *n)
+ngx_dm_sec_lockout_make_keys(ngx_http_request_t *r,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
+    dm_failures_key_t *key, ngx_uint_t *n)
 {
     dm_str_t              part[4];
     dm_slot_t             network;

@@ -7,6 +7,8 @@
 #include "ngx_dm_sec.h"
 
 
+typedef struct ngx_dm_sec_lockout_keys_s  ngx_dm_sec_lockout_keys_t;
+
 /*
  * The one that tries a secret.  Failures are counted by what was claimed, a
  * name or a userhash: that two of them are one account's must not show.
@@ -17,6 +19,9 @@ typedef struct {
     ngx_uint_t   known;
     uint32_t     unlocks;           /* of the account: "dm-account unlock" */
     ngx_uint_t   detail;            /* of the lock, if he is locked */
+
+    /* of all that is above but the detail, made once, when it is needed */
+    ngx_dm_sec_lockout_keys_t  *keys;
 } ngx_dm_sec_claimant_t;
 
 
