@@ -488,9 +488,10 @@ ngx_dm_sec_digest_match_begun(ngx_dm_sec_digest_t *digest,
         return NGX_DECLINED;
     }
 
-    /* nothing is known here of the body of the answer */
+    /* nothing is known here of the body of the answer; and who has a nonce that
+       is not ours is not let in */
 
-    if (request->body) {
+    if (request->body || !digest->nonce.ours) {
         return NGX_OK;
     }
 
