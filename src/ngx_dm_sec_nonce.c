@@ -40,11 +40,21 @@ ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
     dm_mac_t             *mac;
     ngx_dm_sec_shared_t  *sh;
 
+    static ngx_pid_t          pid;
+    static dm_nonce_random_t  random;
+
     sh = ngx_dm_sec_zone_shared(dmcf);
     mac = ngx_dm_sec_zone_mac(sh);
 
     if (mac == NULL) {
         return NGX_ERROR;
+    }
+
+    /* octets that were fetched before a fork are the other process's */
+
+    if (pid != ngx_pid) {
+        pid = ngx_pid;
+        ngx_explicit_memzero(&random, sizeof(dm_nonce_random_t));
     }
 
     if (id
@@ -54,7 +64,7 @@ ngx_dm_sec_nonce_make(ngx_dm_sec_main_conf_t *dmcf, ngx_str_t *id,
         return NGX_ERROR;
     }
 
-    return dm_nonce_make(mac, sh->node, ngx_dm_sec_zone_clock(sh),
+    return dm_nonce_make(mac, &random, sh->node, ngx_dm_sec_zone_clock(sh),
                          id ? account : NULL, text)
            == DM_OK ? NGX_OK : NGX_ERROR;
 }

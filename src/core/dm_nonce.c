@@ -14,11 +14,11 @@
 #define DM_NONCE_BOUND    2
 
 #define DM_NONCE_SIZE     48
-#define DM_NONCE_RANDOM   4
 #define DM_NONCE_CLEAR    24                    /* before the MAC */
 #define DM_NONCE_MAC      24                    /* octets that are sent */
 
 
+static int dm_nonce_draw(dm_nonce_random_t *random, unsigned char *out);
 static int dm_nonce_mac(dm_mac_t *mac, const unsigned char *nonce,
     unsigned char *out);
 static int dm_nonce_is_used(const dm_nonce_counts_t *counts, uint32_t nc);
@@ -27,19 +27,22 @@ static void dm_nonce_set(dm_nonce_counts_t *counts, uint32_t nc,
 
 
 _Static_assert(DM_NONCE_SIZE / 3 * 4 == DM_NONCE_LEN, "Base64, no padding");
+_Static_assert(DM_NONCE_RANDOM == 4 + DM_NONCE_ACCOUNT,
+               "random octets stand for an account, too");
 
 
 int
-dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
-    const unsigned char *account, unsigned char *text)
+dm_nonce_make(dm_mac_t *mac, dm_nonce_random_t *random,
+    const unsigned char *node, uint64_t now, const unsigned char *account,
+    unsigned char *text)
 {
     dm_wire_t      w;
     unsigned char  hash[DM_MAC_SIZE];
-    unsigned char  random[DM_NONCE_RANDOM + DM_NONCE_ACCOUNT];
+    unsigned char  drawn[DM_NONCE_RANDOM];
     unsigned char  encoded[DM_NONCE_LEN + 1];
     unsigned char  nonce[DM_NONCE_SIZE];
 
-    if (RAND_bytes(random, sizeof(random)) != 1) {
+    if (dm_nonce_draw(random, drawn) != DM_OK) {
         return DM_ERROR;
     }
 
@@ -47,8 +50,9 @@ dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
     dm_wire_put(&w, 1, account ? DM_NONCE_BOUND : DM_NONCE_ANY);
     dm_wire_put(&w, 7, now);
     dm_wire_put_octets(&w, node, DM_NONCE_NODE);
-    dm_wire_put_octets(&w, random, DM_NONCE_RANDOM);
-    dm_wire_put_octets(&w, account ? account : random + DM_NONCE_RANDOM,
+    dm_wire_put_octets(&w, drawn, DM_NONCE_RANDOM - DM_NONCE_ACCOUNT);
+    dm_wire_put_octets(&w, account ? account
+                                   : drawn + DM_NONCE_RANDOM - DM_NONCE_ACCOUNT,
                        DM_NONCE_ACCOUNT);
 
     if (dm_nonce_mac(mac, nonce, hash) != DM_OK) {
@@ -64,6 +68,29 @@ dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
     }
 
     memcpy(text, encoded, DM_NONCE_LEN);
+
+    return DM_OK;
+}
+
+
+/* one call of OpenSSL's for a few octets costs as much as for many */
+static int
+dm_nonce_draw(dm_nonce_random_t *random, unsigned char *out)
+{
+    if (random->left < DM_NONCE_RANDOM) {
+        random->left = 0;
+
+        if (RAND_bytes(random->octets, sizeof(random->octets)) != 1) {
+            return DM_ERROR;
+        }
+
+        random->left = sizeof(random->octets);
+    }
+
+    random->left -= DM_NONCE_RANDOM;
+
+    memcpy(out, random->octets + random->left, DM_NONCE_RANDOM);
+    OPENSSL_cleanse(random->octets + random->left, DM_NONCE_RANDOM);
 
     return DM_OK;
 }

@@ -25,6 +25,7 @@
 #define DM_NONCE_LEN     64     /* characters */
 #define DM_NONCE_NODE     4     /* octets that name who issues */
 #define DM_NONCE_ACCOUNT  8     /* octets of a keyed hash of an account's id */
+#define DM_NONCE_RANDOM  12     /* octets that are fetched for each */
 #define DM_NONCE_WINDOW 128     /* nonce counts that are remembered */
 
 
@@ -46,12 +47,23 @@ typedef struct {
 
 
 /*
+ * Random octets of the nonces to come, which are fetched together; zeroed at
+ * first.  They are of one process: after a fork each begins with its own.
+ */
+typedef struct {
+    size_t         left;
+    unsigned char  octets[40 * DM_NONCE_RANDOM];
+} dm_nonce_random_t;
+
+
+/*
  * Writes a new nonce into text[DM_NONCE_LEN], issued at now (ms, 56 bits) by
  * node[DM_NONCE_NODE], for account[DM_NONCE_ACCOUNT], or for any if that is
  * NULL.  DM_OK or DM_ERROR.
  */
-int dm_nonce_make(dm_mac_t *mac, const unsigned char *node, uint64_t now,
-    const unsigned char *account, unsigned char *text);
+int dm_nonce_make(dm_mac_t *mac, dm_nonce_random_t *random,
+    const unsigned char *node, uint64_t now, const unsigned char *account,
+    unsigned char *text);
 
 /*
  * Reads a nonce as it came back.  DM_OK; DM_DECLINED: it was not made with

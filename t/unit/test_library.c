@@ -47,8 +47,12 @@ job_mac(void)
 static int
 job_nonce_make(void)
 {
-    return dm_nonce_make(mac, (const unsigned char *) "node0123", 1, NULL,
-                         nonce_text);
+    static dm_nonce_random_t  drawn;
+
+    drawn.left = 0;
+
+    return dm_nonce_make(mac, &drawn, (const unsigned char *) "node0123", 1,
+                         NULL, nonce_text);
 }
 
 

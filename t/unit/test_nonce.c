@@ -15,6 +15,9 @@ static const unsigned char  node[DM_NONCE_NODE] = "node";
 static const unsigned char  alice[DM_NONCE_ACCOUNT] = "alice's.";
 
 
+static dm_nonce_random_t  drawn;
+
+
 static dm_mac_t *
 mac_new(const char *secret)
 {
@@ -45,7 +48,8 @@ test_made_and_opened(void **state)
     mac = mac_new("secret");
     value = (dm_str_t) { text, sizeof(text) };
 
-    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, NULL, text),
+    assert_int_equal(dm_nonce_make(mac, &drawn, node, 1234567890123, NULL,
+                                   text),
                      DM_OK);
     assert_int_equal(dm_nonce_open(mac, value, &nonce), DM_OK);
     assert_int_equal(nonce.issued, 1234567890123);
@@ -61,7 +65,8 @@ test_made_and_opened(void **state)
     assert_int_equal(dm_nonce_open(mac, value, &again), DM_OK);
     assert_memory_equal(&nonce.slot, &again.slot, sizeof(again.slot));
 
-    assert_int_equal(dm_nonce_make(mac, node, 1234567890123, NULL, other),
+    assert_int_equal(dm_nonce_make(mac, &drawn, node, 1234567890123, NULL,
+                                   other),
                      DM_OK);
     assert_memory_not_equal(text, other, sizeof(text));
     value.data = other;
@@ -70,13 +75,43 @@ test_made_and_opened(void **state)
 
     /* one for an account is another one each time, too */
 
-    assert_int_equal(dm_nonce_make(mac, node, 2, alice, text), DM_OK);
-    assert_int_equal(dm_nonce_make(mac, node, 2, alice, other), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, &drawn, node, 2, alice, text), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, &drawn, node, 2, alice, other), DM_OK);
     assert_memory_not_equal(text, other, sizeof(text));
     assert_int_equal(dm_nonce_open(mac, value, &again), DM_OK);
     assert_int_equal(again.issued, 2);
     assert_int_equal(again.bound, 1);
     assert_memory_equal(again.account, alice, sizeof(alice));
+
+    dm_mac_free(mac);
+}
+
+
+/* random octets are fetched for several: no two nonces have the same */
+static void
+test_drawn(void **state)
+{
+    size_t         i, j;
+    dm_mac_t      *mac;
+    unsigned char  text[200][DM_NONCE_LEN];
+
+    (void) state;
+
+    mac = mac_new("secret");
+
+    for (i = 0; i < 200; i++) {
+        assert_int_equal(dm_nonce_make(mac, &drawn, node, 1, NULL, text[i]),
+                         DM_OK);
+
+        for (j = 0; j < i; j++) {
+            assert_memory_not_equal(text[i], text[j], DM_NONCE_LEN);
+        }
+
+        /* and what is used is wiped */
+
+        assert_int_equal(drawn.octets[drawn.left], 0);
+        assert_int_equal(drawn.octets[sizeof(drawn.octets) - 1], 0);
+    }
 
     dm_mac_free(mac);
 }
@@ -98,7 +133,7 @@ test_not_ours(void **state)
     mac = mac_new("secret");
     other = mac_new("another");
 
-    assert_int_equal(dm_nonce_make(mac, node, 1, NULL, text), DM_OK);
+    assert_int_equal(dm_nonce_make(mac, &drawn, node, 1, NULL, text), DM_OK);
 
     value = (dm_str_t) { text, sizeof(text) };
     assert_int_equal(dm_nonce_open(other, value, &nonce), DM_DECLINED);
@@ -268,6 +303,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_made_and_opened),
+        cmocka_unit_test(test_drawn),
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_count_of_zero),
