@@ -157,6 +157,13 @@ ngx_dm_sec_log_denied(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
     level = ngx_dm_sec_detail_level(ctx->detail, answer->level);
 
+    /* those that every client causes are told at a level that few write */
+
+    if (answer->level != NGX_LOG_ERR && level > r->connection->log->log_level)
+    {
+        return;
+    }
+
     /* lines of another level have a limit of their own */
 
     if (!ngx_dm_sec_log_may(dmcf->log_limit, level,
