@@ -385,7 +385,7 @@ ngx_dm_sec_challenge_add_one(ngx_http_request_t *r,
 {
     u_char                  *p;
     size_t                   size;
-    ngx_str_t                value;
+    ngx_str_t                value, *name;
     ngx_uint_t               parameters;
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -403,25 +403,36 @@ ngx_dm_sec_challenge_add_one(ngx_http_request_t *r,
 
     /* a store's realm has nothing that would need a backslash */
 
-    p = ngx_sprintf(value.data, "Digest realm=\"%*s\", nonce=\"%*s\", "
-                    "opaque=\"", meta->realm.len, meta->realm.data,
-                    (size_t) DM_NONCE_LEN, nonce);
+    p = ngx_dm_sec_put(value.data, "Digest realm=\"");
+    p = ngx_cpymem(p, meta->realm.data, meta->realm.len);
+    p = ngx_dm_sec_put(p, "\", nonce=\"");
+    p = ngx_cpymem(p, nonce, DM_NONCE_LEN);
 
     /* the opaque that comes back is not looked at: the nonce says as much */
 
+    p = ngx_dm_sec_put(p, "\", opaque=\"");
     p = ngx_hex_dump(p, ngx_dm_sec_zone_shared(dmcf)->node, DM_NONCE_NODE);
 
+    name = ngx_dm_sec_challenge_name(algorithm->alg, algorithm->sess);
     parameters = dlcf->challenge_parameters;
 
-    p = ngx_sprintf(p, "\", algorithm=%V, qop=\"%V\"%s%s%s",
-                    ngx_dm_sec_challenge_name(algorithm->alg,
-                                              algorithm->sess),
-                    &ngx_dm_sec_qops[qop],
-                    parameters & NGX_DM_SEC_CHALLENGE_CHARSET
-                        ? ", charset=UTF-8" : "",
-                    parameters & NGX_DM_SEC_CHALLENGE_USERHASH
-                        ? ", userhash=true" : "",
-                    stale ? ", stale=true" : "");
+    p = ngx_dm_sec_put(p, "\", algorithm=");
+    p = ngx_cpymem(p, name->data, name->len);
+    p = ngx_dm_sec_put(p, ", qop=\"");
+    p = ngx_cpymem(p, ngx_dm_sec_qops[qop].data, ngx_dm_sec_qops[qop].len);
+    *p++ = '"';
+
+    if (parameters & NGX_DM_SEC_CHALLENGE_CHARSET) {
+        p = ngx_dm_sec_put(p, ", charset=UTF-8");
+    }
+
+    if (parameters & NGX_DM_SEC_CHALLENGE_USERHASH) {
+        p = ngx_dm_sec_put(p, ", userhash=true");
+    }
+
+    if (stale) {
+        p = ngx_dm_sec_put(p, ", stale=true");
+    }
 
     value.len = p - value.data;
 

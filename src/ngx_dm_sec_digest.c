@@ -16,9 +16,6 @@
 #include "dm_digest_parse.h"
 
 
-#define ngx_dm_sec_put(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
-
-
 /* the credentials of a request */
 typedef struct {
     dm_digest_answer_t        answer;

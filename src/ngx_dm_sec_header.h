@@ -7,6 +7,10 @@
 #include "ngx_dm_sec.h"
 
 
+/* copies a literal to p, and returns its end there */
+#define ngx_dm_sec_put(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
+
+
 /* a walk through a request's headers: where it has come to */
 typedef struct {
     ngx_list_part_t              *part;

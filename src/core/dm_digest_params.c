@@ -19,12 +19,9 @@
 #define DM_DIGEST_EACH  0x0101010101010101ULL   /* 1 in each octet */
 #define DM_DIGEST_TOP   0x8080808080808080ULL
 
-/*
- * Of eight octets the highest bits of those below n, which is at most 0x80, and
- * of those that are c.  The first is exact; one behind it may be wrong.
- */
-#define dm_digest_below(octets, n)                                            \
-    (((octets) - (n) * DM_DIGEST_EACH) & ~(octets) & DM_DIGEST_TOP)
+/* of eight octets the highest bit of the first below n, but for that of others
+   above 0x7f and of any behind it; the same for one that is c */
+#define dm_digest_below(octets, n)  ((octets) - (n) * DM_DIGEST_EACH)
 #define dm_digest_is(octets, c)                                               \
     dm_digest_below((octets) ^ (c) * DM_DIGEST_EACH, 1)
 
@@ -255,7 +252,10 @@ dm_digest_copy(unsigned char **out, const unsigned char *p,
 }
 
 
-/* the highest bit of the first of eight octets that ends it, or 0 */
+/*
+ * The highest bit of the first of eight octets that ends it, or 0.  Behind that
+ * one there may be bits of others.
+ */
 static inline uint64_t
 dm_digest_stops(uint64_t octets, unsigned token)
 {
@@ -268,7 +268,7 @@ dm_digest_stops(uint64_t octets, unsigned token)
         stops |= dm_digest_is(octets, ' ') | dm_digest_is(octets, ',');
     }
 
-    return stops;
+    return stops & ~octets & DM_DIGEST_TOP;
 }
 
 
