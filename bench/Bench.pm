@@ -40,29 +40,32 @@ sub bench_dir {
 # Servers
 
 
-# the pid of its worker
+# the pids of its workers, with a comma between them
 sub start_nginx {
-    my ($name, $http, $main) = @_;
-    my ($pid);
+    my ($name, $http, $main, $workers) = @_;
+    my (@workers);
 
-    output(nginx_command($name, $http, $main));
+    $workers //= 1;
+    output(nginx_command($name, $http, $main, $workers));
 
     within(5, "worker of $name", sub {
-        ($pid) = -s "$dir/$name/pid"
+        @workers = -s "$dir/$name/pid"
             ? children(0 + slurp("$dir/$name/pid")) : ();
+        @workers == $workers;
     });
 
     push @pids, 0 + slurp("$dir/$name/pid");
 
-    return $pid;
+    return join ',', @workers;
 }
 
 
 # writes its configuration, which begins with $main unless that is left out;
 # the words that start it
 sub nginx_command {
-    my ($name, $http, $main) = @_;
+    my ($name, $http, $main, $workers) = @_;
 
+    $workers //= 1;
     $main //= "load_module $module;";
     $main .= "\nuser root;" if $> == 0;
     -d "$dir/$name" or mkdir "$dir/$name"
@@ -70,7 +73,7 @@ sub nginx_command {
 
     spew("$name/nginx.conf", <<"EOC");
 $main
-worker_processes 1;
+worker_processes $workers;
 pid $dir/$name/pid;
 error_log $dir/$name/error.log;
 events {

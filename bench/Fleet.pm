@@ -10,12 +10,16 @@ use Exporter qw/ import /;
 
 use Digest::SHA qw/ sha256_hex /;
 use IPC::Open2;
+use List::Util qw/ max /;
+use POSIX ();
+use Time::HiRes qw/ sleep time /;
 
 use Bench qw/ bench_dir port say_progress output slurp spew /;
 
 our @EXPORT_OK = qw/
     make_ca make_store store_conf tls_conf proxy_conf start_load stop_load
-    open_connections run_requests run_turns PLAIN TLS
+    open_connections run_requests run_turns start_changes stop_changes floor
+    PLAIN TLS
 /;
 
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
@@ -43,6 +47,17 @@ location /sha256/ {
     dm_sec_digest_algorithms SHA-256;
     proxy_pass http://behind;
 }
+
+# the same, where nginx itself answers
+location /gif-basic/ {
+    dm_sec_auth basic;
+    empty_gif;
+}
+location /gif-sha256/ {
+    dm_sec_auth digest;
+    dm_sec_digest_algorithms SHA-256;
+    empty_gif;
+}
 EOC
 };
 
@@ -66,7 +81,7 @@ location /psk/ {
 EOC
 };
 
-my ($pid, $in, $out);
+my ($pid, $in, $out, $changes);
 
 
 ###############################################################################
@@ -190,6 +205,55 @@ EOC
 }
 
 
+# the configuration of nginx without the module, outside of a server and in it:
+# /bare/, and what is in /floor/ and /session/ as constant as it can be
+sub floor {
+    my ($transport) = @_;
+    my %header = (
+        'DM-Client-ID' => 'id-nobody',
+        'DM-Account-Name' => 'device000000',
+        'DM-Auth-Method' => 'digest',
+        $transport eq 'tls' ? (
+            'DM-TLS-Protocol' => 'TLSv1.2',
+            'DM-TLS-Cipher' => 'RSA-PSK-AES128-GCM-SHA256',
+        ) : (),
+        Authorization => '',
+    );
+    my $headers = join "\n    ", 'proxy_set_header Connection "";', map {
+        qq{proxy_set_header $_ "$header{$_}";}
+    } sort keys %header;
+
+    # as long as the module's nonces
+    my $challenge = join ', ', 'Digest realm="bench"', 'qop="auth"',
+        'algorithm=SHA-256', 'nonce="' . '0' x 64 . '"';
+
+    return <<"EOO", <<"EOC";
+map \$http_authorization \$information_$transport {
+    default "";
+    ~^Digest 'rspauth="@{[ '0' x 64 ]}", qop=auth, cnonce="c", nc=00000001';
+}
+EOO
+location /bare/ {
+    proxy_pass http://behind;
+}
+location /floor/ {
+    $headers
+    add_header Authentication-Info \$information_$transport;
+    proxy_pass http://behind;
+}
+location /session/ {
+    if (\$http_authorization = "") {
+        add_header WWW-Authenticate '$challenge' always;
+        return 401;
+    }
+    $headers
+    add_header Authentication-Info \$information_$transport;
+    proxy_pass http://behind;
+}
+EOC
+}
+
+
 ###############################################################################
 # Requests
 
@@ -229,6 +293,66 @@ sub run_turns {
     my (@numbers) = split ' ', command("turns @_");
 
     return map { [ @numbers[3 * $_ .. 3 * $_ + 2] ] } 0 .. $#numbers / 3;
+}
+
+
+# changes accounts at random, one at a time and each in a transaction of its
+# own, from that CPU and so many times a second
+sub start_changes {
+    my ($dir, $accounts, $dm_account, $cpu, $rate) = @_;
+
+    $changes = fork();
+    die "Can't fork: $!\n" unless defined $changes;
+    return if $changes;
+
+    open STDERR, '>', "$dir/stderr-changes" or POSIX::_exit(126);
+
+    eval {
+        output('taskset', '-p', '-c', $cpu, $$);
+        change($dir, $accounts, $rate, $dm_account, '--store',
+            "$dir/store-$accounts", '--key', "$dir/store-$accounts.key");
+    };
+
+    print STDERR $@ if $@;
+    POSIX::_exit($@ ? 1 : 0);
+}
+
+
+sub change {
+    my ($dir, $accounts, $rate, @store) = @_;
+    my ($ended, $done, $next, $from, $to, $batch) = (0, 0, time());
+
+    local $SIG{TERM} = sub { $ended = 1 };
+
+    $batch = open2($from, $to, @store, 'batch');
+    $to->autoflush(1);
+
+    until ($ended) {
+        printf {$to} qq({"verb":"unlock","id":"id-%06u"}\n),
+            int rand $accounts;
+        (readline($from) // '') =~ /unlocked/ or die "a change failed\n";
+        $done++;
+
+        # where one took long, those that follow are no faster for it
+        $next = max($next + 1 / $rate, time());
+        sleep(max($next - time(), 0));
+    }
+
+    close $to;
+    waitpid $batch, 0;
+    spew('changes', $done);
+}
+
+
+# how many were done
+sub stop_changes {
+    my ($dir) = @_;
+
+    kill 'TERM', $changes;
+    waitpid $changes, 0;
+    die slurp("$dir/stderr-changes") if $?;
+
+    return slurp("$dir/changes");
 }
 
 

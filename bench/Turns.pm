@@ -33,7 +33,8 @@ sub compare {
 
 # Makes one figure of the turns of a start: { us, beside, ratio, more }, which
 # are the microseconds of both, of the second for one of the first, and that the
-# first takes more.
+# first takes more.  Where it has another comparison to be compared with, that
+# comes first, and the ratio is to that ratio.
 sub end_start {
     my ($comparison) = @_;
     my (@turns, @quiet, $out, $of, $to);
@@ -56,6 +57,19 @@ sub end_start {
         my $which = $_;
         sum(map { $_->[$which] } @quiet) / @quiet
     } 0, 1;
+
+    # beside itself at other times
+    if ($comparison->{than}) {
+        my $than = $comparison->{than}{starts}[-1];
+
+        push @{ $comparison->{starts} }, {
+            us => $of, beside => $than->{us},
+            ratio => $to / $of / $than->{ratio},
+            more => $of - $than->{us},
+        };
+
+        return;
+    }
 
     push @{ $comparison->{starts} },
         { us => $of, beside => $to, ratio => $to / $of, more => $of - $to };

@@ -19,7 +19,9 @@
  *     taken at random, one request at a time, and nothing is sent before nginx
  *     sleeps.  HOW is a name of hows[] below.  WHO is "device" where the server
  *     behind must be told the account, "nobody" where it must not, or "nginx"
- *     where nginx answers itself.
+ *     where nginx answers itself.  A session is a request here: a handshake,
+ *     the first post, which is to be refused where there are credentials, the
+ *     same with these, four posts more, and the end.
  *
  * turns TURNS REQUESTS SERVER HOW WHO LOCATION SERVER HOW WHO LOCATION
  *     lets the two take turns of so many requests, several at a time, and
@@ -27,6 +29,8 @@
  *     either took, and how often its processes lost their CPU to others.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +55,8 @@ const char  bench_name[] = "load";
 #define CONNECTIONS  400        /* of a server, at most */
 #define BEHIND       400        /* from nginx to the server behind */
 #define IN_FLIGHT    8
+#define POSTS        4          /* of a session, after the first that is good */
+#define BODY         400        /* octets of a post */
 #define WARM_UP      4          /* of so many requests of a turn one more */
 #define SERVERS      64
 #define STUCK        10         /* s without an answer */
@@ -71,6 +77,8 @@ typedef struct {
     credentials_t   credentials;
     device_truth_t  truth;
     int             status;     /* of the answer that counts */
+    const char     *suite;      /* of a session */
+    int             cert;       /* whether that has a certificate */
 } how_t;
 
 
@@ -79,6 +87,11 @@ typedef struct {
     int        behind;          /* 1: nginx opened it */
     SSL       *ssl;             /* NULL: in the clear */
     device_t   device;
+    int        session;         /* else it stays open */
+    int        connected;
+    int        challenged;
+    int        closing;
+    unsigned   posts;           /* still to come */
     char       asked[32];       /* the id that the request is about */
     size_t     len;
     char       buf[2048];
@@ -87,8 +100,11 @@ typedef struct {
 
 typedef struct {
     char          name[32];
+    unsigned      port;
     unsigned      accounts;
     watched_t     watched;
+    unsigned      ncerts;       /* 0: in the clear */
+    X509         *cert[CONNECTIONS];
     unsigned      n, nidle;
     connection_t *idle[CONNECTIONS];
     connection_t  connection[CONNECTIONS];
@@ -105,18 +121,33 @@ typedef struct {
 
 
 static const how_t  hows[] = {
-    { "none", NONE, DEVICE_RIGHT, 200 },
-    { "basic", BASIC, DEVICE_RIGHT, 200 },
-    { "cold", COLD, DEVICE_RIGHT, 200 },
-    { "md5", MD5, DEVICE_RIGHT, 200 },
-    { "sha256", SHA_256, DEVICE_RIGHT, 200 }
+    { "none", NONE, DEVICE_RIGHT, 200, NULL, 0 },
+    { "basic", BASIC, DEVICE_RIGHT, 200, NULL, 0 },
+    { "cold", COLD, DEVICE_RIGHT, 200, NULL, 0 },
+    { "md5", MD5, DEVICE_RIGHT, 200, NULL, 0 },
+    { "sha256", SHA_256, DEVICE_RIGHT, 200, NULL, 0 },
+
+    { "challenge", NONE, DEVICE_RIGHT, 401, NULL, 0 },
+    { "wrong-basic", BASIC, DEVICE_WRONG, 401, NULL, 0 },
+    { "wrong-sha256", SHA_256, DEVICE_WRONG, 401, NULL, 0 },
+    { "forged", SHA_256, DEVICE_FORGED, 401, NULL, 0 },
+
+    { "session", NONE, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
+    { "session-basic", BASIC, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
+    { "session-sha256", SHA_256, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
+    { "session-x509", NONE, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 1 },
+    { "session-rsa-psk", NONE, DEVICE_RIGHT, 200,
+        "RSA-PSK-AES128-GCM-SHA256", 0 },
+    { "session-psk", NONE, DEVICE_RIGHT, 200, "PSK-AES128-GCM-SHA256", 0 }
 };
 
 static int            events;
 static connection_t   listener;
 static connection_t   behind[BEHIND];
+static connection_t   sessions[IN_FLIGHT];
 static server_t      *servers[SERVERS];
 static SSL_CTX       *tls;
+static EVP_PKEY      *key;      /* of each device */
 
 
 static void
@@ -134,24 +165,38 @@ wait_for(connection_t *c)
 
 
 static void
-open_connection(server_t *server, unsigned port, X509 *cert)
+prepare_tls(connection_t *c, X509 *cert)
 {
+    c->ssl = SSL_new(tls);
+
+    if (c->ssl == NULL
+        || SSL_set_app_data(c->ssl, &c->device) != 1
+        || (cert != NULL && (SSL_use_certificate(c->ssl, cert) != 1
+                             || SSL_use_PrivateKey(c->ssl, key) != 1))
+        || SSL_set_fd(c->ssl, c->fd) != 1)
+    {
+        die("cannot prepare", "TLS");
+    }
+}
+
+
+static void
+open_connection(server_t *server)
+{
+    X509          *cert;
     connection_t  *c;
 
     c = &server->connection[server->n];
+    cert = server->ncerts == 0 ? NULL
+                               : server->cert[server->n % server->ncerts];
     device_set(&c->device, cert == NULL ? any(server->accounts)
                                         : device_common_name(cert));
-    c->fd = open_socket(port);
+    c->fd = open_socket(server->port);
 
     if (cert != NULL) {
-        c->ssl = SSL_new(tls);
+        prepare_tls(c, cert);
 
-        if (c->ssl == NULL
-            || SSL_set_app_data(c->ssl, &c->device) != 1
-            || SSL_use_certificate(c->ssl, cert) != 1
-            || SSL_set_fd(c->ssl, c->fd) != 1
-            || SSL_connect(c->ssl) != 1)
-        {
+        if (SSL_connect(c->ssl) != 1) {
             die("no TLS with", server->name);
         }
     }
@@ -163,41 +208,26 @@ open_connection(server_t *server, unsigned port, X509 *cert)
 }
 
 
-/* the certificates again and again until there are enough connections */
 static void
-open_server(server_t *server, unsigned port, unsigned n, const char *certs)
+read_certificates(server_t *server, const char *file)
 {
     BIO   *bio;
     X509  *cert;
 
-    bio = certs == NULL ? NULL : BIO_new_file(certs, "r");
+    bio = BIO_new_file(file, "r");
 
-    while (server->n < n) {
-
-        if (certs == NULL) {
-            open_connection(server, port, NULL);
-            continue;
-        }
-
-        if (bio == NULL) {
-            die("cannot open", certs);
-        }
-
-        cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-
-        if (cert == NULL && server->n > 0 && BIO_reset(bio) == 0) {
-            ERR_clear_error();
-            cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        }
-
-        if (cert == NULL) {
-            die("no certificate in", certs);
-        }
-
-        open_connection(server, port, cert);
-        X509_free(cert);
+    while (bio != NULL
+           && server->ncerts < CONNECTIONS
+           && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+    {
+        server->cert[server->ncerts++] = cert;
     }
 
+    if (server->ncerts == 0) {
+        die("no certificate in", file);
+    }
+
+    ERR_clear_error();
     BIO_free(bio);
 }
 
@@ -229,6 +259,7 @@ read_text(connection_t *c)
     ssize_t  n;
     size_t   room;
 
+    c->buf[c->len] = '\0';
     room = sizeof(c->buf) - 1 - c->len;
 
     if (room == 0) {
@@ -239,7 +270,8 @@ read_text(connection_t *c)
                        : SSL_read(c->ssl, c->buf + c->len, (int) room);
 
     if (n <= 0) {
-        return 0;
+        return c->ssl != NULL
+               && SSL_get_error(c->ssl, (int) n) == SSL_ERROR_WANT_READ;
     }
 
     c->len += (size_t) n;
@@ -250,41 +282,63 @@ read_text(connection_t *c)
 
 
 static void
+credentials(const how_t *how, connection_t *c, unsigned account,
+    const char *method, const char *uri, char *out)
+{
+    switch (how->credentials) {
+
+    case BASIC:
+    case COLD:
+        device_basic(account, how->truth, out);
+        return;
+
+    case MD5:
+    case SHA_256:
+        device_digest(&c->device, how->credentials == SHA_256, method, uri,
+                      how->truth, out);
+        return;
+
+    default:
+        out[0] = '\0';
+    }
+}
+
+
+/* a session begins without credentials, and posts */
+static void
 send_request(const run_t *run, connection_t *c)
 {
     int           len;
-    char          uri[40], header[DEVICE_HEADER], request[DEVICE_HEADER + 128];
+    char          uri[40], header[DEVICE_HEADER];
+    char          request[DEVICE_HEADER + 192 + BODY];
     unsigned      account;
+    const char   *method;
     const how_t  *how;
 
     how = run->how;
     c->len = 0;
     header[0] = '\0';
+    method = c->session ? "POST" : "GET";
     account = how->credentials == COLD ? any(run->server->accounts)
                                        : c->device.account;
     (void) snprintf(c->asked, sizeof(c->asked), "id-%06u", account);
     (void) snprintf(uri, sizeof(uri), "/%s/", run->location);
 
-    switch (how->credentials) {
-
-    case BASIC:
-    case COLD:
-        device_basic(account, how->truth, header);
-        break;
-
-    case MD5:
-    case SHA_256:
-        device_digest(&c->device, how->credentials == SHA_256, "GET", uri,
-                      how->truth, header);
-        break;
-
-    default:
-        break;
+    if (!c->session || c->challenged) {
+        credentials(how, c, account, method, uri, header);
     }
 
     len = snprintf(request, sizeof(request),
-                   "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", uri,
+                   "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, uri,
                    header);
+
+    if (c->session) {
+        len += snprintf(request + len, sizeof(request) - (size_t) len,
+                        "Content-Length: %u\r\n\r\n%*s", BODY, BODY, "end");
+
+    } else {
+        len += snprintf(request + len, sizeof(request) - (size_t) len, "\r\n");
+    }
 
     send_text(run, c, request, len);
 }
@@ -327,6 +381,25 @@ whole_body(const connection_t *c)
 }
 
 
+/* whether the request is to be sent again, with credentials that are new */
+static int
+challenged(const run_t *run, connection_t *c)
+{
+    int  first;
+
+    if (run->how->credentials == NONE) {
+        return 0;
+    }
+
+    first = c->session && !c->challenged;
+    c->challenged = 1;
+
+    return (run->how->credentials >= MD5
+            && device_challenged(&c->device, c->buf))
+           || first;
+}
+
+
 /* 1: the answer is complete; 0: not yet, or the request was sent again */
 static int
 read_answer(const run_t *run, connection_t *c)
@@ -346,10 +419,7 @@ read_answer(const run_t *run, connection_t *c)
 
     status = c->len > 12 ? atoi(c->buf + 9) : 0;
 
-    if (status == 401
-        && run->how->credentials >= MD5
-        && device_challenged(&c->device, c->buf))
-    {
+    if (status == 401 && challenged(run, c)) {
         send_request(run, c);
         return 0;
     }
@@ -418,9 +488,119 @@ answer_behind(const run_t *run, connection_t *c)
 
 
 static void
+begin_session(const run_t *run, connection_t *c)
+{
+    X509      *cert;
+    server_t  *server;
+
+    server = run->server;
+    cert = run->how->cert ? server->cert[any(server->ncerts)] : NULL;
+
+    memset(c, 0, sizeof(connection_t));
+    c->session = 1;
+    c->posts = POSTS;
+    device_set(&c->device, cert == NULL ? any(server->accounts)
+                                        : device_common_name(cert));
+    c->fd = open_socket(server->port);
+    prepare_tls(c, cert);
+
+    if (fcntl(c->fd, F_SETFL, O_NONBLOCK) == -1
+        || SSL_set_cipher_list(c->ssl, run->how->suite) != 1)
+    {
+        die("no session with", run->how->suite);
+    }
+
+    wait_for(c);
+    (void) SSL_connect(c->ssl);
+}
+
+
+/* 1: the server has closed, too; 0: not yet */
+static int
+read_end(connection_t *c)
+{
+    char     rest[1024];
+    ssize_t  n;
+
+    do {
+        n = read(c->fd, rest, sizeof(rest));
+    } while (n > 0);
+
+    if (n == -1 && errno == EAGAIN) {
+        return 0;
+    }
+
+    SSL_free(c->ssl);
+    (void) close(c->fd);
+
+    return 1;
+}
+
+
+/* 1: the session has ended; 0: not yet */
+static int
+go_on(const run_t *run, connection_t *c)
+{
+    int  rc;
+
+    if (c->closing) {
+        return read_end(c);
+    }
+
+    if (!c->connected) {
+        rc = SSL_connect(c->ssl);
+
+        if (rc == 1) {
+            c->connected = 1;
+            send_request(run, c);
+
+        } else if (SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ) {
+            die("no handshake with", run->server->name);
+        }
+
+        return 0;
+    }
+
+    if (!read_answer(run, c)) {
+        return 0;
+    }
+
+    if (c->posts > 0) {
+        c->posts--;
+        send_request(run, c);
+        return 0;
+    }
+
+    (void) SSL_shutdown(c->ssl);
+    (void) shutdown(c->fd, SHUT_WR);
+    c->closing = 1;
+
+    return 0;
+}
+
+
+/* what a connection that clients opened has to read: 1, if that is all */
+static int
+read_client(const run_t *run, connection_t *c)
+{
+    if (c->session) {
+        return go_on(run, c);
+    }
+
+    if (!read_answer(run, c)) {
+        return 0;
+    }
+
+    run->server->idle[run->server->nidle++] = c;
+
+    return 1;
+}
+
+
+static void
 run_requests(const run_t *run, unsigned requests)
 {
-    int                 i, n;
+    int                 i, n, session;
     time_t              last;
     unsigned            sent, done, in_flight;
     connection_t       *c;
@@ -429,9 +609,15 @@ run_requests(const run_t *run, unsigned requests)
     done = 0;
     last = time(NULL);
     in_flight = run->gently ? 1 : IN_FLIGHT;
+    session = (run->how->suite != NULL);
 
     for (sent = 0; sent < in_flight && sent < requests; sent++) {
-        send_next(run);
+        if (session) {
+            begin_session(run, &sessions[sent]);
+
+        } else {
+            send_next(run);
+        }
     }
 
     while (done < requests) {
@@ -455,16 +641,23 @@ run_requests(const run_t *run, unsigned requests)
                 continue;
             }
 
-            if (!read_answer(run, c)) {
+            if (!read_client(run, c)) {
                 continue;
             }
 
-            run->server->idle[run->server->nidle++] = c;
             done++;
 
-            if (sent < requests) {
+            if (sent == requests) {
+                continue;
+            }
+
+            sent++;
+
+            if (session) {
+                begin_session(run, c);
+
+            } else {
                 send_next(run);
-                sent++;
             }
         }
     }
@@ -497,8 +690,16 @@ command_open(char **word, int n)
         die("cannot open", word[1]);
     }
 
-    open_server(server, number(word[2], &end), connections,
-                n > 6 ? word[6] : NULL);
+    server->port = number(word[2], &end);
+
+    if (n > 6) {
+        read_certificates(server, word[6]);
+    }
+
+    while (server->n < connections) {
+        open_connection(server);
+    }
+
     servers[i] = server;
 
     printf("opened\n");
@@ -611,6 +812,7 @@ int
 main(int argc, char **argv)
 {
     int   n;
+    BIO  *bio;
     char  line[1024], *end, *word[WORDS], *rest;
 
     if (argc != 3) {
@@ -620,9 +822,12 @@ main(int argc, char **argv)
     tls = SSL_CTX_new(TLS_client_method());
     events = epoll_create1(0);
 
+    bio = BIO_new_file(argv[2], "r");
+    key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
     if (tls == NULL
         || events == -1
-        || SSL_CTX_use_PrivateKey_file(tls, argv[2], SSL_FILETYPE_PEM) != 1
+        || key == NULL
         || SSL_CTX_set_max_proto_version(tls, TLS1_2_VERSION) != 1
         || SSL_CTX_set_cipher_list(tls, "RSA-PSK-AES128-GCM-SHA256:"
                                         "AES128-GCM-SHA256") != 1)
@@ -630,6 +835,7 @@ main(int argc, char **argv)
         die("cannot read", argv[2]);
     }
 
+    BIO_free(bio);
     SSL_CTX_set_psk_client_callback(tls, device_psk);
 
     listener.fd = listen_socket(number(argv[1], &end));
