@@ -4,9 +4,6 @@
 #include "ngx_dm_sec_store_internal.h"
 
 
-#define NGX_DM_SEC_RECALL_KEY  64       /* octets; a longer one is looked up */
-
-
 /*
  * An account that is remembered, or that there is none; its record, with
  * secrets, lies behind it.
@@ -212,6 +209,27 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
     }
 
     return recalled;
+}
+
+
+ngx_dm_sec_derived_t *
+ngx_dm_sec_account_last(ngx_connection_t *c, ngx_dm_sec_account_kind_e kind,
+    dm_store_index_t index, u_char key[NGX_DM_SEC_RECALL_KEY], size_t *len)
+{
+    ngx_dm_sec_memory_t    *memory;
+    ngx_dm_sec_recalled_t  *recalled;
+
+    memory = ngx_dm_sec_kept(c->pool, &ngx_dm_sec_account_keep, 0);
+    recalled = memory ? memory->recalled[kind] : NULL;
+
+    if (recalled == NULL || !recalled->known || recalled->index != index) {
+        return NULL;
+    }
+
+    *len = recalled->key_len;
+    ngx_memcpy(key, recalled->key, recalled->key_len);
+
+    return &recalled->derived;
 }
 
 

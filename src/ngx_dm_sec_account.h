@@ -40,6 +40,9 @@ typedef ngx_int_t (*ngx_dm_sec_account_judge_pt)(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 
 
+#define NGX_DM_SEC_RECALL_KEY  64       /* octets; a longer one is looked up */
+
+#define NGX_DM_SEC_DERIVED_HEADER  16   /* octets of a hash */
 #define NGX_DM_SEC_DERIVED_TARGET  64   /* octets; with more nothing is kept */
 
 /* HA2 of Digest, of this method and uri */
@@ -61,6 +64,10 @@ typedef struct {
     unsigned                      has_secret:1;
     unsigned                      has_account:1;
     unsigned                      has_nonce:1;
+    unsigned                      has_header:1;
+
+    /* keyed hash of the header by which Basic proved this very account */
+    u_char                        header[NGX_DM_SEC_DERIVED_HEADER];
 
     dm_slot_t                     secret;   /* as of ngx_dm_sec_attempt_t */
     u_char                        account[DM_NONCE_ACCOUNT];    /* its id's */
@@ -122,6 +129,15 @@ struct ngx_dm_sec_search_s {
  */
 ngx_int_t ngx_dm_sec_account_find(ngx_dm_sec_main_conf_t *dmcf,
     ngx_connection_t *c, ngx_dm_sec_search_t *search);
+
+/*
+ * Copies the key by which this connection remembers an account of a kind and
+ * an index, and returns what is kept with it; NULL: it remembers none.  The
+ * store may have changed since: ngx_dm_sec_account_find() sees to that.
+ */
+ngx_dm_sec_derived_t *ngx_dm_sec_account_last(ngx_connection_t *c,
+    ngx_dm_sec_account_kind_e kind, dm_store_index_t index,
+    u_char key[NGX_DM_SEC_RECALL_KEY], size_t *len);
 
 /* copies the parts without secrets into the pool; NULL: no memory */
 ngx_dm_sec_account_t *ngx_dm_sec_account_copy(ngx_pool_t *pool,

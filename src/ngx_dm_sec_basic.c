@@ -12,11 +12,29 @@
 #include "dm_digest.h"
 
 
+/* credentials that a request has; they are parsed where that is needed */
+typedef struct {
+    ngx_str_t   header;
+    ngx_uint_t  parsed;
+    ngx_uint_t  hashed;
+    ngx_uint_t  same;       /* this connection's account was proven by them */
+    u_char      hash[NGX_DM_SEC_DERIVED_HEADER];
+    u_char      name[NGX_DM_SEC_RECALL_KEY];
+    dm_basic_t  basic;
+} ngx_dm_sec_basic_t;
+
+
 static void ngx_dm_sec_basic_read(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred);
+static ngx_uint_t ngx_dm_sec_basic_same(ngx_connection_t *c,
+    ngx_dm_sec_basic_t *sent, dm_str_t *name);
+static ngx_int_t ngx_dm_sec_basic_hash(ngx_dm_sec_basic_t *sent);
+static EVP_MAC_CTX *ngx_dm_sec_basic_key(void);
 static ngx_dm_sec_outcome_e ngx_dm_sec_basic_try(ngx_http_request_t *r,
     ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, void *data);
+static void ngx_dm_sec_basic_keep(ngx_dm_sec_basic_t *sent,
+    ngx_dm_sec_derived_t *derived);
 static ngx_int_t ngx_dm_sec_basic_may(ngx_http_request_t *r,
     ngx_dm_sec_credential_t *cred);
 static void ngx_dm_sec_basic_hashed(ngx_http_request_t *r,
@@ -45,10 +63,11 @@ static void
 ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred)
 {
-    int               rc;
-    dm_err_t          err;
-    dm_basic_t        basic;
-    ngx_table_elt_t  *h;
+    int                  rc;
+    dm_err_t             err;
+    dm_str_t             name;
+    ngx_table_elt_t     *h;
+    ngx_dm_sec_basic_t   sent;
 
     (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_ABSENT,
                                NGX_DM_SEC_R_NO_CREDENTIALS);
@@ -59,7 +78,19 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
         return;
     }
 
-    rc = dm_basic_parse(&basic, ngx_dm_sec_set_dm_str(h->value), &err);
+    sent.header = h->value;
+    sent.parsed = 0;
+    sent.hashed = 0;
+    sent.same = ngx_dm_sec_basic_same(r->connection, &sent, &name);
+
+    rc = DM_OK;
+
+    if (!sent.same) {
+        rc = dm_basic_parse(&sent.basic, ngx_dm_sec_set_dm_str(sent.header),
+                            &err);
+        name = sent.basic.name;
+        sent.parsed = (rc == DM_OK);
+    }
 
     switch (rc) {
 
@@ -67,10 +98,13 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
 
         /* a name that is unknown goes the same way, with a decoy */
 
-        ngx_dm_sec_attempt(r, ctx, cred, DM_BY_NAME, basic.name, basic.name,
-                           ngx_dm_sec_basic_try, &basic);
+        ngx_dm_sec_attempt(r, ctx, cred, DM_BY_NAME, name, name,
+                           ngx_dm_sec_basic_try, &sent);
 
-        ngx_explicit_memzero(&basic, sizeof(dm_basic_t));
+        if (sent.parsed) {
+            ngx_explicit_memzero(&sent.basic, sizeof(dm_basic_t));
+        }
+
         return;
 
     case DM_DECLINED:
@@ -78,8 +112,86 @@ ngx_dm_sec_basic_read(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     ngx_dm_sec_attempt_malformed(r, cred, rc, &err,
-                                 NGX_DM_SEC_D_MALFORMED + basic.malformed,
+                                 NGX_DM_SEC_D_MALFORMED + sent.basic.malformed,
                                  dm_str(""));
+}
+
+
+/* 1 if they proved an account on this connection, whose name it was; else 0 */
+static ngx_uint_t
+ngx_dm_sec_basic_same(ngx_connection_t *c, ngx_dm_sec_basic_t *sent,
+    dm_str_t *name)
+{
+    size_t                 len;
+    ngx_dm_sec_derived_t  *derived;
+
+    derived = ngx_dm_sec_account_last(c, NGX_DM_SEC_ACCOUNT_HTTP, DM_BY_NAME,
+                                      sent->name, &len);
+
+    if (derived == NULL
+        || !derived->has_header
+        || ngx_dm_sec_basic_hash(sent) != NGX_OK
+        || CRYPTO_memcmp(derived->header, sent->hash,
+                         NGX_DM_SEC_DERIVED_HEADER)
+           != 0)
+    {
+        return 0;
+    }
+
+    name->data = sent->name;
+    name->len = len;
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_dm_sec_basic_hash(ngx_dm_sec_basic_t *sent)
+{
+    size_t        len;
+    EVP_MAC_CTX  *mac;
+
+    mac = ngx_dm_sec_basic_key();
+
+    if (mac == NULL
+        || EVP_MAC_update(mac, sent->header.data, sent->header.len) != 1
+        || EVP_MAC_final(mac, sent->hash, &len, NGX_DM_SEC_DERIVED_HEADER)
+           != 1
+        || len != NGX_DM_SEC_DERIVED_HEADER)
+    {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    sent->hashed = 1;
+
+    return NGX_OK;
+}
+
+
+/* SipHash under a key that this process alone has; NULL: there is none */
+static EVP_MAC_CTX *
+ngx_dm_sec_basic_key(void)
+{
+    EVP_MAC  *siphash;
+
+    static u_char        key[16];
+    static ngx_uint_t    tried;
+    static EVP_MAC_CTX  *mac;
+
+    if (!tried) {
+        tried = 1;
+
+        siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+
+        if (siphash && RAND_bytes(key, sizeof(key)) == 1) {
+            mac = EVP_MAC_CTX_new(siphash);
+        }
+
+        EVP_MAC_free(siphash);
+    }
+
+    return mac && EVP_MAC_init(mac, key, sizeof(key), NULL) == 1 ? mac : NULL;
 }
 
 
@@ -87,10 +199,12 @@ static ngx_dm_sec_outcome_e
 ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     ngx_dm_sec_credential_t *cred, dm_account_t *account, void *data)
 {
-    dm_basic_t *basic = data;
+    ngx_dm_sec_basic_t *sent = data;
 
-    ngx_int_t       rc;
-    dm_algorithm_t  alg;
+    dm_err_t               err;
+    ngx_int_t              rc;
+    dm_algorithm_t         alg;
+    ngx_dm_sec_derived_t  *derived;
 
     if (!ngx_dm_sec_attempt_fits(ctx, account)) {
         cred->seen = 0;     /* another location may take it */
@@ -111,15 +225,36 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
                                    NGX_DM_SEC_R_STORE);
     }
 
+    derived = ctx->attempt->derived;
+
+    /* it is the account that they proved, at the same state of the store */
+
+    if (sent->same && derived->remembered) {
+        return ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
+                                   NGX_DM_SEC_R_NONE);
+    }
+
+    if (!sent->parsed) {
+        if (dm_basic_parse(&sent->basic, ngx_dm_sec_set_dm_str(sent->header),
+                           &err)
+            != DM_OK)
+        {
+            return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
+                                       NGX_DM_SEC_R_STORE);
+        }
+
+        sent->parsed = 1;
+    }
+
     alg = ngx_dm_sec_basic_strongest(account);
 
     if (!account->has_ha1[alg] && account->crypt.len) {
-        return ngx_dm_sec_hash_verify(r, cred, account, basic->password,
+        return ngx_dm_sec_hash_verify(r, cred, account, sent->basic.password,
                                       ngx_dm_sec_basic_may,
                                       ngx_dm_sec_basic_hashed);
     }
 
-    rc = ngx_dm_sec_basic_match(account, basic, alg);
+    rc = ngx_dm_sec_basic_match(account, &sent->basic, alg);
 
     if (rc == NGX_ERROR) {
         return ngx_dm_sec_conclude(cred, NGX_DM_SEC_FAILED,
@@ -127,6 +262,7 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     if (rc == NGX_OK && ctx->attempt->who.known) {
+        ngx_dm_sec_basic_keep(sent, derived);
         return ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
                                    NGX_DM_SEC_R_NONE);
     }
@@ -139,6 +275,21 @@ ngx_dm_sec_basic_try(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     }
 
     return cred->outcome;
+}
+
+
+/* a client that sends them twice will send them again */
+static void
+ngx_dm_sec_basic_keep(ngx_dm_sec_basic_t *sent, ngx_dm_sec_derived_t *derived)
+{
+    if (!derived->remembered
+        || (!sent->hashed && ngx_dm_sec_basic_hash(sent) != NGX_OK))
+    {
+        return;
+    }
+
+    ngx_memcpy(derived->header, sent->hash, NGX_DM_SEC_DERIVED_HEADER);
+    derived->has_header = 1;
 }
 
 
