@@ -23,6 +23,7 @@
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
 #include "ngx_dm_sec_store.h"
+#include "ngx_dm_sec_thread.h"
 #include "ngx_dm_sec_variables.h"
 #include "ngx_dm_sec_x509.h"
 #include "ngx_dm_sec_zone.h"
@@ -483,6 +484,7 @@ ngx_dm_sec_init_process(ngx_cycle_t *cycle)
 static void
 ngx_dm_sec_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_dm_sec_thread_exit_process();
     ngx_dm_sec_store_exit_process(cycle);
     ngx_dm_sec_process_leave();
 }

@@ -198,7 +198,6 @@ typedef struct {
     ngx_msec_t                    password_cache;
     ngx_uint_t                    hash_threads;
     ngx_uint_t                    hash_queue;
-    ngx_thread_pool_t            *thread_pool;
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store, when */

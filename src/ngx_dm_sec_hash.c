@@ -1,8 +1,9 @@
-/* Slow password hashes: in the thread pool, and remembered for a while */
+/* Slow password hashes: in threads, and remembered for a while */
 
 #include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_counts.h"
 #include "ngx_dm_sec_log.h"
+#include "ngx_dm_sec_thread.h"
 #include "ngx_dm_sec_zone.h"
 
 #include "dm_password.h"
@@ -18,7 +19,7 @@
 /* owned by the request's pool, which lives as long as r->main->blocked */
 typedef struct {
     ngx_queue_t              queue;
-    ngx_thread_task_t       *task;
+    ngx_dm_sec_thread_job_t  thread;
     ngx_http_request_t      *r;
     ngx_dm_sec_main_conf_t  *dmcf;
     ngx_dm_sec_credential_t *cred;
@@ -48,8 +49,8 @@ static ngx_int_t ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_tell(void);
 static void ngx_dm_sec_hash_hold(ngx_event_t *ev);
 static void ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf);
-static void ngx_dm_sec_hash_thread(void *data, ngx_log_t *log);
-static void ngx_dm_sec_hash_event(ngx_event_t *ev);
+static void ngx_dm_sec_hash_thread(void *data);
+static void ngx_dm_sec_hash_event(void *data);
 static void ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job);
 static void ngx_dm_sec_hash_outcome(ngx_dm_sec_hash_t *job);
 static ngx_uint_t ngx_dm_sec_hash_is_gone(ngx_connection_t *c);
@@ -123,23 +124,6 @@ ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf)
 }
 
 
-ngx_int_t
-ngx_dm_sec_hash_pool(ngx_conf_t *cf)
-{
-    ngx_dm_sec_main_conf_t  *dmcf;
-
-    static ngx_str_t  name = ngx_string("default");
-
-    dmcf = ngx_http_conf_get_module_main_conf(cf, ngx_dm_sec_module);
-
-    if (dmcf->thread_pool == NULL) {
-        dmcf->thread_pool = ngx_thread_pool_add(cf, &name);
-    }
-
-    return dmcf->thread_pool ? NGX_OK : NGX_ERROR;
-}
-
-
 ngx_dm_sec_outcome_e
 ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     dm_account_t *account, dm_str_t password, ngx_dm_sec_hash_may_pt may,
@@ -207,21 +191,17 @@ ngx_dm_sec_hash_verify(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
 static ngx_dm_sec_hash_t *
 ngx_dm_sec_hash_job(ngx_http_request_t *r, dm_str_t password, dm_str_t hash)
 {
-    ngx_thread_task_t  *task;
     ngx_dm_sec_hash_t  *job;
 
-    task = ngx_thread_task_alloc(r->pool, sizeof(ngx_dm_sec_hash_t));
-    if (task == NULL) {
+    job = ngx_pcalloc(r->pool, sizeof(ngx_dm_sec_hash_t));
+    if (job == NULL) {
         return NULL;
     }
 
-    task->handler = ngx_dm_sec_hash_thread;
-    task->event.handler = ngx_dm_sec_hash_event;
-    task->event.data = task->ctx;
+    job->thread.run = ngx_dm_sec_hash_thread;
+    job->thread.done = ngx_dm_sec_hash_event;
+    job->thread.data = job;
 
-    job = task->ctx;
-
-    job->task = task;
     job->r = r;
 
     if (ngx_dm_sec_hash_dup(r->pool, &job->password, password) != NGX_OK
@@ -370,11 +350,11 @@ ngx_dm_sec_hash_start(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
 }
 
 
-/* NGX_OK, or NGX_ERROR: the pool's own queue is full */
+/* NGX_OK, or NGX_ERROR: there is no thread */
 static ngx_int_t
 ngx_dm_sec_hash_post(ngx_dm_sec_hash_t *job)
 {
-    if (ngx_thread_task_post(job->dmcf->thread_pool, job->task) != NGX_OK) {
+    if (ngx_dm_sec_thread_start(&job->thread, job->dmcf->log_limit) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -443,28 +423,34 @@ ngx_dm_sec_hash_next(ngx_dm_sec_main_conf_t *dmcf)
             continue;
         }
 
+        ngx_dm_sec_hash_wipe(job);
         ngx_dm_sec_hash_conclude(job);
         ngx_dm_sec_hash_resume(job);
     }
 }
 
 
-/* runs in a thread, and touches nothing of the request but the job itself */
+/*
+ * Runs in a thread, and touches nothing of the request but the job itself.  It
+ * wipes what a worker that ends now would leave.
+ */
 static void
-ngx_dm_sec_hash_thread(void *data, ngx_log_t *log)
+ngx_dm_sec_hash_thread(void *data)
 {
     ngx_dm_sec_hash_t *job = data;
 
     dm_err_t  err;
 
     job->rc = dm_password_verify(job->hash, job->password, &err);
+
+    ngx_dm_sec_hash_wipe(job);
 }
 
 
 static void
-ngx_dm_sec_hash_event(ngx_event_t *ev)
+ngx_dm_sec_hash_event(void *data)
 {
-    ngx_dm_sec_hash_t *job = ev->data;
+    ngx_dm_sec_hash_t *job = data;
 
     ngx_dm_sec_main_conf_t  *dmcf;
 
@@ -495,8 +481,6 @@ ngx_dm_sec_hash_conclude(ngx_dm_sec_hash_t *job)
     ngx_connection_t  *c;
 
     c = job->r->connection;
-
-    ngx_dm_sec_hash_wipe(job);
 
     ngx_http_set_log_request(c->log, job->r);
 

@@ -1,4 +1,4 @@
-/* Slow password hashes: in the thread pool, and remembered for a while */
+/* Slow password hashes: in threads, and remembered for a while */
 
 #ifndef NGX_DM_SEC_HASH_H
 #define NGX_DM_SEC_HASH_H
@@ -28,12 +28,6 @@ char *ngx_dm_sec_hash_set_threads(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* gives dm_sec_hash_threads its default where it is not said */
 void ngx_dm_sec_hash_init(ngx_dm_sec_main_conf_t *dmcf);
-
-/*
- * Takes nginx's default thread pool, as soon as a directive accepts a method
- * that can have a slow hash.  NGX_OK or NGX_ERROR, logged.
- */
-ngx_int_t ngx_dm_sec_hash_pool(ngx_conf_t *cf);
 
 /*
  * Verifies a password against the account's crypt(3) hash, and says in cred

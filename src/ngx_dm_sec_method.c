@@ -5,7 +5,6 @@
 #include "ngx_dm_sec_basic.h"
 #include "ngx_dm_sec_challenge.h"
 #include "ngx_dm_sec_digest.h"
-#include "ngx_dm_sec_hash.h"
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_x509.h"
 
@@ -15,7 +14,6 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
     { ngx_string("x509"),
       NGX_DM_SEC_X509,
       NGX_DM_SEC_BY_CONNECTION,
-      NULL,                                /* named */
       ngx_dm_sec_x509_settle,              /* settle */
       ngx_dm_sec_x509_directive,           /* directive */
       ngx_dm_sec_x509_verify,              /* verify */
@@ -27,7 +25,6 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
     { ngx_string("psk"),
       NGX_DM_SEC_PSK,
       NGX_DM_SEC_BY_CONNECTION,
-      NULL,                                /* named */
       ngx_dm_sec_psk_settle,               /* settle */
       NULL,                                /* directive */
       ngx_dm_sec_psk_verify,               /* verify */
@@ -39,7 +36,6 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
     { ngx_string("digest"),
       NGX_DM_SEC_DIGEST,
       NGX_DM_SEC_BY_REQUEST,
-      NULL,                                /* named */
       ngx_dm_sec_digest_settle,            /* settle */
       ngx_dm_sec_challenge_directive,      /* directive */
       ngx_dm_sec_digest_verify,            /* verify */
@@ -51,7 +47,6 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
     { ngx_string("basic"),
       NGX_DM_SEC_BASIC,
       NGX_DM_SEC_BY_REQUEST,
-      ngx_dm_sec_hash_pool,                /* named */
       NULL,                                /* settle */
       NULL,                                /* directive */
       ngx_dm_sec_basic_verify,             /* verify */
@@ -60,7 +55,7 @@ const ngx_dm_sec_method_t  ngx_dm_sec_methods[] = {
       NULL,                                /* inform */
       NULL },                              /* log */
 
-    { ngx_null_string, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    { ngx_null_string, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
 
@@ -124,10 +119,6 @@ ngx_dm_sec_method_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         dlcf->auth |= method->bit;
-
-        if (method->named && method->named(cf) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
     }
 
     return NGX_CONF_OK;

@@ -20,9 +20,6 @@ typedef struct ngx_dm_sec_method_s {
     ngx_uint_t                 bit;         /* < 1 << NGX_DM_SEC_METHODS */
     ngx_dm_sec_proven_by_e     by;
 
-    /* is called while the configuration is read, by each "dm_sec_auth" */
-    ngx_int_t                (*named)(ngx_conf_t *cf);
-
     /*
      * Settles the configuration of a level, which is a server where clcf is
      * NULL.  It is called for each level of a server where the module is on,

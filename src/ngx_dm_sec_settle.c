@@ -6,7 +6,7 @@
  * 1. where the module is on: if it is so nowhere, nothing else is made;
  * 2. the zone, which counts and remembers for all workers;
  * 3. the addresses, which say what servers have TLS, by which listen;
- * 4. the threads, and the store, which says what hashes its accounts lack;
+ * 4. the store, which says what hashes its accounts lack;
  * 5. each server: the callbacks of its handshakes, which every TLS server has,
  *    since the default server of an address begins those of all; then its
  *    policy, its upgrade, which offers the policy's versions, and its levels,

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Tests for slow password hashes: in the thread pool, dm_sec_hash_threads and
+# Tests for slow password hashes: in threads, dm_sec_hash_threads and
 # its queue, dm_sec_password_cache.
 
 ###############################################################################
