@@ -334,7 +334,7 @@ send_request(const run_t *run, connection_t *c)
 
     if (c->session) {
         len += snprintf(request + len, sizeof(request) - (size_t) len,
-                        "Content-Length: %u\r\n\r\n%*s", BODY, BODY, "end");
+                        "Content-Length: %d\r\n\r\n%*s", BODY, BODY, "end");
 
     } else {
         len += snprintf(request + len, sizeof(request) - (size_t) len, "\r\n");
