@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/ http http_ssl socket_ssl /)
     ->has_daemon('cc')->has_daemon('openssl')
-    ->plan(16);
+    ->plan(20);
 
 $t->write_file('file', 'here');
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
@@ -224,6 +224,17 @@ is(answers(), $usual, 'nothing fails');
 
 is(answers($_->[0]), $_->[2], "$_->[0] fails") foreach @calls;
 
+# the same credentials again need no hash of the password; a lockout needs keys
+
+my @kept = (
+    [ 'EVP_MAC_init',     0, '200 200 503 503 200' ],
+    [ 'EVP_MAC_update',   0, '200 200 503 503 200' ],
+    [ 'EVP_MAC_final',    0, '200 200 503 503 200' ],
+    [ 'EVP_DigestUpdate', 0, '200 200 200 503 200' ],
+);
+
+is(kept($_->[0]), $_->[2], "$_->[0] fails on a connection") foreach @kept;
+
 # random octets are fetched for many nonces, by each of a few workers
 
 is((grep { $_ ne '401' } challenged(1000))[0], '-', 'RAND_bytes fails');
@@ -231,7 +242,8 @@ is((grep { $_ ne '401' } challenged(1000))[0], '-', 'RAND_bytes fails');
 is(answers(), $usual, 'nothing fails any more');
 
 is(grep({ $_->{reason} eq 'store_unavailable' } denied($t)),
-    () = join(' ', map { $_->[2] } @calls) =~ /503/g, 'all are logged so');
+    (() = join(' ', map { $_->[2] } @calls, @kept) =~ /503/g),
+    'all are logged so');
 
 unlink "$d/stopped";
 
@@ -267,6 +279,27 @@ sub answers {
     $tls->close();
 
     unlink "$d/fails";
+
+    return join ' ', map { status($_) || '-' } @answers;
+}
+
+# of Basic on one connection: right twice, right and wrong with it, and right
+sub kept {
+    my ($call) = @_;
+    my ($client, @answers);
+
+    ask('/basic', basic('alice', 'wrong'));
+    $client = keepalive(8080);
+
+    foreach my $password (qw/ right right right wrong right /) {
+        my $basic = basic('alice', $password);
+
+        write_fails($call) if @answers == 2;
+        push @answers, $client->request(request('GET', '/basic', $basic));
+        unlink "$d/fails" if @answers == 4;
+    }
+
+    $client->close();
 
     return join ' ', map { status($_) || '-' } @answers;
 }
