@@ -8,14 +8,8 @@ use strict;
 use Exporter qw/ import /;
 use JSON::PP;
 
-our @EXPORT_OK = qw/ of_rows markdown json put_into plot /;
+our @EXPORT_OK = qw/ with_commas of_rows markdown json put_into plot /;
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
-
-use constant {
-    BEGIN_MARK => '<!-- of "make bench" -->',
-    END_MARK => '<!-- of "make bench", to here -->',
-};
-
 
 # The rows of tables: { section, what, kind, goal, beside, cells }, cells being
 # { accounts => figures }.  A section is { title, columns, unit }.
@@ -140,18 +134,18 @@ sub json {
 }
 
 
-# between the marks of a page
+# between the marks of a page, which name that goal of make
 sub put_into {
-    my ($file, $text) = @_;
+    my ($file, $goal, $text) = @_;
+    my ($begin, $end) = map { "<!-- of \"make $goal\"$_ -->" } '', ', to here';
     my ($fh, $page);
 
     open $fh, '<', $file or die "Can't open $file: $!\n";
     $page = do { local $/; <$fh> };
     close $fh;
 
-    $page =~ s/(\Q@{[ BEGIN_MARK ]}\E\n).*?(?=\Q@{[ END_MARK ]}\E\n)/$1$text/s
-        or die "$file has no lines \"@{[ BEGIN_MARK ]}\" and "
-        . "\"@{[ END_MARK ]}\" to put the tables between\n";
+    $page =~ s/(\Q$begin\E\n).*?(?=\Q$end\E\n)/$1$text/s
+        or die "$file has no lines '$begin' and '$end' to put tables between\n";
 
     open $fh, '>', $file or die "Can't write $file: $!\n";
     print {$fh} $page or die "Can't write $file: $!\n";
