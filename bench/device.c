@@ -44,7 +44,7 @@ device_set(device_t *device, unsigned account)
     hash_hex(EVP_sha256(), secret, device->ha1[1]);
 
     device->has_nonce = 0;
-    (void) snprintf(device->nonce, sizeof(device->nonce), "%032u", 0);
+    (void) snprintf(device->nonce, sizeof(device->nonce), "%032u", 0u);
 }
 
 

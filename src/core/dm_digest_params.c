@@ -173,7 +173,7 @@ dm_digest_usual(dm_digest_params_t *params, const unsigned char *p,
 
     params->name.len = (size_t) (p - params->name.data);
 
-    if (last - p < 2 || *p++ != '=') {
+    if (p == last || *p != '=' || ++p == last) {
         return start;
     }
 

@@ -38,7 +38,7 @@ compare(dm_str_t value)
     dm_digest_params_t   params[2];
 
     for (i = 0; i < 2; i++) {
-        text[i] = malloc(value.len);
+        text[i] = malloc(value.len + (value.len == 0));
         assert_non_null(text[i]);
         why[i].text[0] = '\0';
     }
