@@ -417,7 +417,7 @@ read_answer(const run_t *run, connection_t *c)
         return 0;
     }
 
-    status = c->len > 12 ? atoi(c->buf + 9) : 0;
+    status = c->len > 12 ? (int) strtol(c->buf + 9, NULL, 10) : 0;
 
     if (status == 401 && challenged(run, c)) {
         send_request(run, c);
