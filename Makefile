@@ -113,14 +113,15 @@ help:
 export DEPS_CHECK := $(if $(DEPS_CHECK)$(if \
     $(filter deps demo test,$(MAKECMDGOALS)),,yes),--check)
 
-JOBS = build deb demo test browser sanitize check clients count legacy \
+JOBS = bench build deb demo test browser sanitize check clients count legacy \
     test-legacy fresh test-deb
 
 .PHONY: deps $(JOBS:%=deps-%)
 
-# lintian brings a hundred packages, which nothing else needs
+# lintian brings a hundred packages, and bench other servers, which nothing else
+# needs
 deps:
-	@dev/deps $(filter-out test-deb,$(JOBS))
+	@dev/deps $(filter-out bench test-deb,$(JOBS))
 
 $(JOBS:%=deps-%): deps-%:
 	@dev/deps $(DEPS_CHECK) $*

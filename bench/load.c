@@ -59,7 +59,7 @@ const char  bench_name[] = "load";
 #define BODY         400        /* octets of a post */
 #define WARM_UP      4          /* of so many requests of a turn one more */
 #define SERVERS      64
-#define STUCK        10         /* s without an answer */
+#define STUCK        60         /* s without an answer */
 #define WORDS        12         /* of a command, at most */
 
 
