@@ -23,7 +23,7 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy socket_ssl/)
+my $t = Test::Nginx->new()->has(qw/http http_ssl mirror proxy socket_ssl/)
     ->has_daemon('openssl')->plan(44);
 
 my $conf = <<'EOF_CONF';
@@ -54,9 +54,20 @@ http {
 
         dm_sec_profile dm20;
 
+        # a subrequest that is logged is none that is counted
+
+        log_subrequest on;
+
         location / {
             dm_sec_auth basic;
-            proxy_pass http://127.0.0.1:8081;
+            mirror      /mirrored;
+            proxy_pass  http://127.0.0.1:8081;
+        }
+
+        location = /mirrored {
+            internal;
+            dm_sec_auth off;
+            proxy_pass  http://127.0.0.1:8081;
         }
     }
 
