@@ -11,6 +11,8 @@
 #define NGX_DM_SEC_LOCKOUT_DURATION  300000
 #define NGX_DM_SEC_LOCKOUT_MAX       65535      /* attempts that fit a cell */
 
+#define NGX_DM_SEC_LOCKOUT_KEPT      64         /* octets of a name */
+
 #define NGX_DM_SEC_OVERFLOW_PERIOD   60000      /* ms between warnings */
 
 
@@ -21,6 +23,18 @@ struct ngx_dm_sec_lockout_keys_s {
 };
 
 
+/* those of the last claimant on a connection, and all that they are made of */
+typedef struct {
+    ngx_dm_sec_main_conf_t     *dmcf;           /* NULL: nothing is kept */
+    ngx_dm_sec_shared_t        *sh;
+    ngx_dm_sec_failure_t        failure;
+    uint32_t                    unlocks;
+    size_t                      len;
+    u_char                      claimed[NGX_DM_SEC_LOCKOUT_KEPT];
+    ngx_dm_sec_lockout_keys_t   keys;
+} ngx_dm_sec_lockout_last_t;
+
+
 static char *ngx_dm_sec_lockout_number(ngx_str_t *value, size_t prefix,
     ngx_uint_t *number);
 static char *ngx_dm_sec_lockout_time(ngx_str_t *value, size_t prefix,
@@ -28,9 +42,12 @@ static char *ngx_dm_sec_lockout_time(ngx_str_t *value, size_t prefix,
 static ngx_dm_sec_lockout_keys_t *ngx_dm_sec_lockout_keys(
     ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_claimant_t *who);
-static ngx_int_t ngx_dm_sec_lockout_make_keys(ngx_http_request_t *r,
+static ngx_uint_t ngx_dm_sec_lockout_is_last(ngx_dm_sec_lockout_last_t *last,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
-    dm_failures_key_t *key, ngx_uint_t *n);
+    ngx_dm_sec_failure_t *failure);
+static ngx_int_t ngx_dm_sec_lockout_make_keys(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_claimant_t *who, ngx_dm_sec_failure_t *failure,
+    size_t network_len, ngx_dm_sec_lockout_keys_t *keys);
 static size_t ngx_dm_sec_lockout_address(ngx_http_request_t *r,
     ngx_dm_sec_failure_t *failure);
 static ngx_uint_t ngx_dm_sec_lockout_left(ngx_dm_sec_shared_t *sh,
@@ -43,6 +60,11 @@ static void ngx_dm_sec_lockout_overflow(ngx_http_request_t *r,
 
 _Static_assert(sizeof(ngx_dm_sec_failure_t) == DM_FAILURES_NOTE,
                "what the status page shows fills a note");
+
+
+static const ngx_dm_sec_keep_t  ngx_dm_sec_lockout_keep = {
+    "lockout", sizeof(ngx_dm_sec_lockout_last_t), NULL
+};
 
 
 char *
@@ -296,82 +318,132 @@ ngx_dm_sec_lockout_fail(ngx_http_request_t *r, ngx_dm_sec_claimant_t *who,
 }
 
 
-/* those of a claimant who fails are asked for twice; NULL: a failure of ours */
+/*
+ * A claimant who fails is asked for twice, and one on a connection is mostly
+ * who was there before.  NULL: a failure of ours.
+ */
 static ngx_dm_sec_lockout_keys_t *
 ngx_dm_sec_lockout_keys(ngx_http_request_t *r, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_claimant_t *who)
 {
+    size_t                      network_len;
+    ngx_dm_sec_failure_t        failure;
     ngx_dm_sec_lockout_keys_t  *keys;
+    ngx_dm_sec_lockout_last_t  *last;
 
     if (who->keys) {
         return who->keys;
     }
 
+    ngx_memzero(&failure, sizeof(ngx_dm_sec_failure_t));
+
+    network_len = ngx_dm_sec_lockout_address(r, &failure);
+    failure.known = (u_char) who->known;
+    ngx_memcpy(failure.name, who->name.data,
+               ngx_min(who->name.len, sizeof(failure.name)));
+
+    last = ngx_dm_sec_kept(r->connection->pool, &ngx_dm_sec_lockout_keep, 1);
     keys = ngx_palloc(r->pool, sizeof(ngx_dm_sec_lockout_keys_t));
 
-    if (keys == NULL
-        || ngx_dm_sec_lockout_make_keys(r, dmcf, who, keys->key, &keys->n)
-           != NGX_OK)
+    if (last == NULL || keys == NULL) {
+        return NULL;
+    }
+
+    if (ngx_dm_sec_lockout_is_last(last, dmcf, who, &failure)) {
+        *keys = last->keys;
+        who->keys = keys;
+        return keys;
+    }
+
+    if (ngx_dm_sec_lockout_make_keys(dmcf, who, &failure, network_len, keys)
+        != NGX_OK)
     {
         return NULL;
     }
 
     who->keys = keys;
+    last->dmcf = NULL;
+
+    if (who->claimed.len <= NGX_DM_SEC_LOCKOUT_KEPT) {
+        last->dmcf = dmcf;
+        last->sh = ngx_dm_sec_zone_shared(dmcf);
+        last->failure = failure;
+        last->unlocks = who->unlocks;
+        last->len = who->claimed.len;
+        ngx_memcpy(last->claimed, who->claimed.data, who->claimed.len);
+        last->keys = *keys;
+    }
 
     return keys;
 }
 
 
+/* realip may give each request of a connection another address */
+static ngx_uint_t
+ngx_dm_sec_lockout_is_last(ngx_dm_sec_lockout_last_t *last,
+    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
+    ngx_dm_sec_failure_t *failure)
+{
+    return last->dmcf == dmcf
+           && last->sh == ngx_dm_sec_zone_shared(dmcf)
+           && ngx_memcmp(&last->failure, failure,
+                         sizeof(ngx_dm_sec_failure_t))
+              == 0
+           && last->unlocks == who->unlocks
+           && last->len == who->claimed.len
+           && ngx_memcmp(last->claimed, who->claimed.data, last->len) == 0;
+}
+
+
 /* makes the keys: the name at this address and, where limited, the address */
 static ngx_int_t
-ngx_dm_sec_lockout_make_keys(ngx_http_request_t *r,
-    ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_claimant_t *who,
-    dm_failures_key_t *key, ngx_uint_t *n)
+ngx_dm_sec_lockout_make_keys(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_dm_sec_claimant_t *who, ngx_dm_sec_failure_t *failure,
+    size_t network_len, ngx_dm_sec_lockout_keys_t *keys)
 {
-    dm_str_t              part[4];
-    dm_slot_t             network;
-    ngx_dm_sec_failure_t  failure;
-
-    ngx_memzero(&failure, sizeof(ngx_dm_sec_failure_t));
+    dm_str_t               part[4];
+    dm_slot_t              network;
+    dm_failures_key_t     *key;
+    ngx_dm_sec_failure_t   nobody;
 
     part[0] = dm_str("network");
-    part[1] = (dm_str_t) { &failure.family, 1 };
-    part[2] = (dm_str_t) { failure.address,
-                           ngx_dm_sec_lockout_address(r, &failure) };
+    part[1] = (dm_str_t) { &failure->family, 1 };
+    part[2] = (dm_str_t) { failure->address, network_len };
 
     if (ngx_dm_sec_zone_slot(dmcf, part, 3, &network) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    *n = 0;
+    key = keys->key;
 
     part[0] = dm_str("failure");
-    part[1].len = 1 + sizeof(failure.address);
+    part[1].len = 1 + sizeof(failure->address);
 
     if (dmcf->lockout.address_attempts) {
+        ngx_memzero(&nobody, sizeof(ngx_dm_sec_failure_t));
+
+        nobody.family = failure->family;
+        ngx_memcpy(nobody.address, failure->address, sizeof(nobody.address));
+
         key->kind = DM_FAILURES_ADDRESS;
         key->network = network.tag[0];
-        ngx_memcpy(key->note, &failure, sizeof(ngx_dm_sec_failure_t));
+        ngx_memcpy(key->note, &nobody, sizeof(ngx_dm_sec_failure_t));
 
         if (ngx_dm_sec_zone_slot(dmcf, part, 2, &key->slot) != NGX_OK) {
             return NGX_ERROR;
         }
 
         key++;
-        (*n)++;
     }
-
-    failure.known = (u_char) who->known;
-    ngx_memcpy(failure.name, who->name.data,
-               ngx_min(who->name.len, sizeof(failure.name)));
 
     part[2] = ngx_dm_sec_set_dm_str(who->claimed);
     part[3] = (dm_str_t) { (u_char *) &who->unlocks, sizeof(who->unlocks) };
 
     key->kind = DM_FAILURES_NAME;
     key->network = network.tag[0];
-    ngx_memcpy(key->note, &failure, sizeof(ngx_dm_sec_failure_t));
-    (*n)++;
+    ngx_memcpy(key->note, failure, sizeof(ngx_dm_sec_failure_t));
+
+    keys->n = key + 1 - keys->key;
 
     return ngx_dm_sec_zone_slot(dmcf, part, 4, &key->slot);
 }
