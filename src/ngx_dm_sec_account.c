@@ -6,10 +6,12 @@
 
 /*
  * An account that is remembered, or that there is none; its record, with
- * secrets, lies behind it.
+ * secrets, lies behind it, and behind that what the store has, sealed.
  */
 typedef struct {
     uint64_t              version;
+    uint64_t              opened;
+    dm_str_t              sealed;       /* len 0: of no use */
     ngx_uint_t            known;
     ngx_uint_t            index;
     size_t                key_len;
@@ -33,6 +35,7 @@ static ngx_int_t ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log, ngx_dm_sec_search_t *search);
 static ngx_dm_sec_recalled_t *ngx_dm_sec_account_recall(ngx_connection_t *c,
     ngx_dm_sec_search_t *search);
+static ngx_uint_t ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled);
 static void ngx_dm_sec_account_remember(ngx_connection_t *c,
     ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found,
     ngx_uint_t known);
@@ -166,6 +169,8 @@ ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log,
 
         /* a change between two look-ups may have moved a key past both */
 
+        search->tried = n;
+
         if (n == 0) {
             search->version = found->version;
 
@@ -203,7 +208,7 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
         || recalled->key_len != search->recall.len
         || ngx_memcmp(recalled->key, search->recall.data, recalled->key_len)
            != 0
-        || recalled->version != ngx_dm_sec_store_version())
+        || !ngx_dm_sec_account_is_true(recalled))
     {
         return NULL;
     }
@@ -233,12 +238,25 @@ ngx_dm_sec_account_last(ngx_connection_t *c, ngx_dm_sec_account_kind_e kind,
 }
 
 
+/* 1 if it is what the store has now; most changes are of other accounts */
+static ngx_uint_t
+ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled)
+{
+    return recalled->version == ngx_dm_sec_store_version()
+           || (recalled->sealed.len
+               && ngx_dm_sec_store_same(recalled->opened, recalled->sealed,
+                                        &recalled->account,
+                                        &recalled->version)
+                  == NGX_OK);
+}
+
+
 /* if memory lacks, the account is looked up again the next time */
 static void
 ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
     ngx_dm_sec_found_t *found, ngx_uint_t known)
 {
-    size_t                  len;
+    size_t                  len, sealed;
     ngx_dm_sec_memory_t    *memory;
     ngx_dm_sec_recalled_t  *recalled;
 
@@ -259,7 +277,11 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
 
     len = known ? found->len : 0;
 
-    recalled = ngx_alloc(sizeof(ngx_dm_sec_recalled_t) + len, c->log);
+    /* keys that nobody had may be somebody's later */
+
+    sealed = (known && !search->tried) ? found->sealed_len : 0;
+
+    recalled = ngx_alloc(sizeof(ngx_dm_sec_recalled_t) + len + sealed, c->log);
     if (recalled == NULL) {
         return;
     }
@@ -272,7 +294,12 @@ ngx_dm_sec_account_remember(ngx_connection_t *c, ngx_dm_sec_search_t *search,
 
     recalled->derived = *search->derived;
     recalled->derived.remembered = 1;
-    recalled->len = len;
+    recalled->len = len + sealed;
+    recalled->opened = found->opened;
+    recalled->sealed.data = recalled->record + len;
+    recalled->sealed.len = sealed;
+    ngx_memcpy(recalled->record + len, found->sealed, sealed);
+
     memory->recalled[search->kind] = recalled;
 
     if (!known) {

@@ -103,6 +103,9 @@ struct ngx_dm_sec_search_s {
        ngx_dm_sec_store_version(); 0: it cannot be told */
     uint64_t                      version;
 
+    /* set by the search: so many keys before this one were nobody's */
+    ngx_uint_t                    tried;
+
     /* set for the judge: it has judged this before, on this connection and at
        this state of the store, and said NGX_OK, or that nobody is known */
     ngx_uint_t                    recalled;
@@ -114,8 +117,9 @@ struct ngx_dm_sec_search_s {
 
 
 /*
- * Finds an account and has it judged: recalls what this connection found at
- * the same state of the store, or looks the account up.  Returns what the
+ * Finds an account and has it judged: recalls what this connection found, if
+ * the store is in the same state, or the account still has the same record and
+ * no other key was tried before it; or looks the account up.  Returns what the
  * judge says; or NGX_DECLINED, where next had no key at all, and NGX_ERROR,
  * where next failed or the store did, which is logged: then the judge was not
  * called.

@@ -443,6 +443,7 @@ ngx_dm_sec_store_try(dm_store_index_t index, dm_str_t key,
     ngx_dm_sec_found_t *found, dm_err_t *err)
 {
     int          rc;
+    dm_str_t     sealed;
     dm_store_t  *store;
 
     found->version = 0;
@@ -461,8 +462,45 @@ ngx_dm_sec_store_try(dm_store_index_t index, dm_str_t key,
     ngx_dm_sec_damage_leave();
 
     found->version = ngx_dm_sec_store_number(dm_store_looked(store));
+    found->opened = ngx_dm_sec_worker.opened;
+
+    if (rc == DM_OK) {
+        sealed = dm_store_record(store);
+        ngx_memcpy(found->sealed, sealed.data, sealed.len);
+        found->sealed_len = sealed.len;
+    }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_dm_sec_store_same(uint64_t opened, dm_str_t sealed,
+    const dm_account_t *account, uint64_t *version)
+{
+    int          rc;
+    dm_store_t  *store;
+
+    if (!ngx_dm_sec_store_is_open()
+        || ngx_dm_sec_store_is_gone(DM_OK)
+        || ngx_dm_sec_worker.opened != opened)
+    {
+        return NGX_DECLINED;
+    }
+
+    store = ngx_dm_sec_worker.store;
+
+    ngx_dm_sec_damage_enter();
+    rc = dm_store_same(store, sealed, account);
+    ngx_dm_sec_damage_leave();
+
+    if (rc != DM_OK) {
+        return NGX_DECLINED;
+    }
+
+    *version = ngx_dm_sec_store_number(dm_store_looked(store));
+
+    return NGX_OK;
 }
 
 

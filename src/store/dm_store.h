@@ -136,12 +136,32 @@ int dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 
 /*
+ * The record of the account that the last dm_store_lookup() found, as it stands
+ * in the store, sealed: until the next one.
+ */
+dm_str_t dm_store_record(const dm_store_t *store);
+
+/*
+ * Looks whether an account that was looked up is still true, which costs a
+ * tenth of a look-up: record is dm_store_record() as it was then, of this very
+ * opening of the store, and account what was decoded.  Each change of an
+ * account gives it another record, and a key that it holds is no other's.
+ *
+ * DM_OK: whatever key of it was looked up, that would find the same now, and
+ * dm_store_looked() is the number that this is true of; DM_DECLINED: look it up
+ * again, because it is another one, or disabled, or the store failed.
+ */
+int dm_store_same(dm_store_t *store, dm_str_t record,
+    const dm_account_t *account);
+
+/*
  * A number that grows with each change that is committed, by whatever process.
  * What was looked up is still true while dm_store_version() is the same as
  * dm_store_looked() was then, and not as it was itself: the one is the store's
  * number now, which may have come after what was read, the other that of the
- * snapshot which the last dm_store_lookup() read.  Neither costs a
- * transaction.  0: it cannot be told, as of a store that must be opened again.
+ * snapshot which the last dm_store_lookup() or dm_store_same() read.  Neither
+ * costs a transaction.  0: it cannot be told, as of a store that must be opened
+ * again.
  */
 uint64_t dm_store_version(const dm_store_t *store);
 uint64_t dm_store_looked(const dm_store_t *store);

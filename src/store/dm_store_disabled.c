@@ -434,19 +434,26 @@ dm_disabled_add(dm_disabled_t *disabled, dm_str_t id)
 }
 
 
-void
-dm_disabled_apply(const dm_store_t *store, dm_account_t *account)
+int
+dm_disabled_has(const dm_store_t *store, dm_str_t id)
 {
     dm_disabled_id_t  wanted;
 
-    if (store->disabled.n == 0 || store->write != NULL) {
-        return;
+    if (store->disabled.n == 0) {
+        return 0;
     }
 
-    wanted.len = account->id.len;
-    memcpy(wanted.data, account->id.data, account->id.len);
+    wanted.len = id.len;
+    memcpy(wanted.data, id.data, id.len);
 
-    if (tfind(&wanted, &store->disabled.ids, dm_disabled_compare) != NULL) {
+    return tfind(&wanted, &store->disabled.ids, dm_disabled_compare) != NULL;
+}
+
+
+void
+dm_disabled_apply(const dm_store_t *store, dm_account_t *account)
+{
+    if (store->write == NULL && dm_disabled_has(store, account->id)) {
         account->state = DM_DISABLED;
     }
 }

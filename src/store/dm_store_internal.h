@@ -128,6 +128,7 @@ struct dm_store_s {
 
     dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */
+    size_t            found_len;            /* the record that it found */
     uint64_t          newest;               /* the newest that was ever seen */
     int               stale;                /* another file in its place */
     int               elsewhere;            /* the writers' is another file */
@@ -154,6 +155,7 @@ struct dm_store_s {
 
     unsigned char     decoy[DM_RECORD_MAX];
     size_t            decoy_len;
+    unsigned char     found[DM_RECORD_MAX]; /* sealed */
 };
 
 
@@ -301,6 +303,9 @@ int dm_disabled_same(const dm_store_t *store);
 
 /* the number of its last change; 0: there is no file */
 uint64_t dm_disabled_changes(const dm_store_t *store);
+
+/* 1 if it stands in what was read, else 0 */
+int dm_disabled_has(const dm_store_t *store, dm_str_t id);
 
 /*
  * Makes a disabled one of an account that stands in what was read; not within

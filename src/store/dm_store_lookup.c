@@ -66,6 +66,9 @@ dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
         return DM_ERROR;
     }
 
+    memcpy(store->found, record, *len);
+    store->found_len = *len;
+
     rc = dm_store_decode(store, (dm_str_t) { id.data, id.len }, record, *len,
                          account, err);
     if (rc != DM_OK) {
@@ -86,6 +89,48 @@ dm_store_lookup(dm_store_t *store, dm_store_index_t index, dm_str_t key,
     dm_disabled_apply(store, account);
 
     return DM_OK;
+}
+
+
+dm_str_t
+dm_store_record(const dm_store_t *store)
+{
+    return (dm_str_t) { store->found, store->found_len };
+}
+
+
+int
+dm_store_same(dm_store_t *store, dm_str_t record, const dm_account_t *account)
+{
+    int       same;
+    MDB_txn  *txn;
+    MDB_val   name, value;
+
+    /* one that was active stood in nothing that disables it */
+
+    if (account->state != DM_ACTIVE
+        || dm_store_acquire(store, &txn, NULL) != DM_OK)
+    {
+        return DM_DECLINED;
+    }
+
+    name.mv_data = (void *) account->id.data;
+    name.mv_size = account->id.len;
+
+    same = mdb_get(txn, store->dbi[DM_DB_ACCOUNT], &name, &value) == 0
+           && value.mv_size == record.len
+           && memcmp(value.mv_data, record.data, record.len) == 0
+           && !dm_disabled_has(store, account->id);
+
+    store->looked = mdb_txn_id(txn) + store->disabled.changes;
+
+    if (!dm_store_settled(store, txn)) {
+        same = 0;
+    }
+
+    dm_store_release(store);
+
+    return same ? DM_OK : DM_DECLINED;
 }
 
 
