@@ -29,9 +29,11 @@
 ##                   and docs/ name; their commands are run, and their
 ##                   configurations loaded
 ## make bench        what authentication costs, in CPU time of nginx, at up to
-##                   a million accounts: a table, and BENCH_FLAGS="--svg FILE"
-##                   a plot; two CPUs, some minutes, and nothing beside it
+##                   a million accounts: tables, and BENCH_FLAGS="--svg FILE"
+##                   a plot; two CPUs, ten minutes, and nothing beside it
 ## make bench-quick  the same in a minute
+## make bench-peers  the same of other servers that Debian has, which
+##                   "dev/deps bench" installs
 ## make bench-instructions
 ##                   the instructions that a request takes, counted by valgrind:
 ##                   what became dearer by more than 5 % fails

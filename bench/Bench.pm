@@ -13,8 +13,8 @@ use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
 our @EXPORT_OK = qw/
-    bench_dir start_nginx nginx_command start_daemon stop port
-    median say_progress output slurp spew
+    bench_dir start_nginx nginx_command start_daemon children stop port cpus
+    median say_progress within output slurp spew
 /;
 
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
@@ -158,6 +158,18 @@ sub start_daemon {
     });
 
     return $pid;
+}
+
+
+# those that this may run on, first the worker's, and that of bench/load.c
+sub cpus {
+    my ($list) = slurp('/proc/self/status') =~ /^Cpus_allowed_list:\s*(.*)$/m;
+    my @allowed = map { /(\d+)-(\d+)/ ? ($1 .. $2) : $_ } split /,/, $list;
+
+    die "this needs two CPUs, one for nginx and one for its clients: there is "
+        . "one\n" if @allowed < 2;
+
+    return reverse @allowed;
 }
 
 

@@ -19,6 +19,10 @@ bench:
 bench-quick:
 	bench/requests --quick $(BENCH_FLAGS) $(REQUESTS_ARGS)
 
+.PHONY: bench-peers
+bench-peers: all $(BUILD)/bench/load $(BUILD)/bench/devices | deps-bench
+	bench/peers $(BENCH_FLAGS) $(REQUESTS_ARGS)
+
 .PHONY: bench-instructions
 bench-instructions: all $(BUILD)/bench/load $(BUILD)/bench/devices
 bench-instructions: | deps-count
