@@ -190,6 +190,7 @@ sub proxy_conf {
     my $port = port('behind');
 
     return <<"EOC";
+client_header_timeout 1h;
 keepalive_requests 1000000000;
 keepalive_timeout 1h;
 proxy_http_version 1.1;
