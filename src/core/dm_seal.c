@@ -388,6 +388,13 @@ dm_sealer_use(dm_sealer_t *sealer, dm_str_t id)
 }
 
 
+int
+dm_sealer_has(const dm_sealer_t *sealer, dm_str_t id)
+{
+    return dm_sealer_find(sealer, id) != sealer->n;
+}
+
+
 dm_str_t
 dm_sealer_key(const dm_sealer_t *sealer)
 {

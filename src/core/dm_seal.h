@@ -66,6 +66,9 @@ void dm_sealer_free(dm_sealer_t *sealer);
  */
 int dm_sealer_use(dm_sealer_t *sealer, dm_str_t id);
 
+/* 1 if the sealer has the key of that id, else 0 */
+int dm_sealer_has(const dm_sealer_t *sealer, dm_str_t id);
+
 /* the id of the key that seals, as long as the sealer is there */
 dm_str_t dm_sealer_key(const dm_sealer_t *sealer);
 

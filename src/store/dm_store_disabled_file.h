@@ -16,13 +16,21 @@
  *     at 64, len octets of entries: length (2) | id str8 | nothing, sealed,
  *     bound to the store and the id
  *
- * Readers have the first page mapped and look at its numbers, of which changes
- * grows with each change, so that an empty file costs them nothing.  Who makes
- * one can be killed between two of them: whatever is left then is read as it
- * is, and nothing that was told as done hangs on it.  They read the file first
- * and choose their snapshot then: what was taken out of the file meanwhile is
- * in that snapshot's records.  Whoever changes the file holds a lock on the
- * first octet of "write.lock", never for longer than that takes.
+ * Readers have the first page mapped and look at its numbers, so that an empty
+ * file costs them nothing.  "changes" is odd while the two others are changed,
+ * and grows: as long as it is the same, and even, so are they.  Whoever makes a
+ * change can be killed in it; then changes stays odd, nothing is remembered of
+ * any account, and whatever the numbers are is read as it is, until the next
+ * change ends with an even number.  "cleared" grows when len becomes 0, and
+ * once more before entries begin anew, so that two files that begin in
+ * different ways have different numbers, whatever was between them, and a
+ * reader that knows one reads the other from its start.
+ *
+ * Readers read the file first and choose their snapshot then: what was taken
+ * out of the file meanwhile is in that snapshot's records.  An entry is taken
+ * out when its record says the same, or can be opened by nobody; a writer that
+ * lacks the key of a record changes nothing.  Whoever changes the file holds a
+ * lock on the first octet of "write.lock", never for longer than that takes.
  *
  * A worker shows in its slot which such file it reads.  Where one does not, as
  * one of an older version, disable waits for the writer.
@@ -52,8 +60,8 @@
 /* the start of the file, mapped */
 typedef struct {
     char              magic[8];
-    uint64_t          changes;
-    uint64_t          cleared;              /* so many times */
+    uint64_t          changes;              /* odd: in the middle of one */
+    uint64_t          cleared;
     uint64_t          len;
 } dm_disabled_head_t;
 

@@ -75,11 +75,12 @@ dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err)
 uint64_t
 dm_store_version(const dm_store_t *store)
 {
-    uint64_t  last;
+    uint64_t  last, changes;
 
     last = dm_store_last(store);
+    changes = dm_disabled_changes(store);
 
-    return last == 0 ? 0 : last + dm_disabled_changes(store);
+    return last == 0 || changes % 2 ? 0 : last + changes;
 }
 
 

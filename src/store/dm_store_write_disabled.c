@@ -52,6 +52,7 @@ static int dm_disabled_fill(int fd, off_t size, dm_err_t *err);
 static void dm_disabled_head(unsigned char *page, uint64_t len);
 static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
     dm_err_t *err);
+static void dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len);
 static int dm_disabled_edited(dm_disabled_edit_t *edit);
 static int dm_disabled_take_over(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_take(dm_str_t id, void *data);
@@ -258,7 +259,8 @@ dm_disabled_head(unsigned char *page, uint64_t len)
     (void) clock_gettime(CLOCK_REALTIME, &ts);
 
     memcpy(head.magic, DM_DISABLED_MAGIC, sizeof(head.magic));
-    head.changes = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+    head.changes = ((uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec)
+                   & ~(uint64_t) 1;
     head.cleared = 0;
     head.len = len;
 
@@ -309,13 +311,34 @@ dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
 }
 
 
-/* the number grows last, and then all of it is on the disk */
+/* shows readers as much of the file; see dm_store_disabled_file.h */
+static void
+dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len)
+{
+    dm_disabled_head_t  *head;
+
+    head = edit->head;
+
+    /* it is odd already where somebody was killed */
+
+    (void) __atomic_add_fetch(&head->changes, 1 + head->changes % 2,
+                              __ATOMIC_SEQ_CST);
+
+    if (head->len == 0 || len == 0) {
+        (void) __atomic_add_fetch(&head->cleared, 1, __ATOMIC_SEQ_CST);
+    }
+
+    __atomic_store_n(&head->len, len, __ATOMIC_SEQ_CST);
+
+    (void) __atomic_add_fetch(&head->changes, 1, __ATOMIC_SEQ_CST);
+}
+
+
+/* all of it is on the disk */
 static int
 dm_disabled_edited(dm_disabled_edit_t *edit)
 {
     int  rc;
-
-    (void) __atomic_add_fetch(&edit->head->changes, 1, __ATOMIC_SEQ_CST);
 
     rc = msync(edit->head, sizeof(dm_disabled_head_t), MS_SYNC) == 0
          && fsync(edit->fd) == 0 ? DM_OK : DM_ERROR;
@@ -381,23 +404,44 @@ dm_disabled_take_over(dm_store_t *store, dm_err_t *err)
 }
 
 
-/* an account that is gone, or does not open, lets nobody in */
+/*
+ * An account that is gone lets nobody in, nor does one that does not open with
+ * the key that it names.  One whose key is not here may open for others, to
+ * whom the entry must not be lost.
+ */
 static int
 dm_disabled_take(dm_str_t id, void *data)
 {
     int                  rc;
     size_t               len;
+    dm_str_t             key;
     dm_account_t         account;
     unsigned char        record[DM_RECORD_MAX];
     dm_disabled_call_t  *call;
 
     call = data;
 
-    if (dm_store_fetch(call->store, call->store->write, id, record, &len,
-                       NULL)
-        != DM_OK
-        || dm_store_decode(call->store, id, record, len, &account, NULL)
-           != DM_OK)
+    rc = dm_store_fetch(call->store, call->store->write, id, record, &len,
+                        call->err);
+    if (rc != DM_OK) {
+        return rc == DM_DECLINED ? DM_OK : DM_ERROR;
+    }
+
+    if (dm_account_sealed_key(record, len, &key) == DM_OK
+        && !dm_sealer_has(call->store->sealer, key))
+    {
+        dm_err_set(call->err, "account \"%.*s\" was disabled while another "
+                   "process wrote to store \"%s\", and its record is sealed "
+                   "with key \"%.*s\", which the key file does not have: use "
+                   "the key file that has both keys, for nothing can be "
+                   "written with this one", (int) id.len,
+                   (const char *) id.data, call->store->path, (int) key.len,
+                   (const char *) key.data);
+        return DM_ERROR;
+    }
+
+    if (dm_store_decode(call->store, id, record, len, &account, NULL)
+        != DM_OK)
     {
         return DM_OK;
     }
@@ -429,10 +473,7 @@ dm_disabled_clear(dm_store_t *store, dm_err_t *err)
     if (edit.ino == store->disabled.ino
         && edit.head->len == store->disabled.len)
     {
-        /* killed between the two, it leaves entries to be read once more */
-
-        (void) __atomic_add_fetch(&edit.head->cleared, 1, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&edit.head->len, 0, __ATOMIC_SEQ_CST);
+        dm_disabled_publish(&edit, 0);
     }
 
     return dm_disabled_edited(&edit) == DM_OK ? DM_OK
@@ -627,8 +668,7 @@ dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
         return dm_disabled_failed(store, err);
     }
 
-    (void) __atomic_add_fetch(&edit->head->len, store->aside_len,
-                              __ATOMIC_SEQ_CST);
+    dm_disabled_publish(edit, edit->head->len + store->aside_len);
 
     return DM_OK;
 }

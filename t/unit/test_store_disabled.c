@@ -53,17 +53,24 @@ close_two(void)
 
 
 static void
-disable(const char *id)
+disable_by(dm_store_t *store, const char *id)
 {
     dm_err_t  err;
 
-    assert_int_equal(dm_store_beside(reader, NULL), DM_OK);
+    assert_int_equal(dm_store_beside(store, NULL), DM_OK);
 
-    if (dm_store_disable(reader, str(id), &err) != DM_OK
-        || dm_store_disable_commit(reader, &err) != DM_OK)
+    if (dm_store_disable(store, str(id), &err) != DM_OK
+        || dm_store_disable_commit(store, &err) != DM_OK)
     {
         fail_msg("%s", err.text);
     }
+}
+
+
+static void
+disable(const char *id)
+{
+    disable_by(reader, id);
 }
 
 
@@ -362,7 +369,7 @@ test_killed_late(void **state)
     assert_int_equal(length(), 0);
     memcpy(head, reader->disabled.head, sizeof(head));
     ((dm_disabled_head_t *) (void *) head)->len = len;
-    ((dm_disabled_head_t *) (void *) head)->changes++;
+    ((dm_disabled_head_t *) (void *) head)->changes += 2;
     overwrite(head, sizeof(head), 0);
     are(reader, "daa");
 
@@ -392,6 +399,7 @@ test_killed_between(void **state)
     head = *reader->disabled.head;
     assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
 
+    head.changes++;
     head.cleared++;
     head.len = 0;
     overwrite(&head, sizeof(head), 0);
@@ -420,6 +428,140 @@ test_killed_between(void **state)
 
 
 /* a copy that is made meanwhile has it */
+/*
+ * A reader that looks while the file is being emptied knows its old length
+ * with its new number, and has to see that what comes then begins anew.
+ */
+static void
+test_seen_between(void **state)
+{
+    dm_store_t          *other;
+    dm_disabled_head_t   head, after;
+
+    (void) state;
+
+    open_two();
+    other = open_store(DM_STORE_SERVE);
+    begin();
+    disable("A");
+    head = *reader->disabled.head;
+    assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
+    after = *reader->disabled.head;
+    assert_int_equal(after.len, 0);
+
+    head.changes++;
+    head.cleared = after.cleared;
+    overwrite(&head, sizeof(head), 0);
+    are(reader, "daa");
+    overwrite(&after, sizeof(after), 0);
+
+    assert_int_equal(dm_store_begin(writer, NULL), DM_OK);
+    disable_by(other, "B");
+    assert_int_equal(length(), head.len);
+    are(reader, "dda");
+    dm_store_abort(writer);
+    dm_store_close(other);
+
+    close_two();
+}
+
+
+/* killed in the middle of an entry: what was looked up is not remembered */
+static void
+test_killed_adding(void **state)
+{
+    uint64_t            version;
+    dm_disabled_head_t  head, after;
+
+    (void) state;
+
+    open_two();
+    begin();
+    disable("A");
+    head = *reader->disabled.head;
+    are(reader, "da0");
+    version = dm_store_version(reader);
+    assert_int_equal(version, dm_store_looked(reader));
+    disable("B");
+    after = *reader->disabled.head;
+    assert_int_equal(after.changes, head.changes + 2);
+
+    /* before the length, and behind it */
+
+    head.changes++;
+    overwrite(&head, sizeof(head), 0);
+    are(reader, "da0");
+    assert_int_equal(dm_store_version(reader), 0);
+
+    head.len = after.len;
+    overwrite(&head, sizeof(head), 0);
+    are(reader, "dd0");
+    assert_int_equal(dm_store_version(reader), 0);
+
+    /* the next one ends it */
+
+    disable("C");
+    are(reader, "dd0");
+    assert_true(dm_store_version(reader) > version);
+    assert_int_equal(dm_store_version(reader), dm_store_looked(reader));
+    dm_store_abort(writer);
+
+    close_two();
+}
+
+
+/* a writer without the key of a record does not lose what disables it */
+static void
+test_other_key(void **state)
+{
+    dm_err_t    err;
+    dm_keys_t   one;
+    dm_store_t  *store;
+
+    (void) state;
+
+    /* A and B are under the first key, and a rekey has begun */
+
+    open_two();
+    one = keys;
+    memset(&keys, 0, sizeof(keys));
+    keys.n = 2;
+    strcpy(keys.key[0].id, "k9");
+    memset(keys.key[0].key, 9, DM_KEY_SIZE);
+    keys.key[1] = one.key[0];
+    close_two();
+
+    writer = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(writer, NULL), DM_OK);
+    assert_int_equal(dm_store_use_key(writer, "k9", NULL), DM_OK);
+    assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
+
+    /* no writer is left that would take it over */
+
+    reader = open_store(DM_STORE_SERVE);
+    disable("A");
+    close_two();
+
+    keys.n = 1;
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(dm_store_begin(store, &err), DM_ERROR);
+    assert_non_null(strstr(err.text, "account \"A\" was disabled"));
+    assert_non_null(strstr(err.text, "which the key file does not have"));
+    dm_store_close(store);
+
+    keys.n = 2;
+    store = open_store(DM_STORE_WRITE);
+    assert_int_equal(lookup(store, DM_BY_ID, "A"), DM_OK);
+    assert_int_equal(found.account.state, DM_DISABLED);
+    put_alone(store, "D", "dora");
+    assert_int_equal(length(), 0);
+    assert_int_equal(lookup(store, DM_BY_ID, "A"), DM_OK);
+    assert_int_equal(found.account.state, DM_DISABLED);
+    dm_store_close(store);
+    keys = one;
+}
+
+
 static void
 test_copy(void **state)
 {
@@ -572,7 +714,7 @@ test_forged(void **state)
 
     memcpy(&head, reader->disabled.head, sizeof(head));
     head.len = 2 + 1 + 1 + 1 + 2 + 12 + 16;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     are(reader, "da0");
 
@@ -580,7 +722,7 @@ test_forged(void **state)
 
     overwrite("B", 1, ENTRY + 3);
     head.cleared++;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
     overwrite("A", 1, ENTRY + 3);
@@ -588,17 +730,17 @@ test_forged(void **state)
     /* its end is missing; more than the file has; more than it may have */
 
     head.len--;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
 
     head.len = DM_DISABLED_LEN_MAX;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
 
     head.len++;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
 
@@ -607,7 +749,7 @@ test_forged(void **state)
     memset(entry, 0, sizeof(entry));
     overwrite(entry, sizeof(entry), ENTRY);
     head.len = 2;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
 
@@ -615,7 +757,7 @@ test_forged(void **state)
     entry[2] = 7;
     overwrite(entry, sizeof(entry), ENTRY);
     head.len = 10;
-    head.changes++;
+    head.changes += 2;
     overwrite(&head, sizeof(head), 0);
     is_refused();
 
@@ -704,6 +846,9 @@ main(void)
         cmocka_unit_test_setup(test_killed, fresh),
         cmocka_unit_test_setup(test_killed_late, fresh),
         cmocka_unit_test_setup(test_killed_between, fresh),
+        cmocka_unit_test_setup(test_seen_between, fresh),
+        cmocka_unit_test_setup(test_killed_adding, fresh),
+        cmocka_unit_test_setup(test_other_key, fresh),
         cmocka_unit_test_setup(test_copy, fresh),
         cmocka_unit_test_setup(test_older, fresh),
         cmocka_unit_test_setup(test_removed, fresh),
