@@ -29,7 +29,7 @@ select STDOUT; $| = 1;
 
 use constant LINES => 15000;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(63);
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(74);
 
 my $d = $t->testdir();
 my $program = $ENV{TEST_DM_ACCOUNT} || '../build/dm-account';
@@ -108,11 +108,11 @@ is_deeply(decode_json($out), { result => 'disabled', id => 'last',
 
 ($exit, $out) = disable('--json', 'last');
 is_deeply(decode_json($out), { result => 'disabled', id => 'last',
-    changed => JSON::PP::false }, 'again: unchanged');
+    changed => JSON::PP::true, beside => JSON::PP::true }, 'again: said');
 
 ($exit, $out) = disable('--list', '-', { stdin => "listed\nlast\n" });
 is($exit, 0, 'a list: exit status');
-like($out, qr/^disabled "-": 1 changed, 1 unchanged, 0 refused \(at once, /,
+like($out, qr/^disabled "-": 2 changed, 0 unchanged, 0 refused \(at once, /,
     'a list: said');
 
 ($exit, $out) = dm_account($t, 'batch',
@@ -223,6 +223,45 @@ is(answers(), 'first=403 last=403 listed=403 other=403 batched=200',
     'interrupted: disabled');
 is(left(), 0, 'interrupted: in the records');
 
+# who is disabled in the records already: the import has them as active
+
+$pid = import_halted();
+
+($exit, $out) = disable('--json', 'first');
+is_deeply(decode_json($out), { result => 'disabled', id => 'first',
+    changed => JSON::PP::true, beside => JSON::PP::true },
+    'disabled before the import: said');
+($exit, $out) = disable('--list', '-', { stdin => "first\nlast\n" });
+like($out, qr/^disabled "-": 2 changed, 0 unchanged, 0 refused \(at once, /,
+    'disabled before the import, a list: said');
+($exit, $out) = dm_account($t, 'batch',
+    { stdin => '{"verb":"disable","id":"other"}' });
+is(decode_json($out)->{changed}, JSON::PP::true,
+    'disabled before the import, a batch: said');
+unlink "$d/halt.halted";
+waitpid $pid, 0;
+is($?, 0, 'the import ends');
+is(answers(), 'first=403 last=403 listed=403 other=403 batched=200',
+    'disabled before the import: disabled after it');
+is(left(), 0, 'disabled before the import: in the records');
+
+# an import of several transactions: one is halted, and a later one, or the
+# same, has them as active
+
+account($t, 'enable', $_) foreach @names;
+is(answers(), 'first=200 last=200 listed=200 other=200 batched=200',
+    'in several steps: before');
+$pid = import_halted('--keep-going');
+($exit, $out) = disable('last');
+is($exit, 0, 'in several steps: disabled');
+unlink "$d/halt.halted";
+waitpid $pid, 0;
+is($?, 0, 'in several steps: the import ends');
+is(answers(), 'first=200 last=403 listed=200 other=200 batched=200',
+    'in several steps: disabled after them');
+is(left(), 0, 'in several steps: in the records');
+account($t, 'disable', 'listed');
+
 # the lines of a batch that are more than that wait, the others do not
 
 $pid = import_halted();
@@ -258,6 +297,7 @@ undef $t;
 # an import that has the store, and is halted in the middle; its pid
 
 sub import_halted {
+    my (@options) = @_;
     my ($pid) = fork();
 
     die "Can't fork: $!\n" unless defined $pid;
@@ -268,7 +308,8 @@ sub import_halted {
         open STDOUT, '>', "$d/said";
         open STDERR, '>', "$d/import.err";
         exec $program, '--store', "$d/store", '--key', "$d/store.key",
-            'import', "$d/import", '--update'
+            'import', "$d/import", '--update',
+            @options
             or die "Can't run $program: $!\n";
     }
 

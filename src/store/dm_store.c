@@ -205,6 +205,7 @@ dm_store_close(dm_store_t *store)
     }
 
     dm_disabled_close(store);
+    dm_disabled_forget(&store->kept);
     free(store->aside);
 
     dm_slot_close(store->slot);

@@ -32,7 +32,6 @@ typedef struct {
 
 static int dm_disabled_map(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_wrong(dm_store_t *store, dm_err_t *err);
-static void dm_disabled_forget(dm_disabled_t *disabled);
 static void dm_disabled_now(const dm_store_t *store, dm_disabled_head_t *now);
 static int dm_disabled_known(const dm_store_t *store,
     const dm_disabled_head_t *now);
@@ -41,7 +40,6 @@ static int dm_disabled_read_once(dm_store_t *store,
 static int dm_disabled_parse(dm_store_t *store, unsigned char *data,
     size_t len, dm_err_t *err);
 static int dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed);
-static int dm_disabled_add(dm_disabled_t *disabled, dm_str_t id);
 static void dm_disabled_visit(const void *node, VISIT visit, void *data);
 static int dm_disabled_compare(const void *a, const void *b);
 
@@ -168,7 +166,7 @@ dm_disabled_close(dm_store_t *store)
 }
 
 
-static void
+void
 dm_disabled_forget(dm_disabled_t *disabled)
 {
     tdestroy(disabled->ids, free);
@@ -408,7 +406,7 @@ dm_disabled_bind(const dm_store_t *store, dm_str_t id, dm_str_t *ad)
 }
 
 
-static int
+int
 dm_disabled_add(dm_disabled_t *disabled, dm_str_t id)
 {
     dm_disabled_id_t  *new, **at;
@@ -435,25 +433,27 @@ dm_disabled_add(dm_disabled_t *disabled, dm_str_t id)
 
 
 int
-dm_disabled_has(const dm_store_t *store, dm_str_t id)
+dm_disabled_has(const dm_disabled_t *disabled, dm_str_t id)
 {
     dm_disabled_id_t  wanted;
 
-    if (store->disabled.n == 0) {
+    if (disabled->n == 0) {
         return 0;
     }
 
     wanted.len = id.len;
     memcpy(wanted.data, id.data, id.len);
 
-    return tfind(&wanted, &store->disabled.ids, dm_disabled_compare) != NULL;
+    return tfind(&wanted, &disabled->ids, dm_disabled_compare) != NULL;
 }
 
 
 void
 dm_disabled_apply(const dm_store_t *store, dm_account_t *account)
 {
-    if (store->write == NULL && dm_disabled_has(store, account->id)) {
+    if (store->write == NULL
+        && dm_disabled_has(&store->disabled, account->id))
+    {
         account->state = DM_DISABLED;
     }
 }

@@ -120,6 +120,8 @@ struct dm_store_s {
     unsigned          reading;              /* calls in it: walk, lookup */
 
     dm_disabled_t     disabled;
+    dm_disabled_t     kept;                 /* its ids, of who stays disabled */
+    int64_t           keeping;              /* since then; 0: nobody is kept */
     unsigned char    *aside;                /* entries for it */
     size_t            aside_len;
     size_t            aside_size;
@@ -304,8 +306,12 @@ int dm_disabled_same(const dm_store_t *store);
 /* the number of its last change; 0: there is no file */
 uint64_t dm_disabled_changes(const dm_store_t *store);
 
-/* 1 if it stands in what was read, else 0 */
-int dm_disabled_has(const dm_store_t *store, dm_str_t id);
+/* the ids of those that were read: 1 if it has that one, else 0 */
+int dm_disabled_has(const dm_disabled_t *disabled, dm_str_t id);
+
+/* DM_OK, also if it has that one, or DM_ERROR: out of memory */
+int dm_disabled_add(dm_disabled_t *disabled, dm_str_t id);
+void dm_disabled_forget(dm_disabled_t *disabled);
 
 /*
  * Makes a disabled one of an account that stands in what was read; not within

@@ -120,7 +120,7 @@ dm_store_same(dm_store_t *store, dm_str_t record, const dm_account_t *account)
     same = mdb_get(txn, store->dbi[DM_DB_ACCOUNT], &name, &value) == 0
            && value.mv_size == record.len
            && memcmp(value.mv_data, record.data, record.len) == 0
-           && !dm_disabled_has(store, account->id);
+           && !dm_disabled_has(&store->disabled, account->id);
 
     store->looked = mdb_txn_id(txn) + store->disabled.changes;
 

@@ -319,6 +319,10 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     next.revision = prev == NULL ? 1 : prev->revision + 1;
     next.changed = (int64_t) time(NULL);
 
+    if (prev != NULL && dm_disabled_keeps(store, prev)) {
+        next.state = DM_DISABLED;
+    }
+
     rc = dm_account_check_new(&next, prev, err);
 
     if (rc == DM_OK) {

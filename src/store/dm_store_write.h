@@ -133,6 +133,13 @@ int dm_store_hold(dm_store_t *store, dm_err_t *err);
 void dm_store_sign(dm_store_t *store);
 
 /*
+ * For a writer of several transactions that are one to who reads of it, as an
+ * import: from now on an account that somebody else disables stays disabled,
+ * whatever this store's dm_store_put() says of it.
+ */
+void dm_store_keep_disabled(dm_store_t *store);
+
+/*
  * Disable accounts at once, beside another writer: dm_store_disabled_file.h.
  * The store is open in any mode but DM_STORE_PEEK, and no write transaction of
  * it is.

@@ -453,10 +453,34 @@ dm_disabled_take(dm_str_t id, void *data)
         rc = dm_store_put(call->store, &account, call->err);
     }
 
+    if (rc == DM_OK && call->store->keeping != 0
+        && dm_disabled_add(&call->store->kept, id) != DM_OK)
+    {
+        dm_err_set(call->err, "out of memory");
+        rc = DM_ERROR;
+    }
+
     dm_account_wipe(&account);
     OPENSSL_cleanse(record, len);
 
     return rc;
+}
+
+
+void
+dm_store_keep_disabled(dm_store_t *store)
+{
+    store->keeping = (int64_t) time(NULL);
+}
+
+
+/* by an entry of the file, or in a transaction between two of this store */
+int
+dm_disabled_keeps(const dm_store_t *store, const dm_account_t *old)
+{
+    return store->keeping != 0 && old->state == DM_DISABLED
+           && (old->changed > store->keeping
+               || dm_disabled_has(&store->kept, old->id));
 }
 
 
@@ -658,6 +682,14 @@ dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
                    "process writes to store \"%s\": wait until it has ended",
                    store->path);
         return DM_ERROR;
+    }
+
+    /* the disk must not have a length that reaches over these octets */
+
+    if (edit->head->len == 0
+        && msync(edit->head, sizeof(dm_disabled_head_t), MS_SYNC) == -1)
+    {
+        return dm_disabled_failed(store, err);
     }
 
     if (dm_disabled_write(edit->fd, store->aside, store->aside_len,

@@ -107,6 +107,9 @@ int dm_store_walk_records(dm_store_t *store,
     int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
     void *data, dm_err_t *err);
 
+/* 1 if an account, which is now like old, is to stay disabled, else 0 */
+int dm_disabled_keeps(const dm_store_t *store, const dm_account_t *old);
+
 /*
  * Takes over what is disabled beside the records, and empties the file; to be
  * called with the lock and without a transaction.  DM_OK or DM_ERROR.

@@ -125,7 +125,8 @@ dm_bulk_line(dm_cli_t *cli, const dm_bulk_t *bulk, dm_str_t line,
     if (rc == DM_OK) {
         old.account = found.account;
         change(&found.account);
-        cli->same = (found.account.state == old.account.state);
+        cli->same = (cli->beside[0] == '\0'
+                     && found.account.state == old.account.state);
 
     } else if (rc == DM_DECLINED) {
         dm_err_set(&cli->err, "there is no account %s\"%.*s\"%s",

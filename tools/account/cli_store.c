@@ -346,7 +346,10 @@ dm_cli_change(dm_cli_t *cli, const dm_account_t *account)
 
     rc = dm_cli_lookup(cli, DM_BY_ID, account->id, &found);
 
-    cli->same = (rc == DM_OK && dm_same_account(&found.account, account));
+    /* another writer may be about to change what is there now */
+
+    cli->same = (rc == DM_OK && cli->beside[0] == '\0'
+                 && dm_same_account(&found.account, account));
 
     dm_cli_wipe(&found);
 

@@ -448,6 +448,8 @@ dm_import_open(dm_import_t *im)
         return rc;
     }
 
+    dm_store_keep_disabled(cli->store);
+
     im->file.first = 1;
     im->file.realm = dm_store_meta(cli->store)->realm;
     im->file.one_realm = (im->realm != NULL);
