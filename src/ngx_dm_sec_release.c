@@ -99,7 +99,8 @@ ngx_dm_sec_release_init_module(ngx_cycle_t *cycle)
                   ngx_dm_sec_release.file == NGX_DM_SEC_FILE_REPLACED
                   ? "\"systemctl restart nginx\", or kill -USR2 and then -QUIT "
                     "to the master, starts the new one"
-                  : "put it there again, or nginx will not start any more");
+                  : "put it there again, or nginx will not start any more, "
+                    "and then \"systemctl restart nginx\"");
 }
 
 

@@ -139,7 +139,7 @@ refused("restore $d/link", 'is the store itself', 'restore: the store, a link');
 secret('wrong.key', 'k1 ' . '00' x 32 . "\n");
 refused("--key $d/wrong.key restore $bk", 'another key of that id',
     'restore: another key');
-refused("--store $d/empty restore $bk", 'cannot be examined',
+refused("--store $d/empty restore $bk", 'name their user with --owner',
     'restore: what is there is no store');
 refused("--store $d/no/store restore $bk", 'cannot be made',
     'restore: no parent');

@@ -830,30 +830,26 @@ dm_store_meta(const dm_store_t *store)
 int
 dm_store_lock(dm_store_t *store, dm_err_t *err)
 {
-    int  rc;
+    return store->mode != DM_STORE_WRITE
+           ? DM_OK : dm_store_wait_lock(store->path, store->lock, err);
+}
 
-    if (store->mode != DM_STORE_WRITE) {
-        return DM_OK;
-    }
 
-    for ( ;; ) {
-        rc = flock(store->lock, LOCK_EX);
+int
+dm_store_wait_lock(const char *path, int fd, dm_err_t *err)
+{
+    while (flock(fd, LOCK_EX) == -1) {
 
-        if (rc != -1 || errno != EINTR) {
-            break;
+        if (errno != EINTR) {
+            dm_err_set(err, "store \"%s\" cannot be locked: %s", path,
+                       strerror(errno));
+            return DM_ERROR;
         }
 
-        if (dm_store_waits != NULL
-            && dm_store_waits(store->path, store->lock) != DM_OK)
-        {
-            dm_err_set(err, "another process writes to store \"%s\"",
-                       store->path);
+        if (dm_store_waits != NULL && dm_store_waits(path, fd) != DM_OK) {
+            dm_err_set(err, "another process writes to store \"%s\"", path);
             return DM_DECLINED;
         }
-    }
-
-    if (rc == -1) {
-        return dm_store_fail(store, errno, "cannot be locked", err);
     }
 
     return DM_OK;

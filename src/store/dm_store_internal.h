@@ -275,6 +275,9 @@ int dm_store_fit(dm_store_t *store, dm_err_t *err);
 int dm_store_lock(dm_store_t *store, dm_err_t *err);
 void dm_store_unlock(dm_store_t *store);
 
+/* the same, of the file open at fd, which the writers of that store lock */
+int dm_store_wait_lock(const char *path, int fd, dm_err_t *err);
+
 void dm_store_count_keys(const dm_account_t *account,
     dm_store_count_keys_t *keys);
 

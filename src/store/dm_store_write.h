@@ -245,14 +245,25 @@ int dm_store_unaware(dm_store_t *store, const dm_keys_t *keys,
     dm_store_pids_t *pids, dm_err_t *err);
 
 /*
- * Makes a new store at path, which must not exist (its parent must): a copy
- * of the store as it is now, without the room that is free in it.  Owners and
- * modes are those of the store at like or, where that is NULL, as a new one has
- * them that is owner's.  The store can be open in any mode.
- * DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
+ * Puts a copy that is whole from where it was made, beside path, in its place.
+ * DM_OK, or anything else where it is still there, and is removed.
+ */
+typedef struct {
+    int  (*put)(const char *fresh, void *data, dm_err_t *err);
+    void  *data;
+} dm_store_put_t;
+
+
+/*
+ * Makes a new store at path, which must not exist (its parent must), or where
+ * put, which may be NULL, puts it: a copy of the store as it is now, without
+ * the room that is free in it.  Owners and modes are those of the store at
+ * like or, where that is NULL, as a new one has them that is owner's.  The
+ * store can be open in any mode.  Where like has no data these are as its
+ * directory is.  DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
  */
 int dm_store_copy(dm_store_t *store, const char *path, const char *like,
-    const dm_store_owner_t *owner, dm_err_t *err);
+    const dm_store_owner_t *owner, const dm_store_put_t *put, dm_err_t *err);
 
 /*
  * The halves of that, for two processes: one writes the data to fd, a file
@@ -264,7 +275,7 @@ int dm_store_send(dm_store_t *store, int fd, int disabled, dm_err_t *err);
 int dm_store_receive(const char *path, const char *like,
     const dm_store_owner_t *owner,
     int (*fill)(int fd, int disabled, void *data, dm_err_t *err), void *data,
-    dm_err_t *err);
+    const dm_store_put_t *put, dm_err_t *err);
 
 /*
  * Writes the latter anew, with those that were disabled since, by who has sent
@@ -273,12 +284,20 @@ int dm_store_receive(const char *path, const char *like,
 int dm_store_send_disabled(dm_store_t *store, int disabled, dm_err_t *err);
 
 /*
- * Exchanges the stores at path and at fresh, in the same file system, at once
- * and when no writer is in the one at path; where nothing is at path, it only
- * renames, and *old is 0, else 1.  DM_OK or DM_ERROR.
+ * Puts the store at fresh in the place of what is at path, in the same file
+ * system, at once and when no writer is in that; it then has the name that name
+ * gives.  aside[size] is that, or "" where nothing was at path.  To be called
+ * by a put of the above, between waits that are told.  DM_OK or DM_ERROR.
  */
-int dm_store_install(const char *fresh, const char *path, int *old,
-    dm_err_t *err);
+int dm_store_install(const char *fresh, const char *path,
+    void (*name)(const char *path, char *aside, size_t size), char *aside,
+    size_t size, dm_err_t *err);
+
+/*
+ * Looks whether all that is in the directory at path is a store's, by its
+ * name.  DM_OK; DM_ERROR, and err says that it is not what it was to be.
+ */
+int dm_store_is_whole(const char *path, const char *what, dm_err_t *err);
 
 /*
  * Removes the store at path, which is no link: its own files, and then the

@@ -38,7 +38,7 @@ dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
 
     new = (dm_store_new_t) { realm, map_size, owner, keys };
 
-    return dm_store_make(path, dm_store_build, &new, err);
+    return dm_store_make(path, dm_store_build, &new, NULL, err);
 }
 
 

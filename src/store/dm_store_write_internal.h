@@ -141,14 +141,14 @@ int dm_store_step(dm_store_t *store, MDB_cursor *cursor, unsigned char *name,
 void dm_store_wait_readers(dm_store_t *store);
 
 /*
- * Calls build for a new directory beside path, closed to all others, and
- * renames it to path, which must not exist, when it is complete and on the
- * disk.  Nothing is left behind where it fails.  DM_OK, DM_INVALID, DM_EXISTS
- * or DM_ERROR.
+ * Calls build for a new directory beside path, closed to all others, and puts
+ * it in its place when it is complete and on the disk: it is renamed to path,
+ * which must not exist, where put is NULL.  Nothing is left behind where it
+ * fails.  DM_OK, DM_INVALID, DM_EXISTS or DM_ERROR.
  */
 int dm_store_make(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
-    dm_err_t *err);
+    const dm_store_put_t *put, dm_err_t *err);
 
 /* opens the directory at path, which is no link.  DM_OK or DM_ERROR */
 int dm_store_open_dir(dm_store_dir_t *dir, const char *path, dm_err_t *err);

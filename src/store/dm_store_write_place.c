@@ -1,6 +1,6 @@
-/* Directories of stores: made complete or not at all, copied, exchanged */
+/* Directories of stores: made complete or not at all, copied, removed */
 
-#define _GNU_SOURCE     /* renameat2() */
+#define _GNU_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,9 @@ static const char *const  dm_store_files[] = {
 static char *dm_store_trim(const char *path, dm_err_t *err);
 static int dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
+    const dm_store_put_t *put, dm_err_t *err);
+static int dm_store_put_new(const char *temp, const char *path,
     dm_err_t *err);
-static int dm_store_is_whole(const char *path, dm_err_t *err);
 static int dm_store_is_name(const char *name);
 static void dm_store_discard(const char *path);
 static void dm_store_discard_slots(int store, const char *name);
@@ -56,14 +57,12 @@ static int dm_store_give_like_files(const dm_store_dir_t *made,
     dm_err_t *err);
 static int dm_store_make_slots_like(const dm_store_dir_t *made,
     const char *like, dm_err_t *err);
-static int dm_store_lock_file(const char *path, int *fd, dm_err_t *err);
-static int dm_store_renew_locks(const char *path, dm_err_t *err);
 
 
 int
 dm_store_make(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
-    dm_err_t *err)
+    const dm_store_put_t *put, dm_err_t *err)
 {
     int    rc;
     char  *copy;
@@ -73,7 +72,7 @@ dm_store_make(const char *path,
         return DM_ERROR;
     }
 
-    rc = dm_store_make_at(copy, build, data, err);
+    rc = dm_store_make_at(copy, build, data, put, err);
 
     free(copy);
 
@@ -107,14 +106,14 @@ dm_store_trim(const char *path, dm_err_t *err)
 static int
 dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
-    dm_err_t *err)
+    const dm_store_put_t *put, dm_err_t *err)
 {
     int          fd, rc;
     char        *temp;
     size_t       size;
     struct stat  sb;
 
-    if (lstat(path, &sb) == 0) {
+    if (put == NULL && lstat(path, &sb) == 0) {
         dm_err_set(err, "\"%s\" exists: a store is made only where nothing "
                    "is", path);
         return DM_EXISTS;
@@ -146,11 +145,9 @@ dm_store_make_at(const char *path,
 
     rc = build(temp, data, err);
 
-    if (rc == DM_OK && rename(temp, path) == -1) {
-        rc = (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
-             ? DM_EXISTS : DM_ERROR;
-        dm_err_set(err, "store \"%s\" cannot be put in its place: %s", path,
-                   strerror(errno));
+    if (rc == DM_OK) {
+        rc = put == NULL ? dm_store_put_new(temp, path, err)
+                         : put->put(temp, put->data, err);
     }
 
     if (rc == DM_OK) {
@@ -165,6 +162,25 @@ dm_store_make_at(const char *path,
     }
 
     free(temp);
+
+    return rc;
+}
+
+
+static int
+dm_store_put_new(const char *temp, const char *path, dm_err_t *err)
+{
+    int  rc;
+
+    if (rename(temp, path) == 0) {
+        return DM_OK;
+    }
+
+    rc = (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
+         ? DM_EXISTS : DM_ERROR;
+
+    dm_err_set(err, "store \"%s\" cannot be put in its place: %s", path,
+               strerror(errno));
 
     return rc;
 }
@@ -258,7 +274,7 @@ dm_store_remove(const char *path, dm_err_t *err)
 {
     struct stat  sb;
 
-    if (dm_store_is_whole(path, err) != DM_OK) {
+    if (dm_store_is_whole(path, "removed", err) != DM_OK) {
         return DM_ERROR;
     }
 
@@ -275,9 +291,8 @@ dm_store_remove(const char *path, dm_err_t *err)
 }
 
 
-/* looks whether all that is in it is a store's, before anything is removed */
-static int
-dm_store_is_whole(const char *path, dm_err_t *err)
+int
+dm_store_is_whole(const char *path, const char *what, dm_err_t *err)
 {
     int             fd, rc;
     DIR            *dir;
@@ -301,9 +316,9 @@ dm_store_is_whole(const char *path, dm_err_t *err)
     while (rc == DM_OK && (entry = readdir(dir)) != NULL) {
 
         if (!dm_store_is_name(entry->d_name)) {
-            dm_err_set(err, "\"%s\" is not removed: \"%s\" in it is none of a "
+            dm_err_set(err, "\"%s\" is not %s: \"%s\" in it is none of a "
                        "store's files; look what it is, and remove it",
-                       path, entry->d_name);
+                       path, what, entry->d_name);
             rc = DM_ERROR;
         }
     }
@@ -377,9 +392,10 @@ dm_store_sync_parent(const char *path, dm_err_t *err)
 
 int
 dm_store_copy(dm_store_t *store, const char *path, const char *like,
-    const dm_store_owner_t *owner, dm_err_t *err)
+    const dm_store_owner_t *owner, const dm_store_put_t *put, dm_err_t *err)
 {
-    return dm_store_receive(path, like, owner, dm_store_fill_copy, store, err);
+    return dm_store_receive(path, like, owner, dm_store_fill_copy, store, put,
+                            err);
 }
 
 
@@ -394,13 +410,13 @@ int
 dm_store_receive(const char *path, const char *like,
     const dm_store_owner_t *owner,
     int (*fill)(int fd, int disabled, void *data, dm_err_t *err), void *data,
-    dm_err_t *err)
+    const dm_store_put_t *put, dm_err_t *err)
 {
     dm_store_copy_t  copy;
 
     copy = (dm_store_copy_t) { like, owner, fill, data };
 
-    return dm_store_make(path, dm_store_build_copy, &copy, err);
+    return dm_store_make(path, dm_store_build_copy, &copy, put, err);
 }
 
 
@@ -493,7 +509,7 @@ dm_store_new_file(const char *path, const char *file, dm_err_t *err)
 static int
 dm_store_give_like(const char *path, const char *like, dm_err_t *err)
 {
-    int             rc;
+    int             rc, has;
     char           *data;
     struct stat     dir, file;
     dm_store_dir_t  made;
@@ -505,15 +521,16 @@ dm_store_give_like(const char *path, const char *like, dm_err_t *err)
     }
 
     rc = DM_OK;
+    has = (lstat(data, &file) == 0);
 
-    if (stat(like, &dir) == -1 || lstat(data, &file) == -1) {
+    if (stat(like, &dir) == -1 || (!has && errno != ENOENT)) {
         dm_err_set(err, "\"%s\" cannot be examined: %s", data,
                    strerror(errno));
         rc = DM_ERROR;
 
-    } else if (!S_ISREG(file.st_mode)) {
-        dm_err_set(err, "\"%s\" is not what a store has there: it is no file",
-                   data);
+    } else if (has && !S_ISREG(file.st_mode)) {
+        dm_err_set(err, "\"%s\" is not what a store has there: it is no file; "
+                   "look what it is, and remove it", data);
         rc = DM_ERROR;
     }
 
@@ -526,7 +543,7 @@ dm_store_give_like(const char *path, const char *like, dm_err_t *err)
     rc = dm_store_make_slots_like(&made, like, err);
 
     if (rc == DM_OK) {
-        rc = dm_store_give_like_files(&made, &dir, &file,
+        rc = dm_store_give_like_files(&made, &dir, has ? &file : NULL,
                                       dm_store_locks_group(like), err);
     }
 
@@ -554,7 +571,7 @@ dm_store_locks_group(const char *like)
 }
 
 
-/* the directory is opened to others last */
+/* the directory is opened to others last; file is NULL where there is none */
 static int
 dm_store_give_like_files(const dm_store_dir_t *made, const struct stat *dir,
     const struct stat *file, gid_t locks, dm_err_t *err)
@@ -565,8 +582,9 @@ dm_store_give_like_files(const dm_store_dir_t *made, const struct stat *dir,
 
     /* a file of another's may lie there under its name */
 
-    own = dir->st_uid == 0
-          || (file->st_uid == dir->st_uid && file->st_nlink == 1);
+    own = file != NULL
+          && (dir->st_uid == 0
+              || (file->st_uid == dir->st_uid && file->st_nlink == 1));
     uid = own ? file->st_uid : dir->st_uid;
 
     const dm_store_part_t  part[] = {
@@ -635,162 +653,4 @@ dm_store_make_slots_like(const dm_store_dir_t *made, const char *like,
     (void) closedir(dir);
 
     return rc;
-}
-
-
-int
-dm_store_install(const char *fresh, const char *path, int *old, dm_err_t *err)
-{
-    int          fd, rc;
-    struct stat  sb;
-
-    fd = -1;
-    *old = (lstat(path, &sb) == 0);
-
-    rc = *old ? dm_store_lock_file(path, &fd, err) : DM_OK;
-
-    if (rc == DM_OK
-        && renameat2(AT_FDCWD, fresh, AT_FDCWD, path,
-                     *old ? RENAME_EXCHANGE : 0)
-           == -1)
-    {
-        dm_err_set(err, "\"%s\" cannot be exchanged with \"%s\": %s", path,
-                   fresh, strerror(errno));
-        rc = DM_ERROR;
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_sync_parent(path, err);
-    }
-
-    if (fd != -1) {
-        close(fd);
-    }
-
-    return rc;
-}
-
-
-int
-dm_store_upgrade(const char *path, const dm_store_owner_t *owner,
-    dm_err_t *err)
-{
-    int             fd, rc;
-    dm_store_dir_t  dir;
-
-    fd = -1;
-
-    if (dm_store_open_dir(&dir, path, err) != DM_OK) {
-        return DM_INVALID;
-    }
-
-    rc = dm_store_renew_foreign(&dir, owner, err);
-
-    if (rc == DM_OK && dm_store_lock_file(path, &fd, err) != DM_OK) {
-        rc = DM_INVALID;
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_renew_locks(path, err);
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_give_parts(&dir, owner, err);
-    }
-
-    if (fd != -1) {
-        close(fd);
-    }
-
-    close(dir.fd);
-
-    return rc;
-}
-
-
-/*
- * Makes new lock files for a store of an older version: others of the group
- * could open its old one, and may have it open still.
- */
-static int
-dm_store_renew_locks(const char *path, dm_err_t *err)
-{
-    int    rc;
-    char  *lock, *writers;
-
-    lock = dm_store_join(path, DM_STORE_LOCK);
-    writers = dm_store_join(path, DM_STORE_WRITERS);
-
-    if (lock == NULL || writers == NULL) {
-        dm_err_set(err, "out of memory");
-        rc = DM_ERROR;
-
-    } else if (access(writers, F_OK) == 0) {
-        rc = DM_OK;
-
-    } else {
-        (void) unlink(lock);
-        rc = dm_store_touch(path, DM_STORE_LOCK, err);
-
-        if (rc == DM_OK) {
-            rc = dm_store_touch(path, DM_STORE_WRITERS, err);
-        }
-    }
-
-    free(lock);
-    free(writers);
-
-    return rc;
-}
-
-
-/* takes the lock of the store's writers, see dm_store_internal.h */
-static int
-dm_store_lock_file(const char *path, int *fd, dm_err_t *err)
-{
-    int          rc;
-    char        *name;
-    struct stat  sb, locked;
-
-    name = dm_store_join(path, DM_STORE_WRITERS);
-
-    /* the writers of an older version, which made this store, lock the data */
-
-    if (name != NULL && access(name, F_OK) == -1 && errno == ENOENT) {
-        free(name);
-        name = dm_store_join(path, DM_STORE_DATA);
-    }
-
-    if (name == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    /* try again as long as somebody else exchanges the file meanwhile */
-
-    do {
-        if (*fd != -1) {
-            close(*fd);
-        }
-
-        /* the store's user may have put something else there */
-        *fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
-
-        do {
-            rc = flock(*fd, LOCK_EX);
-        } while (rc == -1 && errno == EINTR);
-
-        if (rc == -1 || fstat(*fd, &locked) == -1 || stat(name, &sb) == -1) {
-            dm_err_set(err, "\"%s\" is no store that could be replaced: "
-                       "\"%s\" cannot be locked: %s", path, name,
-                       strerror(errno));
-            free(name);
-            return DM_ERROR;
-        }
-
-    } while (sb.st_dev != locked.st_dev || sb.st_ino != locked.st_ino);
-
-    free(name);
-
-    return DM_OK;
 }

@@ -579,7 +579,8 @@ test_copy(void **state)
     open_two();
     begin();
     disable("A");
-    assert_int_equal(dm_store_copy(reader, backup, like, NULL, NULL), DM_OK);
+    assert_int_equal(dm_store_copy(reader, backup, like, NULL, NULL, NULL),
+                     DM_OK);
     assert_int_equal(dm_store_commit(writer, NULL), DM_OK);
     close_two();
 

@@ -1,6 +1,9 @@
 /* dm-account backup, restore: the store as a whole */
 
+#define _GNU_SOURCE     /* statx() */
+
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +16,7 @@
 #include "account/readers.h"
 #include "account/user.h"
 #include "account/verbs.h"
+#include "account/waits.h"
 #include "common/json.h"
 #include "common/output.h"
 
@@ -26,6 +30,8 @@ typedef struct {
     const char        *owner;               /* of restore; may be NULL, so */
     const char        *user;                /* may user */
     unsigned           keep;
+    const char        *path;                /* of the store, without links */
+    char               aside[PATH_MAX + DM_OLD_SUFFIX];  /* the one before */
     json_t            *removed;             /* old stores */
 } dm_backup_t;
 
@@ -41,13 +47,17 @@ static int dm_backup_restore(dm_cli_t *cli, int argc, char **argv);
 static int dm_restore_options(dm_backup_t *backup, int argc, char **argv);
 static int dm_restore_owner(dm_backup_t *backup, const char *path,
     int exists);
+static int dm_restore_readers(dm_cli_t *cli, const char *path);
 static int dm_restore_would(dm_backup_t *backup, const char *path);
 static int dm_backup_target(dm_cli_t *cli, const char *dir, char *path,
     int *exists);
+static int dm_backup_absent(dm_cli_t *cli, char *path);
+static int dm_backup_place(dm_cli_t *cli, const char *path);
 static int dm_backup_is_part(const char *dir);
 static void dm_backup_wait(dm_cli_t *cli, const char *aside);
 static int dm_backup_exchange(dm_backup_t *backup, const char *path,
     int exists);
+static int dm_backup_put(const char *fresh, void *data, dm_err_t *err);
 static int dm_backup_restored(const dm_backup_t *backup, const char *aside);
 
 
@@ -338,7 +348,7 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
     }
 
     if (exists && backup->owner == NULL) {
-        return backup->user == NULL ? DM_CLI_DONE
+        return backup->user == NULL ? dm_restore_readers(cli, path)
                : dm_cli_usage(cli, "--user needs --owner where a store is");
     }
 
@@ -371,6 +381,33 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
 }
 
 
+/* no worker opens a store that has no directory for its user's slots */
+static int
+dm_restore_readers(dm_cli_t *cli, const char *path)
+{
+    int          rc;
+    DIR         *dir;
+    uid_t        uid;
+    const char  *name;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" cannot be "
+                             "read: %s", path, strerror(errno));
+    }
+
+    rc = dm_slots_next(dir, &name, &uid);
+
+    (void) closedir(dir);
+
+    return rc == DM_OK ? DM_CLI_DONE
+           : dm_cli_refuse(cli, DM_CODE_USER, "\"%s\" does not say whose "
+                           "workers read the store, as it has no directory "
+                           "\"readers.UID\": name their user with --owner, as "
+                           "in --owner " DM_USER_WORKERS, cli->store_path);
+}
+
+
 /* finds the store's real path, since its directory itself is exchanged */
 static int
 dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
@@ -400,8 +437,7 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
     }
 
     if (!*exists) {
-        (void) snprintf(path, PATH_MAX, "%s", cli->store_path);
-        return DM_CLI_DONE;
+        return dm_backup_absent(cli, path);
     }
 
     if (stat(dir, &backup) == 0 && stat(path, &store) == 0
@@ -409,6 +445,72 @@ dm_backup_target(dm_cli_t *cli, const char *dir, char *path, int *exists)
     {
         return dm_cli_refuse(cli, DM_CODE_STORE_EXISTS, "\"%s\" is the store "
                              "itself", dir);
+    }
+
+    return dm_backup_place(cli, path);
+}
+
+
+/* no store is there: path is where one will be */
+static int
+dm_backup_absent(dm_cli_t *cli, char *path)
+{
+    size_t       len;
+    struct stat  sb;
+
+    (void) snprintf(path, PATH_MAX, "%s", cli->store_path);
+
+    for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--) {
+        path[len - 1] = '\0';
+    }
+
+    if (lstat(path, &sb) == 0) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" is a "
+                             "symbolic link that leads to nothing: mount or "
+                             "make the directory that it leads to, or remove "
+                             "the link", path);
+    }
+
+    return DM_CLI_DONE;
+}
+
+
+/*
+ * The whole directory is exchanged: nobody shall lose one that was named by
+ * mistake, and a file system that is mounted there stays where it is.
+ */
+static int
+dm_backup_place(dm_cli_t *cli, const char *path)
+{
+    char          data[PATH_MAX + sizeof("/data.mdb")];
+    struct stat   sb;
+    struct statx  place;
+
+    if (statx(AT_FDCWD, path, 0, STATX_TYPE, &place) == -1) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" cannot be "
+                             "examined: %s", path, strerror(errno));
+    }
+
+    if (!S_ISDIR(place.stx_mode)) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" is no "
+                             "directory, as a store is: look what it is, and "
+                             "remove it", path);
+    }
+
+    if (place.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "\"%s\" is a mount "
+                             "point, which cannot be exchanged: restore to a "
+                             "directory below it, and name that with --store "
+                             "and in dm_sec_store", path);
+    }
+
+    (void) snprintf(data, sizeof(data), "%s/data.mdb", path);
+
+    if (lstat(data, &sb) == -1
+        && dm_store_is_whole(path, "replaced", &cli->err) != DM_OK)
+    {
+        return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "%s",
+                             cli->err.text);
     }
 
     return DM_CLI_DONE;
@@ -439,29 +541,29 @@ dm_backup_is_part(const char *dir)
 static int
 dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
 {
-    int        rc, old;
-    char       aside[PATH_MAX + DM_OLD_SUFFIX];
-    dm_cli_t  *cli;
+    int             rc;
+    char            name[PATH_MAX + DM_OLD_SUFFIX];
+    dm_cli_t       *cli;
+    dm_store_put_t  put;
 
     cli = backup->copy.cli;
 
     dm_old_sweep(path);
-    dm_old_name(path, aside, sizeof(aside));
+    dm_old_name(path, name, sizeof(name));
 
-    rc = dm_copy_make(&backup->copy, aside,
-                        exists && backup->owner == NULL ? path : NULL);
+    put = (dm_store_put_t) { dm_backup_put, backup };
+    backup->copy.put = &put;
+    backup->path = path;
+
+    rc = dm_copy_make(&backup->copy, name,
+                      exists && backup->owner == NULL ? path : NULL);
 
     if (rc != DM_CLI_DONE) {
         return rc;
     }
 
-    if (dm_store_install(aside, path, &old, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s; the copy of the "
-                             "backup is \"%s\"", cli->err.text, aside);
-    }
-
-    if (old) {
-        dm_backup_wait(cli, aside);
+    if (backup->aside[0] != '\0') {
+        dm_backup_wait(cli, backup->aside);
     }
 
     dm_cli_audit(cli);
@@ -469,9 +571,28 @@ dm_backup_exchange(dm_backup_t *backup, const char *path, int exists)
     backup->removed = json_array();
     dm_old_prune(cli, path, backup->keep, backup->removed);
 
-    rc = dm_backup_restored(backup, old ? aside : NULL);
+    rc = dm_backup_restored(backup, backup->aside[0] != '\0' ? backup->aside
+                                                             : NULL);
 
     json_decref(backup->removed);
+
+    return rc;
+}
+
+
+/* only this is to wait for a writer; the copy is removed where it fails */
+static int
+dm_backup_put(const char *fresh, void *data, dm_err_t *err)
+{
+    int           rc;
+    dm_backup_t  *backup;
+
+    backup = data;
+
+    dm_waits_begin(backup->copy.cli);
+    rc = dm_store_install(fresh, backup->path, dm_old_name, backup->aside,
+                          sizeof(backup->aside), err);
+    dm_waits_end();
 
     return rc;
 }

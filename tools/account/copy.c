@@ -70,7 +70,8 @@ dm_copy_make(dm_copy_t *copy, const char *path, const char *like)
     cli = copy->cli;
 
     if (copy->seen == NULL) {
-        rc = dm_store_copy(cli->store, path, like, &copy->whose, &cli->err);
+        rc = dm_store_copy(cli->store, path, like, &copy->whose, copy->put,
+                           &cli->err);
 
     } else if (dm_user_is_other(copy->from)
                && dm_user_parent(cli, path, 0) != DM_CLI_DONE)
@@ -79,7 +80,7 @@ dm_copy_make(dm_copy_t *copy, const char *path, const char *like)
 
     } else {
         rc = dm_store_receive(path, like, &copy->whose, dm_copy_fill, copy,
-                              &cli->err);
+                              copy->put, &cli->err);
     }
 
     if (rc == DM_OK) {

@@ -20,6 +20,7 @@ typedef struct {
     int                restore;     /* from is a backup, to be checked */
     dm_store_owner_t   whose;       /* of the copy, if it is like no other */
     dm_copy_seen_t    *seen;        /* NULL: this process has it */
+    const dm_store_put_t  *put;     /* NULL: the copy has the name it got */
 } dm_copy_t;
 
 

@@ -343,7 +343,7 @@ dm_upgrade_has(const dm_upgrade_t *up, const char *file)
 static int
 dm_upgrade_files(dm_upgrade_t *up)
 {
-    int        rc;
+    int        rc, given;
     dm_cli_t  *cli;
 
     cli = up->cli;
@@ -358,7 +358,11 @@ dm_upgrade_files(dm_upgrade_t *up)
         return rc;
     }
 
-    if (dm_store_upgrade(up->path, &up->whose, &cli->err) != DM_OK) {
+    dm_waits_begin(cli);
+    given = dm_store_upgrade(up->path, &up->whose, &cli->err);
+    dm_waits_end();
+
+    if (given != DM_OK) {
         return dm_cli_refuse(cli, DM_CODE_STORE_UNUSABLE, "%s", cli->err.text);
     }
 
@@ -586,7 +590,7 @@ dm_upgrade_backup(dm_upgrade_t *up)
         }
     }
 
-    rc = dm_store_receive(up->aside, up->path, NULL, dm_upgrade_fill, up,
+    rc = dm_store_receive(up->aside, up->path, NULL, dm_upgrade_fill, up, NULL,
                           &cli->err);
 
     if (rc == DM_OK) {
