@@ -161,20 +161,21 @@ sub start_daemon {
 }
 
 
-# those that this may run on, first the worker's, and that of bench/load.c
+###############################################################################
+# Results, files and commands
+
+
+# those that this may run on, the last first; dies where there are fewer
 sub cpus {
+    my ($least) = @_;
     my ($list) = slurp('/proc/self/status') =~ /^Cpus_allowed_list:\s*(.*)$/m;
     my @allowed = map { /(\d+)-(\d+)/ ? ($1 .. $2) : $_ } split /,/, $list;
 
-    die "this needs two CPUs, one for nginx and one for its clients: there is "
-        . "one\n" if @allowed < 2;
+    die "this needs $least CPUs, one for nginx and one for its clients: there "
+        . "is one\n" if @allowed < $least;
 
     return reverse @allowed;
 }
-
-
-###############################################################################
-# Results, files and commands
 
 
 sub median {
