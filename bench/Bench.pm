@@ -152,7 +152,7 @@ sub start_daemon {
     push @pids, $pid;
     push @kept, $keep;
 
-    within(60, "answer from $command[0]", sub {
+    within(600, "answer from $command[0]", sub {
         die slurp("$dir/stderr") if waitpid($pid, POSIX::WNOHANG()) == $pid;
         IO::Socket::INET->new("127.0.0.1:$port");
     });
