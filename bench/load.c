@@ -74,11 +74,11 @@ typedef enum {
 
 typedef struct {
     const char     *name;
+    const char     *suite;      /* of a session */
+    int             cert;       /* whether that has a certificate */
     credentials_t   credentials;
     device_truth_t  truth;
     int             status;     /* of the answer that counts */
-    const char     *suite;      /* of a session */
-    int             cert;       /* whether that has a certificate */
 } how_t;
 
 
@@ -121,24 +121,24 @@ typedef struct {
 
 
 static const how_t  hows[] = {
-    { "none", NONE, DEVICE_RIGHT, 200, NULL, 0 },
-    { "basic", BASIC, DEVICE_RIGHT, 200, NULL, 0 },
-    { "cold", COLD, DEVICE_RIGHT, 200, NULL, 0 },
-    { "md5", MD5, DEVICE_RIGHT, 200, NULL, 0 },
-    { "sha256", SHA_256, DEVICE_RIGHT, 200, NULL, 0 },
+    { "none", NULL, 0, NONE, DEVICE_RIGHT, 200 },
+    { "basic", NULL, 0, BASIC, DEVICE_RIGHT, 200 },
+    { "cold", NULL, 0, COLD, DEVICE_RIGHT, 200 },
+    { "md5", NULL, 0, MD5, DEVICE_RIGHT, 200 },
+    { "sha256", NULL, 0, SHA_256, DEVICE_RIGHT, 200 },
 
-    { "challenge", NONE, DEVICE_RIGHT, 401, NULL, 0 },
-    { "wrong-basic", BASIC, DEVICE_WRONG, 401, NULL, 0 },
-    { "wrong-sha256", SHA_256, DEVICE_WRONG, 401, NULL, 0 },
-    { "forged", SHA_256, DEVICE_FORGED, 401, NULL, 0 },
+    { "challenge", NULL, 0, NONE, DEVICE_RIGHT, 401 },
+    { "wrong-basic", NULL, 0, BASIC, DEVICE_WRONG, 401 },
+    { "wrong-sha256", NULL, 0, SHA_256, DEVICE_WRONG, 401 },
+    { "forged", NULL, 0, SHA_256, DEVICE_FORGED, 401 },
 
-    { "session", NONE, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
-    { "session-basic", BASIC, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
-    { "session-sha256", SHA_256, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 0 },
-    { "session-x509", NONE, DEVICE_RIGHT, 200, "AES128-GCM-SHA256", 1 },
-    { "session-rsa-psk", NONE, DEVICE_RIGHT, 200,
-        "RSA-PSK-AES128-GCM-SHA256", 0 },
-    { "session-psk", NONE, DEVICE_RIGHT, 200, "PSK-AES128-GCM-SHA256", 0 }
+    { "session", "AES128-GCM-SHA256", 0, NONE, DEVICE_RIGHT, 200 },
+    { "session-basic", "AES128-GCM-SHA256", 0, BASIC, DEVICE_RIGHT, 200 },
+    { "session-sha256", "AES128-GCM-SHA256", 0, SHA_256, DEVICE_RIGHT, 200 },
+    { "session-x509", "AES128-GCM-SHA256", 1, NONE, DEVICE_RIGHT, 200 },
+    { "session-rsa-psk", "RSA-PSK-AES128-GCM-SHA256", 0,
+        NONE, DEVICE_RIGHT, 200 },
+    { "session-psk", "PSK-AES128-GCM-SHA256", 0, NONE, DEVICE_RIGHT, 200 }
 };
 
 static int            events;
