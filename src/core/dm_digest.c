@@ -171,6 +171,10 @@ dm_digest_update(EVP_MD_CTX *ctx, const dm_str_t *part, size_t n)
     len = 0;
     most = 0;
 
+    /* gcc 14 does not know that of no octets none is read */
+
+    piece[0] = '\0';
+
     for (i = 0; ok && i < n; i++) {
 
         if (part[i].len >= sizeof(piece) - len) {
