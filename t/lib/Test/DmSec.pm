@@ -39,6 +39,7 @@ our @EXPORT_OK = qw/
     log_lines words denied handshake_failures failed_handshake other_alerts
     status_json
     wait_for master workers kill_worker reload_wait stand_still
+    each_worker
 /;
 
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
@@ -114,6 +115,26 @@ sub stand_still {
         !grep { slurp($_) !~ /^\d+ \(.*\) T /s }
             map { glob "/proc/$_/task/*/stat" } @pids;
     }) or die "@pids: not stopped\n";
+}
+
+
+# What the function returns for each worker: the others stand still meanwhile.
+# Connections that nobody directs may all meet the same one.
+sub each_worker {
+    my ($t, $ask) = @_;
+    my (@workers, @got);
+
+    @workers = workers($t);
+
+    foreach my $pid (@workers) {
+        my @others = grep { $_ != $pid } @workers;
+
+        stand_still(@others) if @others;
+        push @got, $ask->();
+        kill 'CONT', @others;
+    }
+
+    return @got;
 }
 
 
