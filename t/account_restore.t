@@ -172,6 +172,35 @@ like(content($err), qr/cannot be exchanged/, 'it is said');
 is((stat("$store/data.mdb"))[1], $inode, 'the store is in its place');
 beside('an exchange that fails');
 
+# one that has just begun is not taken for one that was killed
+
+fresh();
+my $begins = preload($d, 'begins', "#define D \"$d\"\n" . <<'EOF_C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+char *
+mkdtemp(char *name)
+{
+    char  *made;
+    made = ((char *(*)(char *)) dlsym(RTLD_NEXT, "mkdtemp"))(name);
+    (void) close(open(D "/begun", O_CREAT|O_WRONLY, 0600));
+    while (access(D "/go", F_OK) == -1) {
+        (void) usleep(1000);
+    }
+    return made;
+}
+EOF_C
+
+($restore, $err) = start("restore $bk --keep 9", $begins);
+wait_for(60, sub { -e "$d/begun" }) or die "does not begin\n";
+done("restore $bk --keep 9", 'restored 2', 'another meanwhile');
+put("$d/go", '');
+waitpid($restore, 0);
+is($? >> 8, 0, 'one that has just begun') or diag(content($err));
+is(scalar(() = glob("$store.2*")), 2, 'and both have kept one');
+
 # several at once: each has its turn
 
 fresh();
@@ -180,7 +209,7 @@ $pid = lock_store();
 my @restores = map { [ start("restore $bk --keep 9") ] } 1 .. 3;
 
 wait_for(60, sub { content($_->[1]) =~ /writes to store/ })
-    or die "does not wait\n" for @restores;
+    or die "does not wait: " . content($_->[1]) . "\n" for @restores;
 unlock_store($pid);
 
 foreach my $n (1 .. 3) {
@@ -221,9 +250,10 @@ sub beside {
     is_deeply([glob("$store.2*")], [], "$name: nothing is left beside it");
 }
 
-# a process that holds the lock of the writers
+# a process that holds the lock of the writers, and ends with the test
 sub lock_store {
     pipe(my $ready, my $tell) or die "pipe: $!\n";
+    pipe(my $end, our $held) or die "pipe: $!\n";
     my $pid = fork();
     die "fork: $!\n" unless defined $pid;
 
@@ -231,7 +261,9 @@ sub lock_store {
         open my $fh, '+<', "$store/write.lock" or POSIX::_exit(1);
         flock($fh, LOCK_EX) or POSIX::_exit(1);
         syswrite $tell, '1';
-        POSIX::pause() while 1;
+        close $held;
+        sysread($end, my $octet, 1);
+        POSIX::_exit(0);
     }
 
     close $tell;

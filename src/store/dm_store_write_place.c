@@ -37,6 +37,8 @@ static char *dm_store_trim(const char *path, dm_err_t *err);
 static int dm_store_make_at(const char *path,
     int (*build)(const char *temp, void *data, dm_err_t *err), void *data,
     const dm_store_put_t *put, dm_err_t *err);
+static int dm_store_make_temp(const char *path, char **temp, int *fd,
+    dm_err_t *err);
 static int dm_store_put_new(const char *temp, const char *path,
     dm_err_t *err);
 static int dm_store_is_name(const char *name);
@@ -110,7 +112,6 @@ dm_store_make_at(const char *path,
 {
     int          fd, rc;
     char        *temp;
-    size_t       size;
     struct stat  sb;
 
     if (put == NULL && lstat(path, &sb) == 0) {
@@ -119,28 +120,9 @@ dm_store_make_at(const char *path,
         return DM_EXISTS;
     }
 
-    size = strlen(path) + sizeof(".XXXXXX");
-
-    temp = malloc(size);
-    if (temp == NULL) {
-        dm_err_set(err, "out of memory");
-        return DM_ERROR;
-    }
-
-    (void) snprintf(temp, size, "%s.XXXXXX", path);
-
-    if (mkdtemp(temp) == NULL) {
-        dm_err_set_made(err, "store", path);
-        free(temp);
-        return DM_INVALID;
-    }
-
-    /* as long as it is locked somebody is at work on it: dm_store_sweep() */
-
-    fd = open(temp, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
-
-    if (fd != -1) {
-        (void) flock(fd, LOCK_EX|LOCK_NB);
+    rc = dm_store_make_temp(path, &temp, &fd, err);
+    if (rc != DM_OK) {
+        return rc;
     }
 
     rc = build(temp, data, err);
@@ -157,13 +139,65 @@ dm_store_make_at(const char *path,
         dm_store_discard(temp);
     }
 
-    if (fd != -1) {
-        close(fd);
-    }
-
+    close(fd);
     free(temp);
 
     return rc;
+}
+
+
+/*
+ * A directory beside the path.  As long as it is locked somebody is at work on
+ * it: another process may take it for what is left of one that was killed, and
+ * sweep it, before that.
+ */
+static int
+dm_store_make_temp(const char *path, char **temp, int *fd, dm_err_t *err)
+{
+    size_t       size;
+    struct stat  made, there;
+
+    size = strlen(path) + sizeof(".XXXXXX");
+
+    *temp = malloc(size);
+    if (*temp == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    for ( ;; ) {
+        (void) snprintf(*temp, size, "%s.XXXXXX", path);
+
+        if (mkdtemp(*temp) == NULL) {
+            dm_err_set_made(err, "store", path);
+            free(*temp);
+            return DM_INVALID;
+        }
+
+        *fd = open(*temp, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+        if (*fd == -1 && errno != ENOENT) {
+            dm_err_set(err, "\"%s\" cannot be opened: %s", *temp,
+                       strerror(errno));
+            (void) rmdir(*temp);
+            free(*temp);
+            return DM_ERROR;
+        }
+
+        if (*fd == -1) {
+            continue;
+        }
+
+        while (flock(*fd, LOCK_EX) == -1 && errno == EINTR) { /* void */ }
+
+        if (fstat(*fd, &made) == 0 && lstat(*temp, &there) == 0
+            && made.st_dev == there.st_dev && made.st_ino == there.st_ino)
+        {
+            return DM_OK;
+        }
+
+        close(*fd);
+    }
 }
 
 
