@@ -434,8 +434,12 @@ foreach (@inputs) {
 
 rename "$d/away", "$d/store" or die "Can't rename store: $!\n";
 
-ok(wait_for(30, sub {
-    status(get('/both', basic('alice', 'secret'))) == 200
+# a worker that has no store open looks for it each second
+
+ok(wait_for(60, sub {
+    !grep { $_ != 200 } each_worker($t, sub {
+        return scalar status(get('/both', basic('alice', 'secret')));
+    });
 }), 'it is back');
 verdict($t, undef, 8081);
 counted();

@@ -16,6 +16,7 @@ package Test::DmSec::Clock;
 use warnings;
 use strict;
 
+use POSIX qw/ strftime /;
 use Test::More ();
 
 
@@ -47,7 +48,7 @@ sub env {
 
     $self->set(0);
 
-    return (LD_PRELOAD => $self->{library},
+    return (LD_PRELOAD => join(' ', $self->{library}, $ENV{LD_PRELOAD} // ()),
         FAKETIME_TIMESTAMP_FILE => "$self->{dir}/clock",
         FAKETIME_NO_CACHE => 1);
 }
@@ -57,14 +58,7 @@ sub env {
 sub set {
     my ($self, $seconds) = @_;
 
-    open my $fh, '>', "$self->{dir}/clock.new"
-        or die "Can't set the clock: $!\n";
-    printf {$fh} "%+.3f\n", $seconds;
-    close $fh or die "Can't set the clock: $!\n";
-
-    rename "$self->{dir}/clock.new", "$self->{dir}/clock"
-        or die "Can't set the clock: $!\n";
-
+    $self->put(sprintf '%+.3f', $seconds);
     $self->{now} = $seconds;
 }
 
@@ -74,6 +68,28 @@ sub pass {
     my ($self, $seconds) = @_;
 
     $self->set($self->{now} + $seconds);
+}
+
+
+# It stands still, until it is set: no timer of nginx runs out, not those by
+# which each worker looks after the store.
+sub stop {
+    my ($self) = @_;
+
+    $self->put(strftime('%Y-%m-%d %H:%M:%S', localtime(time + $self->{now})));
+}
+
+
+sub put {
+    my ($self, $line) = @_;
+
+    open my $fh, '>', "$self->{dir}/clock.new"
+        or die "Can't set the clock: $!\n";
+    print {$fh} "$line\n";
+    close $fh or die "Can't set the clock: $!\n";
+
+    rename "$self->{dir}/clock.new", "$self->{dir}/clock"
+        or die "Can't set the clock: $!\n";
 }
 
 
