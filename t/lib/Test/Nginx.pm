@@ -634,7 +634,9 @@ sub gone {
     my ($pid) = @_;
 
     return within_time(STOP_TIMEOUT, sub {
-        waitpid($pid, WNOHANG) == $pid || !kill(0, $pid) || is_dead($pid);
+        my ($child) = waitpid($pid, WNOHANG);
+
+        return $child < 0 ? !kill(0, $pid) || is_dead($pid) : $child;
     });
 }
 
