@@ -16,7 +16,8 @@ use JSON::PP;
 
 use lib 'lib';
 use Test::DmAccount;
-use Test::DmSec::Preload qw/ preload /;
+use Test::DmSec::Preload qw/ halt preload /;
+use Test::DmSec::Process qw/ wait_for /;
 
 ###############################################################################
 
@@ -274,17 +275,21 @@ done('rekey --prepare', '', 'prepare');
 
 my ($killed, $left) = (0, 30020);
 
-for (1 .. 20) {
-    my $pid = background('rekey');
-    my $now;
+for my $turns (5, 10, 15) {
+    my $halt = halt($d, "halt$turns", 'flock',
+        "operation == LOCK_EX && ++n > $turns");
+    my $pid = do {
+        local $ENV{LD_PRELOAD} = join ' ', $halt, $ENV{LD_PRELOAD} // ();
+        background('rekey');
+    };
+
+    wait_for(60, sub { -e "$d/halt$turns.halted" })
+        or die "it is not halted\n";
 
     # another writer has its turn, while it is at work
 
-    for (1 .. 100) {
-        ($now) = run('rekey --finish')->{err}
-            =~ /^dm-account: (\d+) accounts are not sealed with key "k\d+"/;
-        last if defined $now && $now < $left || !kill(0, $pid);
-    }
+    my ($now) = run('rekey --finish')->{err}
+        =~ /^dm-account: (\d+) accounts are not sealed with key "k\d+"/;
 
     kill('KILL', $pid);
     waitpid($pid, 0);
@@ -293,7 +298,6 @@ for (1 .. 20) {
 
     $killed++;
     $left = $now;
-    last if $killed == 3;
 }
 
 is($killed, 3, 'killed in the middle, three times');
