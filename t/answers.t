@@ -412,9 +412,7 @@ verdict($t, undef, 8081);
 
 rename "$d/store", "$d/away" or die "Can't rename store: $!\n";
 
-ok(wait_for(30, sub {
-    status(get('/both', basic('alice', 'secret'))) == 503
-}), 'the store is away');
+ok(each_answers(503), 'the store is away');
 verdict($t, undef, 8081);
 
 foreach (@inputs) {
@@ -434,13 +432,7 @@ foreach (@inputs) {
 
 rename "$d/away", "$d/store" or die "Can't rename store: $!\n";
 
-# a worker that has no store open looks for it each second
-
-ok(wait_for(60, sub {
-    !grep { $_ != 200 } each_worker($t, sub {
-        return scalar status(get('/both', basic('alice', 'secret')));
-    });
-}), 'it is back');
+ok(each_answers(200), 'it is back');
 verdict($t, undef, 8081);
 counted();
 
@@ -543,6 +535,18 @@ sub get {
         $address & 255 unless grep { /^X-Real-IP/ } @lines;
 
     return scalar keepalive(8080)->request(request('GET', $uri, @lines));
+}
+
+# Whether each worker answers so before long: it looks each 10 ms whether its
+# store is there, and each second if it has none.
+sub each_answers {
+    my ($status) = @_;
+
+    return wait_for(60, sub {
+        !grep { $_ != $status } each_worker($t, sub {
+            return status(get('/both', basic('alice', 'secret')));
+        });
+    });
 }
 
 # the header line of an input

@@ -202,9 +202,10 @@ foreach my $reload (1 .. 3) {
     my %old = map { $_ => 1 } workers($t);
     my ($n, $gone, $until) = (0, 0, time() + 60);
 
-    # once more where they are gone: that one the new workers answer
+    # once more where they are gone: that one the new workers answer; however
+    # soon that is, some requests each time
 
-    until ($gone || time() > $until) {
+    until ($gone && $n > 8 || time() > $until) {
         $t->reload() if $n++ == 1;
         $gone = !grep { kill 0, $_ } keys %old;
 
