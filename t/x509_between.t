@@ -119,6 +119,9 @@ EOF_C
     $t->run();
 }
 
+# when it starts, a worker counts what is in the store, by an index too
+workers($t);
+
 ###############################################################################
 
 my $client = device();

@@ -143,10 +143,17 @@ sub each_worker {
 sub kill_worker {
     my ($t, $pid, $signal) = @_;
 
-    kill $signal || 'KILL', $pid or die "Can't kill worker $pid: $!\n";
+    $signal ||= 'KILL';
+    kill $signal, $pid or die "Can't kill worker $pid: $!\n";
 
-    wait_for(WAIT, sub { !grep { $_ == $pid } worker_pids($t, qr/^/) })
-        or die "worker $pid is alive\n";
+    # one that was about to sleep has not looked at a signal that it handles
+
+    wait_for(WAIT, sub {
+        return 1 unless grep { $_ == $pid } worker_pids($t, qr/^/);
+
+        kill $signal, $pid;
+        return 0;
+    }) or die "worker $pid is alive\n";
 
     return workers($t);
 }
