@@ -38,16 +38,6 @@ static int dm_store_prove(dm_store_t *store, dm_wire_t *w,
 static int dm_store_tell_keys(dm_store_t *store, dm_err_t *err);
 
 
-static int  (*dm_store_waits)(const char *path, int fd);
-
-
-void
-dm_store_on_wait(int (*fn)(const char *path, int fd))
-{
-    dm_store_waits = fn;
-}
-
-
 int
 dm_store_open(dm_store_t **out, const char *path, dm_store_mode_t mode,
     const dm_keys_t *keys, dm_err_t *err)
@@ -302,22 +292,10 @@ dm_store_map(dm_store_t *store, dm_store_mode_t mode, dm_err_t *err)
 static void
 dm_store_gate(const dm_store_t *store, short type)
 {
-    int           rc;
-    struct flock  lock;
-
-    if (store->lock == -1) {
-        return;
+    if (store->lock != -1) {
+        (void) dm_store_lock_octet(store->path, store->lock, F_SETLKW, type,
+                                   DM_STORE_GATE);
     }
-
-    memset(&lock, 0, sizeof(struct flock));
-    lock.l_type = type;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = DM_STORE_GATE;
-    lock.l_len = 1;
-
-    do {
-        rc = fcntl(store->lock, F_SETLKW, &lock);
-    } while (rc == -1 && errno == EINTR);
 }
 
 
@@ -832,27 +810,6 @@ dm_store_lock(dm_store_t *store, dm_err_t *err)
 {
     return store->mode != DM_STORE_WRITE
            ? DM_OK : dm_store_wait_lock(store->path, store->lock, err);
-}
-
-
-int
-dm_store_wait_lock(const char *path, int fd, dm_err_t *err)
-{
-    while (flock(fd, LOCK_EX) == -1) {
-
-        if (errno != EINTR) {
-            dm_err_set(err, "store \"%s\" cannot be locked: %s", path,
-                       strerror(errno));
-            return DM_ERROR;
-        }
-
-        if (dm_store_waits != NULL && dm_store_waits(path, fd) != DM_OK) {
-            dm_err_set(err, "another process writes to store \"%s\"", path);
-            return DM_DECLINED;
-        }
-    }
-
-    return DM_OK;
 }
 
 

@@ -172,13 +172,18 @@ int dm_store_stat_data(const char *path, struct stat *sb);
 /* reads the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
 
+/* for dm_store_on_wait(): the lock of the store's writer, on no octet */
+#define DM_STORE_WRITER  ((off_t) -1)
+
 /*
  * fn, or NULL, is called where a signal comes while this process, a tool, waits
- * for another writer of the store at path, whose lock is on the file of fd.
- * Where it returns DM_DECLINED the wait ends, and with it dm_store_open() or
- * dm_store_begin(), which return that; DM_OK is to wait on.
+ * for a lock that another one has on the file of fd, of the store at path:
+ * DM_STORE_WRITER, or a lock of fcntl() on that octet, which tools have for a
+ * moment each.  Where it returns DM_DECLINED for the writer's the wait ends,
+ * and with it dm_store_open() or dm_store_begin(), which return that; DM_OK is
+ * to wait on.
  */
-void dm_store_on_wait(int (*fn)(const char *path, int fd));
+void dm_store_on_wait(int (*fn)(const char *path, int fd, off_t octet));
 
 
 #endif /* DM_STORE_H */

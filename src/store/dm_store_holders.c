@@ -185,6 +185,23 @@ dm_store_write_pids(char buf[DM_STORE_PIDS_LEN], const dm_store_pids_t *pids)
 
 
 void
+dm_store_write_slot(char buf[DM_STORE_LOSERS_LEN], const dm_slot_seen_t *seen)
+{
+    char             pids[DM_STORE_PIDS_LEN];
+    dm_ids_t         ids;
+    dm_store_pids_t  one;
+
+    memset(&one, 0, sizeof(dm_store_pids_t));
+    dm_store_add_slot(&one, seen);
+    dm_store_write_pids(pids, &one);
+    dm_holders_ids(&ids, seen);
+
+    (void) snprintf(buf, DM_STORE_LOSERS_LEN, "%s of %s", pids,
+                    dm_access_who(ids.uid, ids.group[0]));
+}
+
+
+void
 dm_store_write_losers(char buf[DM_STORE_LOSERS_LEN],
     const dm_store_losers_t *losers)
 {

@@ -52,6 +52,10 @@ typedef struct {
 void dm_store_add_pid(dm_store_pids_t *pids, pid_t pid);
 void dm_store_add_slot(dm_store_pids_t *pids, const dm_slot_seen_t *seen);
 
+/* writes "process 1 of user NAME, group NAME", of a slot */
+void dm_store_write_slot(char buf[DM_STORE_LOSERS_LEN],
+    const dm_slot_seen_t *seen);
+
 /* writes "process 1" or "processes 1, 2 and 3 more" */
 void dm_store_write_pids(char buf[DM_STORE_PIDS_LEN],
     const dm_store_pids_t *pids);

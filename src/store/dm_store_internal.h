@@ -278,6 +278,13 @@ void dm_store_unlock(dm_store_t *store);
 /* the same, of the file open at fd, which the writers of that store lock */
 int dm_store_wait_lock(const char *path, int fd, dm_err_t *err);
 
+/*
+ * Gets a lock of that type on an octet of the file, or frees it; command is
+ * F_SETLKW or F_OFD_SETLKW.  DM_OK or DM_ERROR, with errno.
+ */
+int dm_store_lock_octet(const char *path, int fd, int command, short type,
+    off_t octet);
+
 void dm_store_count_keys(const dm_account_t *account,
     dm_store_count_keys_t *keys);
 

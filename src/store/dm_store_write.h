@@ -145,7 +145,8 @@ void dm_store_keep_disabled(dm_store_t *store);
  * it is.
  *
  * dm_store_beside() looks whether all workers would see it, for those that have
- * just begun it waits.  DM_OK; DM_DECLINED: one does not; DM_ERROR.
+ * just begun it waits.  DM_OK; DM_DECLINED: one does not, and err says which;
+ * DM_ERROR.
  *
  * dm_store_disable() takes an id down, and dm_store_disable_commit() has all of
  * them, or none, in force and on the disk.  DM_OK or DM_ERROR; the latter also

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dm_store_holders.h"
 #include "dm_store_write_internal.h"
 #include "dm_wire.h"
 
@@ -41,13 +42,14 @@ typedef struct {
 } dm_disabled_call_t;
 
 
-static void dm_disabled_ensure(dm_store_t *store);
+static int dm_disabled_ensure(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_open_edit(const char *path, int lock,
     dm_disabled_edit_t *edit, dm_err_t *err);
 static void dm_disabled_close_edit(dm_disabled_edit_t *edit);
 static int dm_disabled_open_file(const char *path, const char *file,
     int flags, dm_err_t *err);
-static int dm_disabled_lock(int fd, short type, dm_err_t *err);
+static int dm_disabled_lock(const char *path, int fd, short type,
+    dm_err_t *err);
 static int dm_disabled_fill(int fd, off_t size, dm_err_t *err);
 static void dm_disabled_head(unsigned char *page, uint64_t len);
 static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
@@ -106,7 +108,7 @@ dm_disabled_open_edit(const char *path, int lock, dm_disabled_edit_t *edit,
     }
 
     edit->fd = -1;
-    rc = dm_disabled_lock(edit->lock, F_WRLCK, err);
+    rc = dm_disabled_lock(path, edit->lock, F_WRLCK, err);
 
     if (rc == DM_OK) {
         edit->fd = dm_disabled_open_file(path, DM_STORE_DISABLED, O_CREAT,
@@ -145,7 +147,7 @@ dm_disabled_close_edit(dm_disabled_edit_t *edit)
         close(edit->lock);
 
     } else {
-        (void) dm_disabled_lock(edit->lock, F_UNLCK, NULL);
+        (void) dm_disabled_lock(NULL, edit->lock, F_UNLCK, NULL);
     }
 }
 
@@ -189,22 +191,11 @@ dm_disabled_open_file(const char *path, const char *file, int flags,
 
 /* an octet of write.lock: who can only read the other file could lock that */
 static int
-dm_disabled_lock(int fd, short type, dm_err_t *err)
+dm_disabled_lock(const char *path, int fd, short type, dm_err_t *err)
 {
-    int           rc;
-    struct flock  lock;
-
-    memset(&lock, 0, sizeof(struct flock));
-    lock.l_type = type;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = DM_STORE_ASIDE;
-    lock.l_len = 1;
-
-    do {
-        rc = fcntl(fd, F_OFD_SETLKW, &lock);
-    } while (rc == -1 && errno == EINTR);
-
-    if (rc == -1) {
+    if (dm_store_lock_octet(path, fd, F_OFD_SETLKW, type, DM_STORE_ASIDE)
+        != DM_OK)
+    {
         dm_err_set(err, "\"" DM_STORE_WRITERS "\" of the store cannot be "
                    "locked: %s", strerror(errno));
         return DM_ERROR;
@@ -270,20 +261,35 @@ dm_disabled_head(unsigned char *page, uint64_t len)
 
 
 /* opens the file that is at the path now, made if it must be */
-static void
-dm_disabled_ensure(dm_store_t *store)
+static int
+dm_disabled_ensure(dm_store_t *store, dm_err_t *err)
 {
     dm_disabled_edit_t  edit;
 
     dm_disabled_tend(store);
 
-    if (store->disabled.head == NULL
-        && dm_disabled_open_edit(store->path, store->lock, &edit, NULL)
-           == DM_OK)
-    {
-        dm_disabled_close_edit(&edit);
-        dm_disabled_tend(store);
+    if (store->disabled.head != NULL) {
+        return DM_OK;
     }
+
+    if (dm_disabled_open_edit(store->path, store->lock, &edit, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    dm_disabled_close_edit(&edit);
+    dm_disabled_close(store);
+
+    if (dm_disabled_open(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    if (store->disabled.head == NULL) {
+        dm_err_set(err, "\"%s/" DM_STORE_DISABLED "\" was removed at this "
+                   "moment", store->path);
+        return DM_ERROR;
+    }
+
+    return DM_OK;
 }
 
 
@@ -356,7 +362,7 @@ dm_disabled_settle(dm_store_t *store, dm_err_t *err)
     int       rc;
     uint64_t  reserve;
 
-    dm_disabled_ensure(store);
+    (void) dm_disabled_ensure(store, NULL);
 
     reserve = store->reserve;
     rc = DM_OK;
@@ -508,18 +514,26 @@ dm_disabled_clear(dm_store_t *store, dm_err_t *err)
 int
 dm_store_beside(dm_store_t *store, dm_err_t *err)
 {
-    int              rc;
-    unsigned         naps;
-    struct timespec  ts;
+    int                  rc;
+    unsigned             naps;
+    struct timespec      ts;
+    dm_disabled_call_t   call;
 
-    dm_disabled_ensure(store);
-
-    if (store->disabled.head == NULL) {
-        return DM_DECLINED;
+    if (dm_disabled_ensure(store, err) != DM_OK) {
+        return DM_ERROR;
     }
 
+    call = (dm_disabled_call_t) { store, NULL };
+
     for (naps = 0; /* void */ ; naps++) {
-        rc = dm_slots_walk(store->path, dm_disabled_follows, store, err);
+
+        /* the last one tells which it is */
+
+        if (naps == DM_DISABLED_NAPS) {
+            call.err = err;
+        }
+
+        rc = dm_slots_walk(store->path, dm_disabled_follows, &call, err);
 
         if (rc != DM_DECLINED || naps == DM_DISABLED_NAPS) {
             return rc;
@@ -535,13 +549,25 @@ dm_store_beside(dm_store_t *store, dm_err_t *err)
 static int
 dm_disabled_follows(const dm_slot_seen_t *seen, void *data)
 {
-    dm_store_t  *store;
+    char                 who[DM_STORE_LOSERS_LEN];
+    dm_disabled_call_t  *call;
 
-    store = data;
+    call = data;
 
-    return !seen->alive
-           || seen->content.follows == (uint64_t) store->disabled.ino
-           ? DM_OK : DM_DECLINED;
+    if (!seen->alive
+        || seen->content.follows == (uint64_t) call->store->disabled.ino)
+    {
+        return DM_OK;
+    }
+
+    if (call->err != NULL) {
+        dm_store_write_slot(who, seen);
+        dm_err_set(call->err, "%s, does not read its file "
+                   "\"" DM_STORE_DISABLED "\", as nginx of an older version "
+                   "does not: restart that nginx", who);
+    }
+
+    return DM_DECLINED;
 }
 
 

@@ -18,6 +18,7 @@
 static int dm_cli_open_with(dm_cli_t *cli, const char *path,
     dm_store_mode_t mode);
 static int dm_cli_beside(dm_cli_t *cli);
+static void dm_cli_shut(dm_cli_t *cli);
 static void dm_cli_warn_newer(dm_cli_t *cli);
 static void dm_cli_fatal(int sig);
 static void dm_cli_fatal_write(const char *text);
@@ -124,9 +125,20 @@ dm_cli_warn_newer(dm_cli_t *cli)
 static int
 dm_cli_beside(dm_cli_t *cli)
 {
-    if (dm_store_beside(cli->store, &cli->err) == DM_OK) {
+    int  rc;
+
+    dm_waits_begin(cli);
+
+    rc = dm_store_beside(cli->store, &cli->err);
+
+    dm_waits_end();
+
+    if (rc == DM_OK) {
         return DM_OK;
     }
+
+    dm_cli_warn(cli, "nothing can be disabled beside %s, which writes to the "
+                "store: %s", cli->beside, cli->err.text);
 
     cli->hasty = 0;
     cli->beside[0] = '\0';
@@ -145,10 +157,22 @@ dm_cli_reopen(dm_cli_t *cli, int hasty)
         return DM_CLI_DONE;
     }
 
+    dm_cli_shut(cli);
+
+    return dm_cli_open_with(cli, cli->store_path, DM_STORE_WRITE);
+}
+
+
+/* another process can have the store locked against that, too */
+static void
+dm_cli_shut(dm_cli_t *cli)
+{
+    dm_waits_begin(cli);
+
     dm_store_close(cli->store);
     cli->store = NULL;
 
-    return dm_cli_open_with(cli, cli->store_path, DM_STORE_WRITE);
+    dm_waits_end();
 }
 
 
@@ -223,22 +247,21 @@ dm_cli_open_with(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
                            cli->batch && mode == DM_STORE_WRITE
                            ? DM_STORE_BATCH : mode, &cli->keys, &cli->err);
 
+        if (rc == DM_DECLINED) {
+            cli->mode = DM_STORE_READ;
+            rc = dm_store_open(&cli->store, path, cli->mode, &cli->keys,
+                               &cli->err);
+        }
+
         dm_waits_end();
 
-        if (rc != DM_DECLINED) {
+        if (rc != DM_OK || cli->beside[0] == '\0'
+            || dm_cli_beside(cli) == DM_OK)
+        {
             break;
         }
 
-        cli->mode = DM_STORE_READ;
-        rc = dm_store_open(&cli->store, path, cli->mode, &cli->keys,
-                           &cli->err);
-
-        if (rc != DM_OK || dm_cli_beside(cli) == DM_OK) {
-            break;
-        }
-
-        dm_store_close(cli->store);
-        cli->store = NULL;
+        dm_cli_shut(cli);
     }
 
     if (rc != DM_OK) {
@@ -419,11 +442,19 @@ dm_cli_commit(dm_cli_t *cli)
 int
 dm_cli_written(dm_cli_t *cli)
 {
+    int  rc;
+
     cli->writing = 0;
 
-    return cli->beside[0] == '\0'
-           ? dm_store_commit(cli->store, &cli->err)
-           : dm_store_disable_commit(cli->store, &cli->err);
+    dm_waits_begin(cli);
+
+    rc = cli->beside[0] == '\0'
+         ? dm_store_commit(cli->store, &cli->err)
+         : dm_store_disable_commit(cli->store, &cli->err);
+
+    dm_waits_end();
+
+    return rc;
 }
 
 
@@ -434,7 +465,7 @@ dm_cli_close(dm_cli_t *cli)
         dm_store_abort(cli->store);
     }
 
-    dm_store_close(cli->store);
+    dm_cli_shut(cli);
     dm_keys_wipe(&cli->keys);
     X509_free(cli->named.cert);
 }

@@ -12,6 +12,7 @@
 #include "account/holder.h"
 #include "account/user.h"
 #include "account/verbs.h"
+#include "account/waits.h"
 #include "common/json.h"
 #include "common/output.h"
 #include "common/progress.h"
@@ -463,9 +464,7 @@ dm_rekey_records(dm_rekey_t *rekey)
             break;
         }
 
-        cli->writing = 0;
-
-        if (dm_store_commit(cli->store, &cli->err) != DM_OK) {
+        if (dm_cli_written(cli) != DM_OK) {
             rc = DM_ERROR;
             break;
         }
@@ -509,7 +508,13 @@ dm_rekey_bad(const dm_err_t *why, void *data)
 static int
 dm_rekey_begin(dm_cli_t *cli)
 {
-    if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
+    int  rc;
+
+    dm_waits_begin(cli);
+    rc = dm_store_begin(cli->store, &cli->err);
+    dm_waits_end();
+
+    if (rc != DM_OK) {
         return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
