@@ -226,7 +226,9 @@ undef $t;
 # after two: { outcome => {}, lost }
 sub attack {
     my ($total, $next, $each, $lost) = @_;
-    my ($n, %seen) = (0, lost => 0);
+    my ($n, %old, %seen) = (0);
+
+    $seen{lost} = 0;
 
     $seen{seconds} = burst(8080, $next, sub {
         my ($request, $response) = @_;
@@ -235,8 +237,18 @@ sub attack {
         $each->($request, $response);
         $n++;
 
-        $t->reload() if $n == int($total / 3);
-        kill_worker($t, (workers($t))[0]) if $n == int($total / 3) * 2;
+        if ($n == int($total / 3)) {
+            %old = map { $_ => 1 } workers($t);
+            $t->reload();
+        }
+
+        # one that is about to end by itself would lose nothing
+
+        if ($n == int($total / 3) * 2) {
+            wait_for(120, sub { !grep { $old{$_} } workers($t) })
+                or die "no reload\n";
+            kill_worker($t, (workers($t))[0]);
+        }
     }, timeout => LIMIT, lost => sub { $seen{lost}++; $lost->($_[0]) });
 
     figure('%d requests in %.1f s, with a reload and a killed worker: %s; '
