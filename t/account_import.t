@@ -222,7 +222,7 @@ is_deeply(ids(), ['IMEI:1', 'IMEI:2', 'k1', 'k2', 'urn:uuid:3'],
 is_deeply(json(['import', '--update', secret('u', '{"id":"k1","groups":["a"]}'
     . "\n" . '{"id":"k3"}')], 'update, json'), { result => 'imported',
     file => "$d/u", added => 1, updated => 1, unchanged => 0,
-        refused => 0 },
+        kept_disabled => 0, refused => 0 },
     'update, result');
 
 my $ssha = '{SSHA}' . encode_base64(sha1('pwsalt') . 'salt', '');

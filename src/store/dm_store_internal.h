@@ -48,10 +48,11 @@
 #define DM_STORE_PATIENCE  1000
 #define DM_STORE_HASTE     10
 
-/* the octets that are locked to change the file "disabled", and by a tool that
-   opens or closes the environment */
+/* the octets that are locked to change the file "disabled", by a tool that
+   opens or closes the environment, and by an import in steps */
 #define DM_STORE_ASIDE     ((off_t) 0)
 #define DM_STORE_GATE      ((off_t) 1)
+#define DM_STORE_STEPS     ((off_t) 2)
 
 /* the octets that are locked for keys */
 #define DM_STORE_BADGES    ((off_t) 1 << 62)
@@ -107,6 +108,10 @@ typedef enum {
 #define DM_COUNT_DAY_LEN   7        /* octets */
 
 
+/* the ids of whom imports in steps are to leave disabled; made when needed */
+#define DM_STORE_MARKS     "kept"
+
+
 struct dm_store_s {
     char             *path;
     char             *data;                 /* the path of its data file */
@@ -120,8 +125,6 @@ struct dm_store_s {
     unsigned          reading;              /* calls in it: walk, lookup */
 
     dm_disabled_t     disabled;
-    dm_disabled_t     kept;                 /* its ids, of who stays disabled */
-    int64_t           keeping;              /* since then; 0: nobody is kept */
     unsigned char    *aside;                /* entries for it */
     size_t            aside_len;
     size_t            aside_size;
@@ -139,6 +142,11 @@ struct dm_store_s {
     dm_store_mode_t   mode;                 /* DM_STORE_BATCH is .._WRITE */
     int               batch;
     MDB_dbi           count;                /* in the write transaction */
+    MDB_dbi           marks;                /* the same, where marked or made */
+    unsigned          steps;                /* 1: this one imports in steps */
+    unsigned          stepped;              /* 1: another does */
+    unsigned          marked;               /* 1: somebody is marked */
+    uint64_t          kept;                 /* accounts that stayed disabled */
     int               lock;                 /* of a tool's lock file, or -1 */
     unsigned          patience;             /* ms, for readers */
     uint64_t          reserve;              /* octets, dm_store_reserve() */

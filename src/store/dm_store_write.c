@@ -14,6 +14,7 @@ static void dm_store_end(dm_store_t *store);
 static int dm_store_begin_new(dm_store_t *store, dm_err_t *err);
 static int dm_store_is_there(const dm_store_t *store, dm_err_t *err);
 static int dm_store_write_meta(dm_store_t *store, dm_err_t *err);
+static int dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err);
 static int dm_store_load_old(dm_store_t *store, dm_str_t id,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 static int dm_store_exchange(dm_store_t *store, const dm_account_t *old,
@@ -98,6 +99,10 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
     rc = dm_store_read_meta(store, store->write, err);
 
     store->begun = 1;
+
+    if (rc == DM_OK) {
+        rc = dm_steps_begin(store, err);
+    }
 
     if (rc == DM_OK && store->meta.counted) {
         rc = dm_store_count_open(store, 0, err);
@@ -319,11 +324,11 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     next.revision = prev == NULL ? 1 : prev->revision + 1;
     next.changed = (int64_t) time(NULL);
 
-    if (prev != NULL && dm_disabled_keeps(store, prev)) {
-        next.state = DM_DISABLED;
-    }
+    rc = dm_steps_hold(store, &next, err);
 
-    rc = dm_account_check_new(&next, prev, err);
+    if (rc == DM_OK) {
+        rc = dm_account_check_new(&next, prev, err);
+    }
 
     if (rc == DM_OK) {
         rc = dm_account_encode(&next, store->sealer, store->meta.id, record,
@@ -333,6 +338,10 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     if (rc == DM_OK) {
         rc = dm_store_exchange(store, prev, &next,
                                (dm_str_t) { record, len }, err);
+    }
+
+    if (rc == DM_OK && store->stepped) {
+        rc = dm_steps_tell(store, &next, err);
     }
 
     dm_account_wipe(&next);
@@ -345,6 +354,21 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
 
 int
 dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
+{
+    int  rc;
+
+    rc = dm_store_drop(store, id, err);
+
+    if (rc == DM_OK && store->stepped) {
+        rc = dm_steps_mark(store, id, err);
+    }
+
+    return rc;
+}
+
+
+static int
+dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
     int            rc;
     size_t         len;

@@ -134,10 +134,21 @@ void dm_store_sign(dm_store_t *store);
 
 /*
  * For a writer of several transactions that are one to who reads of it, as an
- * import: from now on an account that somebody else disables stays disabled,
- * whatever this store's dm_store_put() says of it.
+ * import; within its first: until the store is closed an account that somebody
+ * else disables or deletes, and does not make active again, is a disabled one
+ * for this store's dm_store_put(), whatever that is told.  DM_OK or DM_ERROR.
  */
-void dm_store_keep_disabled(dm_store_t *store);
+int dm_store_in_steps(dm_store_t *store, dm_err_t *err);
+
+/* how many times that made a disabled account of an active one */
+uint64_t dm_store_kept_disabled(const dm_store_t *store);
+
+/*
+ * 1 if others may be about to make active what is disabled now: the store's
+ * writer, where this store is none, or an import in steps; else 0.  Then who
+ * disables an account must write it, also where it is disabled already.
+ */
+int dm_store_is_contested(const dm_store_t *store);
 
 /*
  * Disable accounts at once, beside another writer: dm_store_disabled_file.h.

@@ -459,34 +459,14 @@ dm_disabled_take(dm_str_t id, void *data)
         rc = dm_store_put(call->store, &account, call->err);
     }
 
-    if (rc == DM_OK && call->store->keeping != 0
-        && dm_disabled_add(&call->store->kept, id) != DM_OK)
-    {
-        dm_err_set(call->err, "out of memory");
-        rc = DM_ERROR;
+    if (rc == DM_OK && (call->store->steps || call->store->stepped)) {
+        rc = dm_steps_mark(call->store, id, call->err);
     }
 
     dm_account_wipe(&account);
     OPENSSL_cleanse(record, len);
 
     return rc;
-}
-
-
-void
-dm_store_keep_disabled(dm_store_t *store)
-{
-    store->keeping = (int64_t) time(NULL);
-}
-
-
-/* by an entry of the file, or in a transaction between two of this store */
-int
-dm_disabled_keeps(const dm_store_t *store, const dm_account_t *old)
-{
-    return store->keeping != 0 && old->state == DM_DISABLED
-           && (old->changed > store->keeping
-               || dm_disabled_has(&store->kept, old->id));
 }
 
 

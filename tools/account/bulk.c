@@ -5,6 +5,7 @@
 #include "dm_devid.h"
 #include "account/bulk.h"
 #include "account/lines.h"
+#include "account/same.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
@@ -125,8 +126,7 @@ dm_bulk_line(dm_cli_t *cli, const dm_bulk_t *bulk, dm_str_t line,
     if (rc == DM_OK) {
         old.account = found.account;
         change(&found.account);
-        cli->same = (cli->beside[0] == '\0'
-                     && found.account.state == old.account.state);
+        cli->same = dm_same_change(cli->store, &old.account, &found.account);
 
     } else if (rc == DM_DECLINED) {
         dm_err_set(&cli->err, "there is no account %s\"%.*s\"%s",

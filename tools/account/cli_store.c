@@ -369,10 +369,8 @@ dm_cli_change(dm_cli_t *cli, const dm_account_t *account)
 
     rc = dm_cli_lookup(cli, DM_BY_ID, account->id, &found);
 
-    /* another writer may be about to change what is there now */
-
-    cli->same = (rc == DM_OK && cli->beside[0] == '\0'
-                 && dm_same_account(&found.account, account));
+    cli->same = (rc == DM_OK
+                 && dm_same_change(cli->store, &found.account, account));
 
     dm_cli_wipe(&found);
 
@@ -453,6 +451,15 @@ dm_cli_written(dm_cli_t *cli)
          : dm_store_disable_commit(cli->store, &cli->err);
 
     dm_waits_end();
+
+    /* a directory that was renamed away is not what anybody reads */
+
+    if (rc == DM_OK && dm_store_replaced(cli->store)) {
+        dm_err_set(&cli->err, "store \"%s\" was replaced at this moment, and "
+                   "the change is in the one before: try again",
+                   cli->store_path);
+        rc = DM_ERROR;
+    }
 
     return rc;
 }

@@ -283,7 +283,7 @@ dm_entry_same(dm_store_t *store, const dm_account_t *account, int *same,
     rc = dm_store_lookup(store, DM_BY_ID, account->id, found.record,
                          &found.len, &found.account, err);
 
-    *same = (rc == DM_OK && dm_same_account(&found.account, account));
+    *same = (rc == DM_OK && dm_same_change(store, &found.account, account));
 
     dm_account_wipe(&found.account);
     OPENSSL_cleanse(found.record, found.len);

@@ -31,6 +31,18 @@ dm_same_account(const dm_account_t *a, const dm_account_t *b)
 }
 
 
+int
+dm_same_change(const dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account)
+{
+    if (account->state == DM_DISABLED && dm_store_is_contested(store)) {
+        return 0;
+    }
+
+    return dm_same_account(old, account);
+}
+
+
 static int
 dm_same_secrets(const dm_account_t *a, const dm_account_t *b)
 {
