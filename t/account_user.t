@@ -176,6 +176,36 @@ is(content($victim), 'precious', 'a link in the store: not written');
 is_deeply([(stat($victim))[4], mode($victim)], [0, '0600'],
     'a link in the store: whose it is');
 
+# a directory of root's that he gives the name of one of slots: nothing in it is
+# removed with a store
+
+my $slot = 'ab' x 12;
+
+done("backup $d/b3", '', 'a backup');
+
+mkdir("$store/readers.9", 0755);
+put("$store/readers.9/$_", 'precious') for 'letter', $slot;
+$r = run("restore $d/b3 --keep 0");
+like($r->{err}, qr/"readers.9" in it is no directory of user id 9 or of the/,
+    'root\'s directory: the store before stays');
+my ($before) = glob("$store.2*");
+is_deeply([map { content("$before/readers.9/$_") } 'letter', $slot],
+    [('precious') x 2], 'and all that is in it');
+ok(-e "$before/data.mdb", 'the store before is whole');
+rename("$before/readers.9", "$d/readers.9");
+is(run("restore $d/b3 --keep 0")->{err}, '', 'it is gone: removed');
+is_deeply([glob("$store.2*")], [], 'and nothing stays');
+
+# and what is no slot, in the right one
+
+put("$store/readers.$wuid/$_", 'precious') for 'letter', $slot;
+like(run("restore $d/b3 --keep 0")->{err}, qr/cannot be removed as a whole/,
+    'a letter among slots: it is said');
+($before) = glob("$store.2*");
+is(content("$before/readers.$wuid/letter"), 'precious', 'and it stays');
+ok(!-e "$before/readers.$wuid/$slot", 'and the slot does not');
+system('rm', '-rf', $before);
+
 # a store of root's, from before, is handed over
 
 done("--store $d/old --key $d/old.key init --realm r --owner $workers "

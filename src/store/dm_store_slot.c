@@ -41,6 +41,7 @@ typedef struct {
     int         dir;
     uid_t       uid;                    /* its name has his id */
     uid_t       owner;                  /* the store's */
+    int         ours;
     dm_err_t   *err;
 } dm_slots_walk_t;
 
@@ -283,6 +284,22 @@ dm_slots_next(DIR *store, const char **name, uid_t *uid)
 }
 
 
+int
+dm_slots_is_ours(const struct stat *dir, uid_t uid, uid_t owner)
+{
+    return S_ISDIR(dir->st_mode)
+           && (dir->st_uid == uid || dir->st_uid == owner);
+}
+
+
+int
+dm_slot_is_name(const char *name)
+{
+    return strlen(name) == DM_SLOT_NAME - 1
+           && name[strspn(name, "0123456789abcdef")] == '\0';
+}
+
+
 /*
  * Makes a file and locks it.  A process that cleans up locks a file before it
  * removes it, so one that is locked here and is still there stays ours.
@@ -481,7 +498,7 @@ dm_slots_clean(const dm_slot_seen_t *seen, void *data)
 
     (void) data;
 
-    if (seen->alive) {
+    if (seen->alive || !seen->ours) {
         return DM_OK;
     }
 
@@ -535,7 +552,7 @@ dm_slots_walk(const char *path,
         rc = DM_ERROR;
 
     } else {
-        walk = (dm_slots_walk_t) { fn, data, -1, 0, sb.st_uid, err };
+        walk = (dm_slots_walk_t) { fn, data, -1, 0, sb.st_uid, 0, err };
         rc = dm_slots_walk_dirs(store, &walk);
     }
 
@@ -570,6 +587,7 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
     int             rc;
     DIR            *slots;
     unsigned        n;
+    struct stat     sb;
     struct dirent  *entry;
 
     walk->dir = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
@@ -599,6 +617,8 @@ dm_slots_walk_dir(int store, const char *name, dm_slots_walk_t *walk)
 
     rc = DM_OK;
     n = 0;
+    walk->ours = fstat(walk->dir, &sb) == 0
+                 && dm_slots_is_ours(&sb, walk->uid, walk->owner);
 
     while (rc == DM_OK && (entry = readdir(slots)) != NULL) {
 
@@ -674,6 +694,7 @@ dm_slots_look(dm_slot_seen_t *seen, const dm_slots_walk_t *walk)
         return DM_DECLINED;
     }
 
+    seen->ours = walk->ours && dm_slot_is_name(seen->name);
     seen->uid = sb.st_uid;
     seen->alive = dm_slot_alive(seen->fd);
 

@@ -20,6 +20,7 @@
 
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "dm.h"
@@ -54,6 +55,7 @@ typedef struct {
     const char        *name;
     int                fd;              /* to read it */
     int                alive;
+    int                ours;            /* and with a slot's name; else 0 */
     uid_t              uid;             /* whose it is */
     dm_slot_content_t  content;
 } dm_slot_seen_t;
@@ -113,6 +115,16 @@ uint64_t dm_slot_space(void);
  * the id in it.  DM_OK; DM_DECLINED: there are no more.
  */
 int dm_slots_next(DIR *store, const char **name, uid_t *uid);
+
+/*
+ * 1 if it is a directory of user uid or of the store's owner, else 0: another
+ * one is there by its name alone, which the store's owner can give it, and
+ * nothing in it is for us to remove.
+ */
+int dm_slots_is_ours(const struct stat *dir, uid_t uid, uid_t owner);
+
+/* 1 if a slot has such a name, else 0 */
+int dm_slot_is_name(const char *name);
 
 
 #endif /* DM_STORE_SLOT_H */

@@ -43,7 +43,12 @@ static int dm_store_put_new(const char *temp, const char *path,
     dm_err_t *err);
 static int dm_store_is_name(const char *name);
 static void dm_store_discard(const char *path);
-static void dm_store_discard_slots(int store, const char *name);
+static void dm_store_discard_slots(int store, const char *name, uid_t uid,
+    uid_t owner);
+static int dm_store_is_slot(int dir, const char *name, uid_t uid,
+    uid_t owner);
+static int dm_store_are_slots(const char *path, DIR *dir, const char *what,
+    dm_err_t *err);
 static int dm_store_fill_copy(int fd, int disabled, void *data,
     dm_err_t *err);
 static int dm_store_build_copy(const char *path, void *data, dm_err_t *err);
@@ -247,6 +252,7 @@ dm_store_discard(const char *path)
     uid_t        uid;
     unsigned     i;
     const char  *name;
+    struct stat  sb;
 
     fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     dir = fd == -1 ? NULL : fdopendir(fd);
@@ -255,16 +261,17 @@ dm_store_discard(const char *path)
         close(fd);
     }
 
-    if (dir != NULL) {
+    if (dir != NULL && fstat(dirfd(dir), &sb) == 0) {
         for (i = 0; i < DM_STORE_FILES; i++) {
             (void) unlinkat(dirfd(dir), dm_store_files[i], 0);
         }
 
         while (dm_slots_next(dir, &name, &uid) == DM_OK) {
-            dm_store_discard_slots(dirfd(dir), name);
-            (void) unlinkat(dirfd(dir), name, AT_REMOVEDIR);
+            dm_store_discard_slots(dirfd(dir), name, uid, sb.st_uid);
         }
+    }
 
+    if (dir != NULL) {
         (void) closedir(dir);
     }
 
@@ -272,12 +279,16 @@ dm_store_discard(const char *path)
 }
 
 
-/* processes that were killed leave theirs */
+/*
+ * Processes that were killed leave their slots.  The store's user may give the
+ * directory's name to one that root has, and what is in that stays.
+ */
 static void
-dm_store_discard_slots(int store, const char *name)
+dm_store_discard_slots(int store, const char *name, uid_t uid, uid_t owner)
 {
     int             fd;
     DIR            *dir;
+    struct stat     sb;
     struct dirent  *entry;
 
     fd = openat(store, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
@@ -291,15 +302,31 @@ dm_store_discard_slots(int store, const char *name)
         return;
     }
 
-    while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0
-            && strcmp(entry->d_name, "..") != 0)
-        {
-            (void) unlinkat(fd, entry->d_name, 0);
+    if (fstat(fd, &sb) == 0 && dm_slots_is_ours(&sb, uid, owner)) {
+
+        while ((entry = readdir(dir)) != NULL) {
+            if (dm_store_is_slot(fd, entry->d_name, uid, owner)) {
+                (void) unlinkat(fd, entry->d_name, 0);
+            }
         }
+
+        (void) unlinkat(store, name, AT_REMOVEDIR);
     }
 
     (void) closedir(dir);
+}
+
+
+/* root's processes have theirs in any of the directories */
+static int
+dm_store_is_slot(int dir, const char *name, uid_t uid, uid_t owner)
+{
+    struct stat  sb;
+
+    return dm_slot_is_name(name)
+           && fstatat(dir, name, &sb, AT_SYMLINK_NOFOLLOW) == 0
+           && S_ISREG(sb.st_mode)
+           && (sb.st_uid == uid || sb.st_uid == owner || sb.st_uid == 0);
 }
 
 
@@ -357,9 +384,45 @@ dm_store_is_whole(const char *path, const char *what, dm_err_t *err)
         }
     }
 
+    if (rc == DM_OK) {
+        rc = dm_store_are_slots(path, dir, what, err);
+    }
+
     (void) closedir(dir);
 
     return rc;
+}
+
+
+/* looks whether the directories that are called so are those of slots */
+static int
+dm_store_are_slots(const char *path, DIR *dir, const char *what, dm_err_t *err)
+{
+    uid_t        uid;
+    const char  *name;
+    struct stat  sb, slots;
+
+    rewinddir(dir);
+
+    if (fstat(dirfd(dir), &sb) == -1) {
+        dm_err_set(err, "\"%s\" cannot be examined: %s", path,
+                   strerror(errno));
+        return DM_ERROR;
+    }
+
+    while (dm_slots_next(dir, &name, &uid) == DM_OK) {
+
+        if (fstatat(dirfd(dir), name, &slots, AT_SYMLINK_NOFOLLOW) == -1
+            || !dm_slots_is_ours(&slots, uid, sb.st_uid))
+        {
+            dm_err_set(err, "\"%s\" is not %s: \"%s\" in it is no directory of "
+                       "user id %u or of the store's user; look what it is, "
+                       "and take it away", path, what, name, (unsigned) uid);
+            return DM_ERROR;
+        }
+    }
+
+    return DM_OK;
 }
 
 
@@ -656,13 +719,18 @@ dm_store_make_slots_like(const dm_store_dir_t *made, const char *like,
     int               rc;
     DIR              *dir;
     uid_t             reader;
-    struct stat       sb;
+    struct stat       sb, store;
     const char       *name;
     dm_store_part_t   part;
 
     dir = opendir(like);
-    if (dir == NULL) {
+    if (dir == NULL || fstat(dirfd(dir), &store) == -1) {
         dm_err_set(err, "\"%s\" cannot be read: %s", like, strerror(errno));
+
+        if (dir != NULL) {
+            (void) closedir(dir);
+        }
+
         return DM_ERROR;
     }
 
@@ -676,7 +744,8 @@ dm_store_make_slots_like(const dm_store_dir_t *made, const char *like,
             memset(&part, 0, sizeof(dm_store_part_t));
             part.name = name;
             part.type = S_IFDIR;
-            part.uid = sb.st_uid;
+            part.uid = dm_slots_is_ours(&sb, reader, store.st_uid)
+                       ? sb.st_uid : reader;
             part.gid = sb.st_gid;
             part.mode = DM_SLOTS_MODE;
 

@@ -172,6 +172,51 @@ test_dead(void **state)
 }
 
 
+/* the store's user may give a directory of another's that name */
+static void
+test_not_ours(void **state)
+{
+    int               fd;
+    char              name[160];
+    unsigned          i;
+    dm_store_slot_t  *slot;
+
+    static const struct {
+        const char  *dir, *name;
+        uid_t        uid;
+        int          stays;
+    } made[] = {
+        { "readers.9", "abcdefabcdefabcdefabcdef", 65533, 1 },
+        { "readers.8", "abcdefabcdefabcdefabcdef", 8, 0 },
+        { "readers.7", "letter", 7, 1 },
+    };
+
+    (void) state;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+
+    for (i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        sprintf(name, "%s/%s", path, made[i].dir);
+        assert_int_equal(mkdir(name, 0755), 0);
+        assert_int_equal(chown(name, made[i].uid, 0), 0);
+        sprintf(name, "%s/%s/%s", path, made[i].dir, made[i].name);
+        fd = open(name, O_RDWR | O_CREAT, 0600);
+        assert_true(fd != -1);
+        close(fd);
+    }
+
+    assert_int_equal(dm_slot_open(&slot, path, 1, NULL), DM_OK);
+    dm_slot_close(slot);
+
+    for (i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        sprintf(name, "%s/%s/%s", path, made[i].dir, made[i].name);
+        assert_int_equal(access(name, F_OK) == 0, made[i].stays);
+    }
+}
+
+
 /* its user stops the process, or it waits for a disk */
 static void
 test_bound(void **state)
@@ -578,6 +623,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup(test_waits, fresh),
         cmocka_unit_test_setup(test_dead, fresh),
+        cmocka_unit_test_setup(test_not_ours, fresh),
         cmocka_unit_test_setup(test_bound, fresh),
         cmocka_unit_test_setup(test_foreign, fresh),
         cmocka_unit_test_setup(test_leased, fresh),
