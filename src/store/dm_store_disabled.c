@@ -39,6 +39,8 @@ static int dm_disabled_read_once(dm_store_t *store,
     const dm_disabled_head_t *now, dm_err_t *err);
 static int dm_disabled_parse(dm_store_t *store, unsigned char *data,
     size_t len, dm_err_t *err);
+static void dm_disabled_forget(dm_disabled_t *disabled);
+static int dm_disabled_add(dm_disabled_t *disabled, dm_str_t id);
 static int dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed);
 static void dm_disabled_visit(const void *node, VISIT visit, void *data);
 static int dm_disabled_compare(const void *a, const void *b);
@@ -166,7 +168,7 @@ dm_disabled_close(dm_store_t *store)
 }
 
 
-void
+static void
 dm_disabled_forget(dm_disabled_t *disabled)
 {
     tdestroy(disabled->ids, free);
@@ -406,7 +408,8 @@ dm_disabled_bind(const dm_store_t *store, dm_str_t id, dm_str_t *ad)
 }
 
 
-int
+/* DM_OK, also if it has that one, or DM_ERROR: out of memory */
+static int
 dm_disabled_add(dm_disabled_t *disabled, dm_str_t id)
 {
     dm_disabled_id_t  *new, **at;

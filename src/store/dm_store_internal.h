@@ -327,10 +327,6 @@ uint64_t dm_disabled_changes(const dm_store_t *store);
 /* the ids of those that were read: 1 if it has that one, else 0 */
 int dm_disabled_has(const dm_disabled_t *disabled, dm_str_t id);
 
-/* DM_OK, also if it has that one, or DM_ERROR: out of memory */
-int dm_disabled_add(dm_disabled_t *disabled, dm_str_t id);
-void dm_disabled_forget(dm_disabled_t *disabled);
-
 /*
  * Makes a disabled one of an account that stands in what was read; not within
  * a write transaction, which began by taking all over.
