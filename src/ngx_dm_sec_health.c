@@ -259,9 +259,9 @@ ngx_dm_sec_health_module(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
     part->command = "systemctl restart nginx";
 
     if (file == NGX_DM_SEC_FILE_DELETED) {
-        part->todo = "nginx will not start any more until it is there; this "
-                     "says what is missing:";
-        part->command = "nginx -t";
+        part->todo = "nginx would not start without it: install it again, and "
+                     "then do this:";
+        part->command = "nginx -t && systemctl restart nginx";
     }
 
     return NGX_OK;

@@ -25,7 +25,7 @@ use Test::DmSec::Process qw/ slurp wait_for /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/ http /)->plan(37);
+my $t = Test::Nginx->new()->has(qw/ http /)->plan(41);
 
 my $d = $t->testdir();
 my ($version) = (dm_account($t, '--version'))[1] =~ /^dm-account ([\d.]+)$/
@@ -101,15 +101,25 @@ is(log_lines($t, $replaced, 0), 2, 'upgraded: not told again');
 
 # no file at all: nginx has it, and the next one would not
 
-unlink "$d/module.so" or die "Can't unlink: $!\n";
+rename "$d/module.so", "$d/away.so" or die "Can't rename: $!\n";
 
 is(status_json()->{module_replaced}, 1, 'deleted: status');
-like(http_get('/html'), qr/its file was deleted since.*nginx -t/s,
-    'deleted: page');
+like(http_get('/html'), words('its file was deleted since', 'install it again',
+    'nginx -t &amp;&amp; systemctl restart nginx'), 'deleted: page');
 ok(reload_wait($t), 'deleted: reload');
 is(log_lines($t, words('[error]',
     qq{dm_sec: "$d/module.so" was deleted since}, 'put it there again')), 1,
     'deleted: told');
+
+# it is back, or another one is installed, which is not what runs
+
+rename "$d/away.so", "$d/module.so" or die "Can't rename: $!\n";
+is(status_json()->{module_replaced}, 0, 'put back: status');
+like(http_get('/html'), qr/>Module<.*version 9\.9\.9/, 'put back: page');
+install('module.so', '9.9.9');
+is(status_json()->{module_replaced}, 1, 'installed again: status');
+like(http_get('/html'), words('its file was replaced since',
+    '<code>systemctl restart nginx'), 'installed again: page');
 
 $t->stop();
 
