@@ -30,12 +30,16 @@ TESTS = t $(UNIT_TESTS)
 # those of them that are to be built
 UNITS = $(filter $(BUILD)/unit/%,$(TESTS))
 
+# prove dies of one that is not there, and leaves the nginx of the others
+TESTS_ABSENT = $(filter-out $(wildcard $(TESTS)) $(UNITS),$(TESTS))
+
 # A test waits for a third of its time, so there is one more than processors.
 # What is skipped within a file, which passes, is shown.
 PROVE = prove -j$(shell expr $$(nproc) + 1) --timer --directives
 
 .PHONY: test
 test: all man $(UNITS) | deps-test
+	$(if $(TESTS_ABSENT),$(error there is no test $(TESTS_ABSENT)))
 	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
 
 # make test has them in a reduced size

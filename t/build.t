@@ -23,7 +23,7 @@ use Test::DmSec::Process qw/ must run_command slurp /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-plan(tests => 25);
+plan(tests => 26);
 
 my $d = File::Temp::tempdir('nginx-test-XXXXXXXXXX', TMPDIR => 1,
     CLEANUP => 1);
@@ -101,6 +101,12 @@ ok(!-e "$d/copy/build/nginx/mark", 'from the beginning');
 
 rename "$d/first", "$d/moved" or die "Can't rename: $!\n";
 is(module('moved'), "$d/moved", 'so does one that was moved');
+
+# prove would end at one that is not there, and leave the nginx of the others
+
+like(join('', (run_command([ qw{ make -n -C .. test },
+    'TESTS=t/build.t t/none.t' ]))[1, 2]), qr/there is no test t\/none\.t\./,
+    'a test that is not there');
 
 # .ci/run fails on what is skipped without a reason
 
