@@ -94,7 +94,7 @@ foreach my $json (0, 1) {
         is(decode_json($out)->{kept_disabled}, $kept, "$name: how many");
 
     } else {
-        like($out, qr/, $kept kept disabled, as somebody disabled or deleted /,
+        like($out, qr/, $kept kept disabled, as somebody disabled, deleted or /,
             "$name: how many");
     }
 
@@ -106,10 +106,44 @@ foreach my $json (0, 1) {
         join(' ', ('active') x @cases), "$name: has all of them");
 }
 
+# a line that is refused leaves nobody disabled
+
+put("$d/refused", join '', map { "$_\n" }
+    (map { qq({"id":"n$_"}) } 1 .. STEP + 1),
+    '{"id":"at-once","state":"active","name":"other"}',
+    '{"id":"again","state":"active"}');
+
+begin();
+my $import = start($between, 'import', "$d/refused", '--update',
+    '--keep-going');
+change($_, 'disable ID') foreach qw/ at-once again /;
+is(ended($import), 256, 'refused: exit status');
+like(content("$d/out.between"), qr/, 1 refused, 1 kept disabled, /,
+    'refused: is not counted as kept disabled');
+
+# an import that is interrupted says it, too: it sees that behind the first line
+# of its second step
+
+put("$d/interrupted", join '', map { "$_\n" }
+    (map { qq({"id":"n$_"}) } 1 .. STEP), '{"id":"at-once","state":"active"}',
+    (map { qq({"id":"n$_"}) } STEP + 1 .. 3 * STEP));
+
+begin();
+$import = start($between, 'import', "$d/interrupted", '--update',
+    '--keep-going');
+change('at-once', 'disable ID');
+kill('TERM', $import->{pid});
+is(ended($import), 256, 'interrupted: exit status');
+like(content("$d/err.between"), qr/ up to line @{[STEP + 1]} are kept$/m,
+    'interrupted: said');
+like(content("$d/err.between"), qr/warning: 1 kept disabled, .* once more, m/,
+    'interrupted: how many');
+is(show('at-once')->{state}, 'disabled', 'interrupted: disabled');
+
 # an import that is killed leaves nobody disabled for the next one
 
 begin();
-my $import = start($between, 'import', "$d/file", '--update', '--keep-going');
+$import = start($between, 'import', "$d/file", '--update', '--keep-going');
 change('at-once', 'disable ID');
 kill('KILL', $import->{pid});
 ended($import);

@@ -344,6 +344,8 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
         rc = dm_steps_tell(store, &next, err);
     }
 
+    store->kept += (rc == DM_OK && next.state != account->state);
+
     dm_account_wipe(&next);
     dm_account_wipe(&old);
     OPENSSL_cleanse(old_record, old_len);

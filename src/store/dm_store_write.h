@@ -140,7 +140,7 @@ void dm_store_sign(dm_store_t *store);
  */
 int dm_store_in_steps(dm_store_t *store, dm_err_t *err);
 
-/* how many times that made a disabled account of an active one */
+/* how many times that put a disabled account in the place of an active one */
 uint64_t dm_store_kept_disabled(const dm_store_t *store);
 
 /*

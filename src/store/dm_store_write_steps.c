@@ -158,7 +158,6 @@ dm_steps_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err)
 
     if (rc == DM_OK) {
         account->state = DM_DISABLED;
-        store->kept++;
     }
 
     return rc == DM_ERROR ? DM_ERROR : DM_OK;

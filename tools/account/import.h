@@ -46,6 +46,7 @@ typedef struct {
     uint64_t                   added;
     uint64_t                   updated;
     uint64_t                   same;            /* of those: not written */
+    uint64_t                   kept;            /* and left disabled */
     uint64_t                   bad;
 
     unsigned                   batch_added;     /* since the last commit */

@@ -16,6 +16,9 @@
 
 #define DM_IMPORT_LEFT         192      /* octets of a text, with the NUL */
 
+#define DM_IMPORT_KEPT                                                        \
+    "kept disabled, as somebody disabled, deleted or changed them meanwhile"
+
 
 static int dm_import_line(dm_import_t *im);
 static int dm_import_read(dm_import_t *im, dm_err_t *err);
@@ -25,6 +28,7 @@ static void dm_import_warn(dm_import_t *im);
 static void dm_import_tell(dm_import_t *im, int rc, const dm_err_t *err);
 static int dm_import_failed(dm_import_t *im, const dm_err_t *err);
 static void dm_import_left(const dm_import_t *im, char *left);
+static void dm_import_warn_kept(const dm_import_t *im);
 static int dm_import_batch_is_full(const dm_import_t *im);
 static int dm_import_batch(dm_import_t *im);
 static int dm_import_commit(dm_import_t *im);
@@ -232,6 +236,7 @@ dm_import_failed(dm_import_t *im, const dm_err_t *err)
     char  left[DM_IMPORT_LEFT];
 
     dm_progress_clear(&im->progress);
+    dm_import_warn_kept(im);
     dm_import_left(im, left);
 
     (void) dm_cli_refuse(im->cli, DM_CODE_STORE_FAILED, "\"%s\" line %llu: "
@@ -256,6 +261,18 @@ dm_import_left(const dm_import_t *im, char *left)
                     dm_store_replaced(im->cli->store)
                     ? "in the store that was there before: import the file "
                       "into the one that is there now" : "kept");
+}
+
+
+/* before somebody imports the file once more */
+static void
+dm_import_warn_kept(const dm_import_t *im)
+{
+    if (im->kept != 0) {
+        dm_cli_warn(im->cli, "%llu " DM_IMPORT_KEPT "; the same file, imported "
+                    "once more, makes them what it says",
+                    (unsigned long long) im->kept);
+    }
 }
 
 
@@ -326,6 +343,7 @@ dm_import_commit(dm_import_t *im)
     im->batch_updated = 0;
     im->same += im->batch_same;
     im->batch_same = 0;
+    im->kept = dm_store_kept_disabled(cli->store);
     im->batch_line = im->lines.number;
     im->batch_offset = im->lines.offset;
 
@@ -397,6 +415,8 @@ dm_import_interrupted(dm_import_t *im)
         return rc;
     }
 
+    dm_import_warn_kept(im);
+
     return dm_cli_refuse(im->cli, DM_CODE_INTERRUPTED, "interrupted: the good "
                          "lines of \"%s\" up to line %llu are kept", im->path,
                          (unsigned long long) im->lines.number);
@@ -406,15 +426,12 @@ dm_import_interrupted(dm_import_t *im)
 static int
 dm_import_done(dm_import_t *im)
 {
-    int        rc;
-    json_t    *json;
-    uint64_t   kept;
+    int      rc;
+    json_t  *json;
 
     if (dm_made_is_stdout(&im->made)) {
         return DM_CLI_DONE;
     }
-
-    kept = dm_store_kept_disabled(im->cli->store);
 
     if (!im->cli->json) {
         dm_out(stdout, "imported \"%s\": %llu added, %llu updated, "
@@ -434,9 +451,9 @@ dm_import_done(dm_import_t *im)
                    (unsigned long long) im->same);
         }
 
-        if (kept != 0) {
-            dm_out(stdout, ", %llu kept disabled, as somebody disabled or "
-                   "deleted them meanwhile", (unsigned long long) kept);
+        if (im->kept != 0) {
+            dm_out(stdout, ", %llu " DM_IMPORT_KEPT,
+                   (unsigned long long) im->kept);
         }
 
         dm_out_line(stdout, "%s", dm_cli_remark(im->cli));
@@ -449,7 +466,7 @@ dm_import_done(dm_import_t *im)
                      "added", (json_int_t) im->added,
                      "updated", (json_int_t) im->updated,
                      "unchanged", (json_int_t) im->same,
-                     "kept_disabled", (json_int_t) kept,
+                     "kept_disabled", (json_int_t) im->kept,
                      "refused", (json_int_t) im->bad);
 
     if (im->cli->dry_run) {
