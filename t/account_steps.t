@@ -11,6 +11,7 @@ use strict;
 
 use Test::More;
 
+use Fcntl qw/ :flock /;
 use JSON::PP;
 use POSIX qw/ WNOHANG /;
 
@@ -152,6 +153,18 @@ done("import $d/file --update --keep-going", qr/(?!.*kept)/, 'the next one');
 is(show('at-once')->{state}, 'active', 'was asked for later');
 
 done('check', qr/, 0 damages$/, 'the store is whole');
+
+# a later step says for whom it waits, as the first does
+
+begin();
+$import = start($between, 'import', "$d/file", '--update', '--keep-going');
+open my $lock, '+<', "$store/write.lock" or die "open: $!\n";
+flock($lock, LOCK_EX) or die "flock: $!\n";
+unlink $import->{halted};
+ok(wait_for(60, sub { content("$d/err.between")
+    =~ /process $$ writes to store .*: waiting for it$/m }), 'a wait is told');
+close $lock;
+is(ended($import), 0, 'and ends');
 
 # another store in its place
 

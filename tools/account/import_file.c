@@ -6,6 +6,7 @@
 
 #include "account/import.h"
 #include "account/interrupt.h"
+#include "account/waits.h"
 #include "common/input.h"
 #include "common/json.h"
 #include "common/output.h"
@@ -302,7 +303,11 @@ dm_import_batch(dm_import_t *im)
 
     dm_progress_give_way();
 
-    if (dm_store_begin(cli->store, &cli->err) != DM_OK) {
+    dm_waits_begin(cli);
+    rc = dm_store_begin(cli->store, &cli->err);
+    dm_waits_end();
+
+    if (rc != DM_OK) {
         (void) dm_import_failed(im, &cli->err);
         return DM_CLI_REFUSED;
     }
