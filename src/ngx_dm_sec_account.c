@@ -35,7 +35,8 @@ static ngx_int_t ngx_dm_sec_account_look_up(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log, ngx_dm_sec_search_t *search);
 static ngx_dm_sec_recalled_t *ngx_dm_sec_account_recall(ngx_connection_t *c,
     ngx_dm_sec_search_t *search);
-static ngx_uint_t ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled);
+static ngx_uint_t ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled,
+    uint64_t now);
 static void ngx_dm_sec_account_remember(ngx_connection_t *c,
     ngx_dm_sec_search_t *search, ngx_dm_sec_found_t *found,
     ngx_uint_t known);
@@ -208,7 +209,7 @@ ngx_dm_sec_account_recall(ngx_connection_t *c, ngx_dm_sec_search_t *search)
         || recalled->key_len != search->recall.len
         || ngx_memcmp(recalled->key, search->recall.data, recalled->key_len)
            != 0
-        || !ngx_dm_sec_account_is_true(recalled))
+        || !ngx_dm_sec_account_is_true(recalled, search->now))
     {
         return NULL;
     }
@@ -240,9 +241,9 @@ ngx_dm_sec_account_last(ngx_connection_t *c, ngx_dm_sec_account_kind_e kind,
 
 /* 1 if it is what the store has now; most changes are of other accounts */
 static ngx_uint_t
-ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled)
+ngx_dm_sec_account_is_true(ngx_dm_sec_recalled_t *recalled, uint64_t now)
 {
-    return recalled->version == ngx_dm_sec_store_version()
+    return (now && recalled->version == now)
            || (recalled->sealed.len
                && ngx_dm_sec_store_same(recalled->opened, recalled->sealed,
                                         &recalled->account,

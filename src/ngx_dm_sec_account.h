@@ -98,6 +98,8 @@ struct ngx_dm_sec_search_s {
        look-ups */
     ngx_dm_sec_account_kind_e     kind;
     dm_str_t                      recall;
+    uint64_t                      now;      /* the store's number, at least as
+                                               new as the request; 0: none */
 
     /* set for the judge: the store's number that the account is true of, as
        ngx_dm_sec_store_version(); 0: it cannot be told */

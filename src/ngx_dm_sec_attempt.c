@@ -59,6 +59,7 @@ ngx_dm_sec_attempt(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
     search.data = &trial;
     search.kind = NGX_DM_SEC_ACCOUNT_HTTP;
     search.recall = key;
+    search.now = ctx->version;
 
     if (ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),

@@ -57,7 +57,7 @@ static ngx_uint_t ngx_dm_sec_psk_stale(SSL *ssl, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_read_mark(SSL_SESSION *session,
     dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_find(ngx_http_request_t *r,
-    ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark);
+    ngx_dm_sec_ctx_t *ctx, ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark);
 static ngx_int_t ngx_dm_sec_psk_accept(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 static ngx_int_t ngx_dm_sec_psk_match(ngx_dm_sec_search_t *search,
@@ -595,7 +595,7 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return;
     }
 
-    switch (ngx_dm_sec_psk_find(r, cred, &mark)) {
+    switch (ngx_dm_sec_psk_find(r, ctx, cred, &mark)) {
 
     case NGX_OK:
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
@@ -619,8 +619,8 @@ ngx_dm_sec_psk_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
  * connection never changes, so that the tag alone says what is remembered.
  */
 static ngx_int_t
-ngx_dm_sec_psk_find(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
-    dm_psk_mark_t *mark)
+ngx_dm_sec_psk_find(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_dm_sec_credential_t *cred, dm_psk_mark_t *mark)
 {
     ngx_dm_sec_search_t      search;
     ngx_dm_sec_psk_holder_t  holder;
@@ -638,6 +638,7 @@ ngx_dm_sec_psk_find(ngx_http_request_t *r, ngx_dm_sec_credential_t *cred,
     search.kind = NGX_DM_SEC_ACCOUNT_PSK;
     search.recall.data = mark->tag;
     search.recall.len = DM_PSK_TAG_SIZE;
+    search.now = ctx->version;
 
     return ngx_dm_sec_account_find(ngx_http_get_module_main_conf(r,
                                                           ngx_dm_sec_module),

@@ -54,7 +54,8 @@ static ngx_int_t ngx_dm_sec_x509_times(X509 *cert,
     ngx_dm_sec_validity_t *validity);
 static ngx_int_t ngx_dm_sec_x509_time(const ASN1_TIME *src, time_t *dst);
 static ngx_int_t ngx_dm_sec_x509_account(ngx_http_request_t *r,
-    ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred);
+    ngx_dm_sec_ctx_t *ctx, ngx_array_t *ways, X509 *cert,
+    ngx_dm_sec_credential_t *cred);
 static ngx_int_t ngx_dm_sec_x509_accept(ngx_dm_sec_search_t *search,
     dm_account_t *account, ngx_uint_t known);
 static ngx_int_t ngx_dm_sec_x509_known(ngx_dm_sec_search_t *search,
@@ -332,7 +333,7 @@ ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return;
     }
 
-    switch (ngx_dm_sec_x509_account(r, dlcf->x509_identity, cert, cred)) {
+    switch (ngx_dm_sec_x509_account(r, ctx, dlcf->x509_identity, cert, cred)) {
 
     case NGX_OK:
         (void) ngx_dm_sec_conclude(cred, NGX_DM_SEC_VERIFIED,
@@ -359,8 +360,8 @@ ngx_dm_sec_x509_verify(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
  * remembered holds for this way of looking only, whose address is the key.
  */
 static ngx_int_t
-ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
-    ngx_dm_sec_credential_t *cred)
+ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_dm_sec_ctx_t *ctx,
+    ngx_array_t *ways, X509 *cert, ngx_dm_sec_credential_t *cred)
 {
     ngx_dm_sec_search_t      search;
     ngx_dm_sec_x509_owner_t  owner;
@@ -378,6 +379,7 @@ ngx_dm_sec_x509_account(ngx_http_request_t *r, ngx_array_t *ways, X509 *cert,
     search.kind = NGX_DM_SEC_ACCOUNT_CERT;
     search.recall.data = (u_char *) &ways;
     search.recall.len = sizeof(ngx_array_t *);
+    search.now = ctx->version;
 
     return ngx_dm_sec_account_find(owner.dmcf, r->connection, &search);
 }
