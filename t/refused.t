@@ -59,11 +59,12 @@ sub servers {
         [ 8452, 'ssl', 'ssl_verify_client on; ssl_crl early.crl;' ],
         [ 8473, 'ssl', 'ssl_verify_client on;' ],
         [ 8451, 'ssl http2', 'ssl_verify_client on; ssl_crl good.crl;' ],
-        [ 8083, '', 'client_header_timeout 100ms;' ],
+        [ 8083, 'deferred', 'client_header_timeout 100ms;' ],
         [ 8082, '', '' ])
     {
         my ($port, $listen, $lines) = @$_;
-        my ($auth) = $listen ? 'dm_sec_auth basic x509; dm_sec_profile modern;'
+        my ($auth) = $listen =~ /ssl/
+            ? 'dm_sec_auth basic x509; dm_sec_profile modern;'
             : 'dm_sec_auth basic; dm_sec_plaintext_auth on;';
         $port += $add;
 
@@ -380,7 +381,7 @@ ok(wait_for(30, sub {
 }), 'gone');
 is(scalar(denied($t, 0)), $lines, 'gone, no line');
 
-# one that begins and does not go on was
+# one that begins and does not go on was; it has begun when it is accepted
 
 foreach my $add (FOREIGN, OWN) {
     my $slow = keepalive(8083 + $add);

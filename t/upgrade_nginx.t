@@ -249,6 +249,8 @@ $t->write_file('big', 'x' x 8_000_000);
 
 upstream($t, 8081);
 $t->run_daemon(\&responder);
+$t->waitforsocket('127.0.0.1:' . port(8085))
+    or die "Can't start the responder\n";
 my $calls = Test::DmSec::Calls->new($t, 'setsockopt');
 $calls->run($t);
 
