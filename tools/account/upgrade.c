@@ -7,58 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "account/audit.h"
-#include "account/cli_store.h"
-#include "account/old.h"
 #include "account/permissions.h"
 #include "account/readers.h"
+#include "account/upgrade.h"
 #include "account/user.h"
 #include "account/verbs.h"
 #include "account/waits.h"
 #include "common/json.h"
 #include "common/output.h"
-
-
-/* the things that an older version may not have made */
-typedef enum {
-    DM_UPGRADE_FILES = 0,
-    DM_UPGRADE_COUNTERS,
-    DM_UPGRADE_DISABLED,
-    DM_UPGRADE_VERSION,
-    DM_UPGRADE_STEPS
-} dm_upgrade_step_e;
-
-
-/* shared memory, in which the process that opened the store tells of it */
-typedef struct {
-    unsigned char        writer[DM_VERSION_MAX];
-    int                  counted;
-    int                  idle;              /* nothing was to be done */
-    char                 said[DM_CLI_MESSAGE_MAX];
-} dm_upgrade_seen_t;
-
-
-typedef struct {
-    dm_cli_t            *cli;
-    const char          *owner;                 /* NULL: as it is */
-    const char          *user;
-    unsigned             keep;
-    char                 path[PATH_MAX];        /* without links */
-    char                 copies[PATH_MAX];      /* names of copies begin so */
-    char                 aside[PATH_MAX + DM_OLD_SUFFIX];   /* "": none */
-    pid_t                pid;                   /* it writes; 0: none does */
-    int                  talk[2];               /* this process's, and its */
-    dm_store_owner_t     whose;
-    int                  step[DM_UPGRADE_STEPS];    /* 1: to be done */
-    dm_upgrade_seen_t   *seen;
-    char                 writer[DM_VERSION_MAX + 1];
-    json_t              *removed;
-} dm_upgrade_t;
 
 
 static int dm_upgrade_run(dm_cli_t *cli, int argc, char **argv);
@@ -68,20 +29,7 @@ static int dm_upgrade_find_files(dm_upgrade_t *up);
 static int dm_upgrade_part(const dm_store_part_t *part, void *data);
 static int dm_upgrade_files(dm_upgrade_t *up);
 static int dm_upgrade_look(dm_upgrade_t *up);
-static int dm_upgrade_failed(dm_upgrade_t *up, int status);
 static int dm_upgrade_child(dm_upgrade_t *up);
-static int dm_upgrade_see(dm_upgrade_t *up);
-static int dm_upgrade_judge(dm_upgrade_t *up);
-static int dm_upgrade_changes(const dm_upgrade_t *up);
-static int dm_upgrade_change(dm_upgrade_t *up);
-static int dm_upgrade_backup(dm_upgrade_t *up);
-static int dm_upgrade_fill(int fd, int disabled, void *data, dm_err_t *err);
-static int dm_upgrade_start(dm_upgrade_t *up, int fd, int disabled);
-static int dm_upgrade_finish(dm_upgrade_t *up, int go_on);
-static int dm_upgrade_writer(dm_upgrade_t *up, int fd, int disabled);
-static int dm_upgrade_open(dm_upgrade_t *up);
-static int dm_upgrade_hear(int fd);
-static int dm_upgrade_has(const dm_upgrade_t *up, const char *file);
 static int dm_upgrade_done(const dm_upgrade_t *up);
 static void dm_upgrade_print(const dm_upgrade_t *up, int changed);
 
@@ -321,7 +269,7 @@ dm_upgrade_part(const dm_store_part_t *part, void *data)
 }
 
 
-static int
+int
 dm_upgrade_has(const dm_upgrade_t *up, const char *file)
 {
     int    rc;
@@ -402,8 +350,7 @@ dm_upgrade_look(dm_upgrade_t *up)
 }
 
 
-/* DM_CLI_DONE where it ended well; what a process refused it has told itself */
-static int
+int
 dm_upgrade_failed(dm_upgrade_t *up, int status)
 {
     dm_cli_t  *cli;
@@ -450,8 +397,7 @@ dm_upgrade_child(dm_upgrade_t *up)
 }
 
 
-/* looks at the store that is open */
-static int
+int
 dm_upgrade_see(dm_upgrade_t *up)
 {
     int                     rc;
@@ -476,7 +422,7 @@ dm_upgrade_see(dm_upgrade_t *up)
 }
 
 
-static int
+int
 dm_upgrade_judge(dm_upgrade_t *up)
 {
     int        older;
@@ -506,288 +452,11 @@ dm_upgrade_judge(dm_upgrade_t *up)
 }
 
 
-/* 1 if the transaction is needed, files aside */
-static int
+int
 dm_upgrade_changes(const dm_upgrade_t *up)
 {
     return up->step[DM_UPGRADE_COUNTERS] || up->step[DM_UPGRADE_VERSION]
            || up->step[DM_UPGRADE_DISABLED];
-}
-
-
-/*
- * A process of the store's user takes the lock of the writers, and only then
- * looks, copies and writes: what others have changed meanwhile is in the copy.
- * It goes on from the copy to the change when this process, which may be
- * root's, has put the copy in its place.
- */
-static int
-dm_upgrade_change(dm_upgrade_t *up)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = up->cli;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, up->talk) == -1) {
-        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "no socket can be made: %s",
-                             strerror(errno));
-    }
-
-    if (up->keep != 0 && (up->step[DM_UPGRADE_COUNTERS]
-                          || up->step[DM_UPGRADE_VERSION]))
-    {
-        rc = dm_upgrade_backup(up);
-
-    } else {
-        rc = dm_upgrade_start(up, -1, -1) == DM_OK ? DM_CLI_DONE
-                                                   : DM_CLI_REFUSED;
-    }
-
-    rc = dm_upgrade_finish(up, rc == DM_CLI_DONE) == DM_CLI_DONE
-         ? rc : DM_CLI_REFUSED;
-
-    if (up->seen->idle) {
-        /* another one has done it while this one waited */
-        up->step[DM_UPGRADE_DISABLED] = 0;
-        up->aside[0] = '\0';
-        return dm_upgrade_judge(up);
-    }
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    cli->changed = 1;
-
-    /* an older copy is given up when there is nothing more that can fail */
-
-    if (up->aside[0] != '\0') {
-        dm_old_prune(cli, up->copies, up->keep, up->removed);
-    }
-
-    return dm_upgrade_judge(up);
-}
-
-
-/* the store stays what it is as long as there is no copy of it */
-static int
-dm_upgrade_backup(dm_upgrade_t *up)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = up->cli;
-
-    dm_old_sweep(up->copies);
-    dm_old_name(up->copies, up->aside, sizeof(up->aside));
-
-    if (dm_user_is_other(up->path)) {
-        rc = dm_user_parent(cli, up->aside, 0);
-
-        if (rc != DM_CLI_DONE) {
-            return rc;
-        }
-    }
-
-    rc = dm_store_receive(up->aside, up->path, NULL, dm_upgrade_fill, up, NULL,
-                          &cli->err);
-
-    if (rc == DM_OK) {
-        return DM_CLI_DONE;
-    }
-
-    up->aside[0] = '\0';
-
-    if (up->seen->idle) {
-        return DM_CLI_REFUSED;
-    }
-
-    if (up->seen->said[0] == '\0') {
-        (void) dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
-    }
-
-    dm_cli_warn(cli, "the accounts are as they were; where no copy can stand "
-                "beside the store, copy it elsewhere with \"dm-account "
-                "backup DIR\", and then \"dm-account upgrade --keep 0\" makes "
-                "none: it removes nothing, but only that backup leads back");
-
-    return DM_CLI_REFUSED;
-}
-
-
-static int
-dm_upgrade_fill(int fd, int disabled, void *data, dm_err_t *err)
-{
-    dm_upgrade_t  *up;
-
-    up = data;
-
-    if (dm_upgrade_start(up, fd, disabled) == DM_OK) {
-        return DM_OK;
-    }
-
-    dm_err_set(err, "\"%s\" cannot be copied", up->path);
-
-    return DM_ERROR;
-}
-
-
-/* DM_OK: the process waits before its change; DM_ERROR: it ends, or is none */
-static int
-dm_upgrade_start(dm_upgrade_t *up, int fd, int disabled)
-{
-    up->pid = fork();
-
-    if (up->pid == 0) {
-        (void) close(up->talk[0]);
-        _exit(dm_upgrade_writer(up, fd, disabled));
-    }
-
-    (void) close(up->talk[1]);
-    up->talk[1] = -1;
-
-    if (up->pid == -1) {
-        up->pid = 0;
-        (void) dm_cli_refuse(up->cli, DM_CODE_SYSTEM, "cannot make a process "
-                             "for the store's user: %s", strerror(errno));
-        return DM_ERROR;
-    }
-
-    return dm_upgrade_hear(up->talk[0]);
-}
-
-
-/* lets it change the store, or has it leave all as it is, and sees it end */
-static int
-dm_upgrade_finish(dm_upgrade_t *up, int go_on)
-{
-    int  status;
-
-    /* where it is gone, its status says so */
-
-    if (go_on) {
-        (void) send(up->talk[0], "", 1, MSG_NOSIGNAL);
-    }
-
-    (void) close(up->talk[0]);
-
-    if (up->talk[1] != -1) {
-        (void) close(up->talk[1]);
-    }
-
-    if (up->pid == 0) {
-        return DM_CLI_REFUSED;
-    }
-
-    if (waitpid(up->pid, &status, 0) == -1) {
-        return dm_cli_refuse(up->cli, DM_CODE_SYSTEM, "the process that "
-                             "changes the store is lost: %s",
-                             strerror(errno));
-    }
-
-    return go_on || up->seen->said[0] != '\0' ? dm_upgrade_failed(up, status)
-                                              : DM_CLI_DONE;
-}
-
-
-/* one transaction, which begins by counting what was not counted */
-static int
-dm_upgrade_writer(dm_upgrade_t *up, int fd, int disabled)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = up->cli;
-    cli->said = up->seen->said;
-
-    rc = dm_upgrade_open(up);
-
-    if (rc != DM_CLI_DONE || up->seen->idle) {
-        return rc;
-    }
-
-    if (fd != -1
-        && dm_store_send(cli->store, fd, disabled, &cli->err) != DM_OK)
-    {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
-    }
-
-    if (send(up->talk[1], "", 1, MSG_NOSIGNAL) != 1
-        || dm_upgrade_hear(up->talk[1]) != DM_OK)
-    {
-        return DM_CLI_DONE;
-    }
-
-    /* the copy is on the disk by now, and who was disabled meanwhile is not */
-
-    if (disabled != -1
-        && dm_store_send_disabled(cli->store, disabled, &cli->err) != DM_OK)
-    {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
-    }
-
-    rc = dm_cli_begin(cli);
-
-    if (rc == DM_CLI_DONE) {
-        dm_store_sign(cli->store);
-        rc = dm_cli_commit(cli);
-    }
-
-    dm_cli_close(cli);
-
-    return rc;
-}
-
-
-/* opens the store to be changed by nobody else, and looks once more */
-static int
-dm_upgrade_open(dm_upgrade_t *up)
-{
-    int        rc;
-    dm_cli_t  *cli;
-
-    cli = up->cli;
-
-    rc = dm_cli_open_at(cli, up->path, DM_STORE_WRITE);
-
-    if (rc != DM_CLI_DONE) {
-        return rc;
-    }
-
-    dm_waits_begin(cli);
-    rc = dm_store_hold(cli->store, &cli->err);
-    dm_waits_end();
-
-    if (rc != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
-    }
-
-    rc = dm_upgrade_see(up);
-
-    if (rc == DM_CLI_DONE) {
-        rc = dm_upgrade_judge(up);
-    }
-
-    up->step[DM_UPGRADE_DISABLED] = !dm_upgrade_has(up, "disabled");
-    up->seen->idle = (rc == DM_CLI_DONE && !dm_upgrade_changes(up));
-
-    return rc;
-}
-
-
-/* DM_OK: the other process goes on; DM_ERROR: it has ended, or gives up */
-static int
-dm_upgrade_hear(int fd)
-{
-    char     octet;
-    ssize_t  n;
-
-    do {
-        n = read(fd, &octet, 1);
-    } while (n == -1 && errno == EINTR);
-
-    return n == 1 ? DM_OK : DM_ERROR;
 }
 
 
