@@ -108,7 +108,8 @@ EOF_C
 
 my @account = ($bin, '--store', "$d/store", '--key', "$d/key");
 
-must([ @account, 'init', '--realm', 'example' ]);
+must([ @account, 'init', '--realm', 'example',
+    $> ? ('--owner', scalar(getpwuid($>))) : () ]);
 must([ @account, qw/ add first --name first / ]);
 
 foreach my $args (@beside) {
