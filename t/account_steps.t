@@ -55,9 +55,9 @@ put("$d/file", join '', map { "$_\n" }
     (map { qq({"id":"n$_"}) } 1 .. 3 * STEP),
     map { qq({"id":"$_->[0]","state":"active"}) } @cases);
 
-# long enough to be halted while it is read
-put("$d/long", join '', map { qq({"id":"long-$_","groups":["$_"]}\n) }
-    1 .. 40000);
+# long enough to be halted while it is read, and then refused
+put("$d/long", join('', map { qq({"id":"long-$_","groups":["$_"]}\n) }
+    1 .. 40000) . "\n{}\n");
 
 my $between = halt($d, 'between', 'flock',
     '(operation & LOCK_EX) != 0 && ++n > 2');
@@ -154,6 +154,29 @@ is(show('at-once')->{state}, 'active', 'was asked for later');
 
 done('check', qr/, 0 damages$/, 'the store is whole');
 
+# one that waits for another writer has begun, in steps or not: who is disabled
+# meanwhile, beside that writer, stays so
+
+foreach my $option ([], ['--keep-going']) {
+    my $name = "waiting @$option";
+
+    begin();
+
+    my $writer = start($within, 'import', "$d/long");
+    my $waits = background('waits', 'import', "$d/file", '--update', @$option);
+
+    ok(wait_for(60, sub { content("$d/err.waits") =~ /: waiting for it$/m }),
+        "$name: it waits");
+    like(run("disable $_")->{out}, qr/at once, while/, "$name: disabled, $_")
+        foreach qw/ at-once again /;
+
+    is(ended($writer), 256, "$name: the writer ends");
+    is(ended($waits), 0, "$name: it ends");
+    is(join(' ', map { show($_)->{state} } qw/ at-once again other /),
+        'disabled disabled active', "$name: disabled after it");
+    like(content("$d/out.waits"), qr/, 2 kept disabled, /, "$name: how many");
+}
+
 # a later step says for whom it waits, as the first does
 
 begin();
@@ -190,7 +213,7 @@ sub begin {
         @cases;
 
     my $r = run('batch', join '', map { qq({"verb":"del","id":"$_"}\n) }
-        grep { /^(?:n|long-|after-)/ } @{ ids() });
+        grep { /^(?:n|after-)/ } @{ ids() });
     is($r->{rc}, 0, 'accounts are gone');
 
     done('import - --update', '0 refused', 'accounts are there', $lines);
@@ -226,25 +249,38 @@ sub beside {
 sub start {
     my ($preload, @args) = @_;
     my ($halt) = $preload eq $between ? 'between' : 'within';
-    my $pid = fork() // die "fork: $!\n";
 
-    if ($pid == 0) {
-        local $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
+    local $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
 
-        open STDOUT, '>', "$d/out.$halt";
-        open STDERR, '>', "$d/err.$halt";
-        exec $bin, @args or POSIX::_exit(9);
-    }
+    my $process = background($halt, @args);
 
     wait_for(60, sub { -e "$d/$halt.halted" }) or die "it is not halted\n";
 
-    return { pid => $pid, halted => "$d/$halt.halted" };
+    return { %$process, halted => "$d/$halt.halted" };
+}
+
+# dm-account, which goes on
+sub background {
+    my ($name, @args) = @_;
+
+    # it is looked at before the process has made it
+    put("$d/err.$name", '');
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', "$d/out.$name";
+        open STDERR, '>', "$d/err.$name";
+        exec $bin, @args or POSIX::_exit(9);
+    }
+
+    return { pid => $pid };
 }
 
 sub ended {
     my ($process) = @_;
 
-    unlink $process->{halted};
+    unlink $process->{halted} if $process->{halted};
     waitpid $process->{pid}, 0;
 
     return $?;

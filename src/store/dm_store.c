@@ -57,6 +57,11 @@ dm_store_open(dm_store_t **out, const char *path, dm_store_mode_t mode,
         mode = DM_STORE_WRITE;
     }
 
+    if (mode == DM_STORE_IMPORT) {
+        store->importing = 1;
+        mode = DM_STORE_WRITE;
+    }
+
     rc = dm_store_locate(store, mode, err);
     if (rc != DM_OK) {
         goto failed;
@@ -338,6 +343,10 @@ dm_store_open_lock(dm_store_t *store, dm_err_t *err)
 
     if (store->lock == -1) {
         return dm_store_denied(store, store->mode, errno, err);
+    }
+
+    if (store->importing && dm_store_show_import(store, err) != DM_OK) {
+        return DM_ERROR;
     }
 
     return dm_store_lock(store, err);

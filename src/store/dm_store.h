@@ -54,8 +54,13 @@ typedef enum {
     DM_STORE_SERVE,     /* read, with a slot that writers see: workers */
     DM_STORE_READ,      /* read, in LMDB's own table of readers: tools */
     DM_STORE_WRITE,     /* tools, and transactions of any size */
-    DM_STORE_BATCH      /* the same, for thousands of changes at most in each:
+    DM_STORE_BATCH,     /* the same, for thousands of changes at most in each:
                            faster, and the changed pages are in memory */
+    DM_STORE_IMPORT     /* as DM_STORE_WRITE, for what was asked for before
+                           others change the store: an account that somebody
+                           disables or deletes from now on, and does not make
+                           active again, is a disabled one for dm_store_put(),
+                           whatever that is told */
 } dm_store_mode_t;
 
 

@@ -49,10 +49,10 @@
 #define DM_STORE_HASTE     10
 
 /* the octets that are locked to change the file "disabled", by a tool that
-   opens or closes the environment, and by an import in steps */
+   opens or closes the environment, and by an import */
 #define DM_STORE_ASIDE     ((off_t) 0)
 #define DM_STORE_GATE      ((off_t) 1)
-#define DM_STORE_STEPS     ((off_t) 2)
+#define DM_STORE_IMPORTS     ((off_t) 2)
 
 /* the octets that are locked for keys */
 #define DM_STORE_BADGES    ((off_t) 1 << 62)
@@ -108,7 +108,8 @@ typedef enum {
 #define DM_COUNT_DAY_LEN   7        /* octets */
 
 
-/* the ids of whom imports in steps are to leave disabled; made when needed */
+/* made when needed: the id of whom imports are to leave disabled -> the number
+   of the transaction that marked him, (64) in this machine's order */
 #define DM_STORE_MARKS     "kept"
 
 
@@ -143,8 +144,9 @@ struct dm_store_s {
     int               batch;
     MDB_dbi           count;                /* in the write transaction */
     MDB_dbi           marks;                /* the same, where marked or made */
-    unsigned          steps;                /* 1: this one imports in steps */
-    unsigned          stepped;              /* 1: another does */
+    unsigned          importing;            /* 1: this one imports */
+    uint64_t          since;                /* the transaction before that */
+    unsigned          beside_import;        /* 1: another imports */
     unsigned          marked;               /* 1: somebody is marked */
     uint64_t          kept;                 /* accounts that stayed disabled */
     int               lock;                 /* of a tool's lock file, or -1 */
@@ -282,6 +284,15 @@ int dm_store_fit(dm_store_t *store, dm_err_t *err);
  */
 int dm_store_lock(dm_store_t *store, dm_err_t *err);
 void dm_store_unlock(dm_store_t *store);
+
+/*
+ * Shows other writers that an import is about to begin, before it waits for
+ * them: see dm_store_write_marks.c.  DM_OK or DM_ERROR.
+ */
+int dm_store_show_import(dm_store_t *store, dm_err_t *err);
+
+/* dm_store_last() of the file that is at the path now, or 0 */
+uint64_t dm_store_number(const dm_store_t *store);
 
 /* the same, of the file open at fd, which the writers of that store lock */
 int dm_store_wait_lock(const char *path, int fd, dm_err_t *err);

@@ -14,7 +14,6 @@ static int dm_store_open_data(const dm_store_t *store, int flags);
 static int dm_store_choose(dm_store_t *store, dm_err_t *err);
 static int dm_store_remap(dm_store_t *store, size_t size, dm_err_t *err);
 static int dm_store_is_elsewhere(const dm_store_t *store);
-static uint64_t dm_store_number(const dm_store_t *store);
 static int dm_store_differs(dm_store_t *store, MDB_txn *txn);
 
 
@@ -433,8 +432,7 @@ dm_store_is_elsewhere(const dm_store_t *store)
 }
 
 
-/* dm_store_last() of the file that is at the path now, or 0 */
-static uint64_t
+uint64_t
 dm_store_number(const dm_store_t *store)
 {
     MDB_env      *env;

@@ -70,3 +70,23 @@ dm_store_lock_octet(const char *path, int fd, int command, short type,
 
     return DM_OK;
 }
+
+
+int
+dm_store_show_import(dm_store_t *store, dm_err_t *err)
+{
+    /* first, so that what is marked because of the lock has a greater one */
+
+    store->since = dm_store_number(store);
+
+    if (dm_store_lock_octet(store->path, store->lock, F_OFD_SETLKW, F_RDLCK,
+                            DM_STORE_IMPORTS)
+        != DM_OK)
+    {
+        dm_err_set(err, "\"" DM_STORE_WRITERS "\" of store \"%s\" cannot be "
+                   "locked: %s", store->path, strerror(errno));
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}

@@ -101,7 +101,7 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
     store->begun = 1;
 
     if (rc == DM_OK) {
-        rc = dm_steps_begin(store, err);
+        rc = dm_marks_begin(store, err);
     }
 
     if (rc == DM_OK && store->meta.counted) {
@@ -324,7 +324,7 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     next.revision = prev == NULL ? 1 : prev->revision + 1;
     next.changed = (int64_t) time(NULL);
 
-    rc = dm_steps_hold(store, &next, err);
+    rc = dm_marks_hold(store, &next, err);
 
     if (rc == DM_OK) {
         rc = dm_account_check_new(&next, prev, err);
@@ -340,8 +340,8 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
                                (dm_str_t) { record, len }, err);
     }
 
-    if (rc == DM_OK && store->stepped) {
-        rc = dm_steps_tell(store, &next, err);
+    if (rc == DM_OK && store->beside_import) {
+        rc = dm_marks_tell(store, &next, err);
     }
 
     store->kept += (rc == DM_OK && next.state != account->state);
@@ -361,8 +361,8 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 
     rc = dm_store_drop(store, id, err);
 
-    if (rc == DM_OK && store->stepped) {
-        rc = dm_steps_mark(store, id, err);
+    if (rc == DM_OK && store->beside_import) {
+        rc = dm_marks_add(store, id, err);
     }
 
     return rc;

@@ -132,20 +132,12 @@ int dm_store_hold(dm_store_t *store, dm_err_t *err);
 /* has the commit write which version wrote, even where nothing else changes */
 void dm_store_sign(dm_store_t *store);
 
-/*
- * For a writer of several transactions that are one to who reads of it, as an
- * import; within its first: until the store is closed an account that somebody
- * else disables or deletes, and does not make active again, is a disabled one
- * for this store's dm_store_put(), whatever that is told.  DM_OK or DM_ERROR.
- */
-int dm_store_in_steps(dm_store_t *store, dm_err_t *err);
-
-/* how many times that put a disabled account in the place of an active one */
+/* how many accounts DM_STORE_IMPORT has put as disabled ones for that */
 uint64_t dm_store_kept_disabled(const dm_store_t *store);
 
 /*
  * 1 if others may be about to make active what is disabled now: the store's
- * writer, where this store is none, or an import in steps; else 0.  Then who
+ * writer, where this store is none, or an import; else 0.  Then who
  * disables an account must write it, also where it is disabled already.
  */
 int dm_store_is_contested(const dm_store_t *store);

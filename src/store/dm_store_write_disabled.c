@@ -459,8 +459,8 @@ dm_disabled_take(dm_str_t id, void *data)
         rc = dm_store_put(call->store, &account, call->err);
     }
 
-    if (rc == DM_OK && (call->store->steps || call->store->stepped)) {
-        rc = dm_steps_mark(call->store, id, call->err);
+    if (rc == DM_OK && (call->store->importing || call->store->beside_import)) {
+        rc = dm_marks_add(call->store, id, call->err);
     }
 
     dm_account_wipe(&account);

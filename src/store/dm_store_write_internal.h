@@ -108,25 +108,25 @@ int dm_store_walk_records(dm_store_t *store,
     void *data, dm_err_t *err);
 
 /*
- * For the start of each write transaction: looks who imports in steps, and
- * drops the marks of those that have ended.  DM_OK or DM_ERROR.
+ * For the start of each write transaction: looks who else imports, and drops
+ * the marks of those that have ended.  DM_OK or DM_ERROR.
  */
-int dm_steps_begin(dm_store_t *store, dm_err_t *err);
+int dm_marks_begin(dm_store_t *store, dm_err_t *err);
 
-/* marks an account for imports in steps to leave out.  DM_OK or DM_ERROR */
-int dm_steps_mark(dm_store_t *store, dm_str_t id, dm_err_t *err);
-
-/*
- * Makes a disabled account of one that this import in steps is to leave
- * disabled, before it is put.  DM_OK or DM_ERROR.
- */
-int dm_steps_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err);
+/* marks an account for imports to leave out.  DM_OK or DM_ERROR */
+int dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err);
 
 /*
- * Where another imports in steps: marks an account that was put disabled, or
- * takes the mark of one that was not away.  DM_OK or DM_ERROR.
+ * Makes a disabled account of one that this import is to leave disabled, before
+ * it is put.  DM_OK or DM_ERROR.
  */
-int dm_steps_tell(dm_store_t *store, const dm_account_t *account,
+int dm_marks_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err);
+
+/*
+ * Where another imports: marks an account that was put disabled, or takes the
+ * mark of one that was not away.  DM_OK or DM_ERROR.
+ */
+int dm_marks_tell(dm_store_t *store, const dm_account_t *account,
     dm_err_t *err);
 
 /*

@@ -107,6 +107,7 @@ typedef struct {
     unsigned char     id_buf[DM_ID_MAX];    /* account that was looked up */
 
     int               batch;                /* opens with DM_STORE_BATCH */
+    int               import;               /* or with DM_STORE_IMPORT */
     dm_store_t       *store;
     dm_store_mode_t   mode;                 /* that it is open in */
     dm_keys_t         keys;                 /* to open it to be written later */

@@ -243,9 +243,10 @@ dm_cli_open_with(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
 
         dm_waits_begin(cli);
 
-        rc = dm_store_open(&cli->store, path,
-                           cli->batch && mode == DM_STORE_WRITE
-                           ? DM_STORE_BATCH : mode, &cli->keys, &cli->err);
+        rc = dm_store_open(&cli->store, path, mode != DM_STORE_WRITE ? mode
+                           : cli->batch ? DM_STORE_BATCH
+                           : cli->import ? DM_STORE_IMPORT : DM_STORE_WRITE,
+                           &cli->keys, &cli->err);
 
         if (rc == DM_DECLINED) {
             cli->mode = DM_STORE_READ;

@@ -354,14 +354,12 @@ dm_import_open(dm_import_t *im)
 
     cli->reserve = dm_import_room(im);
 
+    cli->import = 1;
+
     rc = dm_cli_open(cli, DM_STORE_WRITE);
 
     if (rc != DM_CLI_DONE) {
         return rc;
-    }
-
-    if (im->keep_going && dm_store_in_steps(cli->store, &cli->err) != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
     }
 
     im->file.first = 1;
