@@ -345,8 +345,6 @@ typedef struct {
     ngx_dm_sec_loc_conf_t        *denied_by;        /* whose challenge it is */
 
     ngx_array_t                  *scrubbed;         /* ngx_table_elt_t */
-    ngx_list_part_t              *clean_last;       /* nothing forged was in */
-    ngx_uint_t                    clean_n;          /* the list up to here */
 
     unsigned                      begun:1;          /* by POST_READ */
     unsigned                      scrub_done:1;

@@ -84,30 +84,17 @@ ngx_dm_sec_identity_scrub(ngx_http_request_t *r)
 {
     ngx_uint_t         forged;
     ngx_array_t       *scrubbed;
-    ngx_list_part_t   *last;
     ngx_dm_sec_ctx_t  *ctx;
 
     ctx = ngx_dm_sec_get_ctx(r, 0);
-    last = r->headers_in.headers.last;
 
-    /* another module may have added some since they were looked at */
-
-    if (ctx
-        && (ctx->scrub_done
-            || (ctx->clean_last == last && ctx->clean_n == last->nelts)))
-    {
+    if (ctx && ctx->scrub_done) {
         return NGX_OK;
     }
 
     forged = ngx_dm_sec_header_count(r, ngx_dm_sec_is_identity);
 
     if (forged == 0) {
-
-        if (ctx) {
-            ctx->clean_last = last;
-            ctx->clean_n = last->nelts;
-        }
-
         return NGX_OK;
     }
 

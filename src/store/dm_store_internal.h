@@ -52,7 +52,7 @@
    opens or closes the environment, and by an import */
 #define DM_STORE_ASIDE     ((off_t) 0)
 #define DM_STORE_GATE      ((off_t) 1)
-#define DM_STORE_IMPORTS     ((off_t) 2)
+#define DM_STORE_IMPORTS   ((off_t) 2)
 
 /* the octets that are locked for keys */
 #define DM_STORE_BADGES    ((off_t) 1 << 62)
