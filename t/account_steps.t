@@ -107,6 +107,31 @@ foreach my $json (0, 1) {
         join(' ', ('active') x @cases), "$name: has all of them");
 }
 
+# one whose line has his name alone, or his identity, is not added under that
+
+foreach my $case ([ 'htpasswd', "by-name:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n",
+        '--name by-name' ],
+    [ 'psk', 'by-psk:' . 'ab' x 16 . "\n",
+        '--psk-identity by-psk --generate-psk' ])
+{
+    my ($format, $line, $option) = @$case;
+    my ($key) = $line =~ /^([^:]+)/;
+
+    begin();
+    done("del --if-present $key", '', "$format: not there");
+    done("add gone $option", '', "$format: an account");
+
+    put("$d/lines", join('', map { $line =~ s/$key/f$_/r } 1 .. 2 * STEP)
+        . $line);
+    my $import = start($between, 'import', "$d/lines", '--format', $format,
+        '--keep-going');
+    change('gone', 'del ID');
+    is(ended($import), 0, "$format: exit status");
+    is(show($key)->{state}, 'disabled', "$format: added as a disabled one");
+    like(content("$d/out.between"), qr/, 1 kept disabled, /,
+        "$format: how many");
+}
+
 # a line that is refused leaves nobody disabled
 
 put("$d/refused", join '', map { "$_\n" }
@@ -213,7 +238,7 @@ sub begin {
         @cases;
 
     my $r = run('batch', join '', map { qq({"verb":"del","id":"$_"}\n) }
-        grep { /^(?:n|after-)/ } @{ ids() });
+        grep { /^(?:n|f|after-)/ } @{ ids() });
     is($r->{rc}, 0, 'accounts are gone');
 
     done('import - --update', '0 refused', 'accounts are there', $lines);

@@ -14,7 +14,6 @@ static void dm_store_end(dm_store_t *store);
 static int dm_store_begin_new(dm_store_t *store, dm_err_t *err);
 static int dm_store_is_there(const dm_store_t *store, dm_err_t *err);
 static int dm_store_write_meta(dm_store_t *store, dm_err_t *err);
-static int dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err);
 static int dm_store_load_old(dm_store_t *store, dm_str_t id,
     unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 static int dm_store_exchange(dm_store_t *store, const dm_account_t *old,
@@ -341,7 +340,7 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     }
 
     if (rc == DM_OK && store->beside_import) {
-        rc = dm_marks_tell(store, &next, err);
+        rc = dm_marks_tell(store, prev, &next, err);
     }
 
     store->kept += (rc == DM_OK && next.state != account->state);
@@ -357,21 +356,6 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
 int
 dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
-    int  rc;
-
-    rc = dm_store_drop(store, id, err);
-
-    if (rc == DM_OK && store->beside_import) {
-        rc = dm_marks_add(store, id, err);
-    }
-
-    return rc;
-}
-
-
-static int
-dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err)
-{
     int            rc;
     size_t         len;
     dm_account_t   old;
@@ -380,7 +364,10 @@ dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err)
     rc = dm_store_load_old(store, id, record, &len, &old, err);
 
     if (rc == DM_ERROR && dm_store_has(store, id, err) == DM_OK) {
-        return dm_store_purge(store, id, err);
+        rc = dm_store_purge(store, id, err);
+
+        return rc == DM_OK && store->beside_import
+               ? dm_marks_add_id(store, id, err) : rc;
     }
 
     if (rc != DM_OK) {
@@ -395,6 +382,10 @@ dm_store_drop(dm_store_t *store, dm_str_t id, dm_err_t *err)
 
     if (rc == DM_OK) {
         rc = dm_store_count_account(store, &old, -1, err);
+    }
+
+    if (rc == DM_OK && store->beside_import) {
+        rc = dm_marks_add(store, &old, err);
     }
 
     dm_account_wipe(&old);

@@ -460,7 +460,7 @@ dm_disabled_take(dm_str_t id, void *data)
     }
 
     if (rc == DM_OK && (call->store->importing || call->store->beside_import)) {
-        rc = dm_marks_add(call->store, id, call->err);
+        rc = dm_marks_add(call->store, &account, call->err);
     }
 
     dm_account_wipe(&account);

@@ -113,8 +113,10 @@ int dm_store_walk_records(dm_store_t *store,
  */
 int dm_marks_begin(dm_store_t *store, dm_err_t *err);
 
-/* marks an account for imports to leave out.  DM_OK or DM_ERROR */
-int dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err);
+/* marks an account or an id for imports to leave out.  DM_OK or DM_ERROR */
+int dm_marks_add(dm_store_t *store, const dm_account_t *account,
+    dm_err_t *err);
+int dm_marks_add_id(dm_store_t *store, dm_str_t id, dm_err_t *err);
 
 /*
  * Makes a disabled account of one that this import is to leave disabled, before
@@ -123,11 +125,12 @@ int dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err);
 int dm_marks_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err);
 
 /*
- * Where another imports: marks an account that was put disabled, or takes the
- * mark of one that was not away.  DM_OK or DM_ERROR.
+ * Where another imports: marks an account that was put disabled, in the place
+ * of old or NULL, or takes the marks of one that was not away.  DM_OK or
+ * DM_ERROR.
  */
-int dm_marks_tell(dm_store_t *store, const dm_account_t *account,
-    dm_err_t *err);
+int dm_marks_tell(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err);
 
 /*
  * Takes over what is disabled beside the records, and empties the file; to be

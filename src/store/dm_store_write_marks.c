@@ -4,7 +4,8 @@
  * An import was asked for before it has its turn among the writers, and with
  * --keep-going it has several: it must not bring back whom others disabled or
  * deleted meanwhile.  From before it waits it holds a lock that other writers
- * see, and they mark each account that they disable or delete, in the database
+ * see, and they mark each account that they disable or delete, its id and all
+ * that it is found by, since a line may have a name alone, in the database
  * "kept", in the transaction that does it, with that one's number.  An import
  * heeds the marks that are newer than what was there before its lock.  Who
  * makes an account active again takes the mark away.  What is disabled beside
@@ -21,7 +22,17 @@
 #include "dm_store_write_internal.h"
 
 
-static int dm_marks_has(dm_store_t *store, dm_str_t id, dm_err_t *err);
+typedef struct {
+    size_t         len;
+    unsigned char  data[1 + DM_ID_MAX];
+} dm_mark_t;
+
+
+static dm_mark_t dm_marks_of(const dm_store_key_t *key);
+static dm_mark_t dm_marks_of_id(dm_str_t id);
+static int dm_marks_set(dm_store_t *store, dm_mark_t mark, dm_err_t *err);
+static int dm_marks_unset(dm_store_t *store, dm_mark_t mark, dm_err_t *err);
+static int dm_marks_has(dm_store_t *store, dm_mark_t mark, dm_err_t *err);
 
 
 uint64_t
@@ -95,7 +106,63 @@ dm_marks_begin(dm_store_t *store, dm_err_t *err)
 
 
 int
-dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err)
+dm_marks_add(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
+{
+    unsigned         i;
+    dm_store_keys_t  keys;
+
+    if (dm_marks_add_id(store, account->id, err) != DM_OK
+        || dm_store_list_keys(store, account, &keys, err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    for (i = 0; i < keys.n; i++) {
+        if (dm_marks_set(store, dm_marks_of(&keys.key[i]), err) != DM_OK) {
+            return DM_ERROR;
+        }
+    }
+
+    return DM_OK;
+}
+
+
+int
+dm_marks_add_id(dm_store_t *store, dm_str_t id, dm_err_t *err)
+{
+    return dm_marks_set(store, dm_marks_of_id(id), err);
+}
+
+
+/* the name of a mark: what it is found by, with the database in front */
+static dm_mark_t
+dm_marks_of(const dm_store_key_t *key)
+{
+    dm_mark_t  mark;
+
+    mark.len = 1 + key->len;
+    mark.data[0] = (unsigned char) key->db;
+    memcpy(mark.data + 1, key->data, key->len);
+
+    return mark;
+}
+
+
+static dm_mark_t
+dm_marks_of_id(dm_str_t id)
+{
+    dm_store_key_t  key;
+
+    key.db = DM_DB_ACCOUNT;
+    key.len = id.len < DM_ID_MAX ? id.len : DM_ID_MAX;
+    memcpy(key.data, id.data, key.len);
+
+    return dm_marks_of(&key);
+}
+
+
+static int
+dm_marks_set(dm_store_t *store, dm_mark_t mark, dm_err_t *err)
 {
     int       rc;
     MDB_val   key, value;
@@ -105,7 +172,7 @@ dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err)
 
     if (rc == 0) {
         number = mdb_txn_id(store->write);
-        key = (MDB_val) { id.len, (void *) id.data };
+        key = (MDB_val) { mark.len, mark.data };
         value = (MDB_val) { sizeof(number), &number };
 
         rc = mdb_put(store->write, store->marks, &key, &value, 0);
@@ -124,13 +191,25 @@ dm_marks_add(dm_store_t *store, dm_str_t id, dm_err_t *err)
 int
 dm_marks_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err)
 {
-    int  rc;
+    int              rc;
+    unsigned         i;
+    dm_store_keys_t  keys;
 
-    if (!store->importing || account->state == DM_DISABLED) {
+    if (!store->importing || !store->marked || account->state == DM_DISABLED) {
         return DM_OK;
     }
 
-    rc = dm_marks_has(store, account->id, err);
+    rc = dm_marks_has(store, dm_marks_of_id(account->id), err);
+
+    if (rc == DM_DECLINED
+        && dm_store_list_keys(store, account, &keys, err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    for (i = 0; rc == DM_DECLINED && i < keys.n; i++) {
+        rc = dm_marks_has(store, dm_marks_of(&keys.key[i]), err);
+    }
 
     if (rc == DM_OK) {
         account->state = DM_DISABLED;
@@ -141,20 +220,50 @@ dm_marks_hold(dm_store_t *store, dm_account_t *account, dm_err_t *err)
 
 
 int
-dm_marks_tell(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
+dm_marks_tell(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err)
 {
-    int      rc;
-    MDB_val  key;
+    int              rc;
+    unsigned         i;
+    dm_store_keys_t  keys;
 
     if (account->state == DM_DISABLED) {
-        return dm_marks_add(store, account->id, err);
+
+        /* also by what it is not found by any more */
+
+        if (old != NULL && dm_marks_add(store, old, err) != DM_OK) {
+            return DM_ERROR;
+        }
+
+        return dm_marks_add(store, account, err);
     }
 
     if (!store->marked) {
         return DM_OK;
     }
 
-    key = (MDB_val) { account->id.len, (void *) account->id.data };
+    rc = dm_marks_unset(store, dm_marks_of_id(account->id), err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_list_keys(store, account, &keys, err);
+    }
+
+    for (i = 0; rc == DM_OK && i < keys.n; i++) {
+        rc = dm_marks_unset(store, dm_marks_of(&keys.key[i]), err);
+    }
+
+    return rc;
+}
+
+
+/* takes a mark away, if there is one.  DM_OK or DM_ERROR */
+static int
+dm_marks_unset(dm_store_t *store, dm_mark_t mark, dm_err_t *err)
+{
+    int      rc;
+    MDB_val  key;
+
+    key = (MDB_val) { mark.len, mark.data };
     rc = mdb_del(store->write, store->marks, &key, NULL);
 
     return rc == 0 || rc == MDB_NOTFOUND
@@ -168,17 +277,13 @@ dm_marks_tell(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
  * or DM_ERROR.
  */
 static int
-dm_marks_has(dm_store_t *store, dm_str_t id, dm_err_t *err)
+dm_marks_has(dm_store_t *store, dm_mark_t mark, dm_err_t *err)
 {
     int       rc;
     MDB_val   key, value;
     uint64_t  number;
 
-    if (!store->marked) {
-        return DM_DECLINED;
-    }
-
-    key = (MDB_val) { id.len, (void *) id.data };
+    key = (MDB_val) { mark.len, mark.data };
     rc = mdb_get(store->write, store->marks, &key, &value);
 
     if (rc == MDB_NOTFOUND) {
