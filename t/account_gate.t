@@ -141,10 +141,10 @@ foreach my $args (@beside) {
 # no lock of the store is waited for without a word
 
 foreach my $args (@beside) {
-    my ($verb) = @$args;
+    my ($verb, @args) = map { s/^new$/later/r } @$args;
     my ($holder) = holds($gate);
 
-    waits($holder, "$verb, to open the store", start('', @$args));
+    waits($holder, "$verb, to open the store", start('', $verb, @args));
 }
 
 my ($writer) = holds();
