@@ -26,8 +26,8 @@ use Test::DmSec::Process qw/ wait_for /;
 
 use constant STEP => 1000;      # lines
 
-# the state of an account when the import begins, what is done to it between
-# two steps, how it is then, and who it is for another program
+# an account, its state when the import begins, what is done to it between two
+# steps, and its state behind the import
 my @cases = (
     [ 'other', 'disabled', [], 'active' ],
     [ 'at-once', 'active', [ 'disable ID' ], 'disabled' ],
