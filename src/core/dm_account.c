@@ -587,6 +587,57 @@ dm_account_decode(dm_account_t *account, unsigned char *record, size_t len,
 }
 
 
+int
+dm_account_pack(const dm_account_t *account, unsigned char *out,
+    size_t *outlen, dm_err_t *err)
+{
+    int        rc;
+    dm_wire_t  w;
+
+    rc = dm_account_check(account, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    dm_wire_init(&w, out, DM_RECORD_MAX);
+
+    dm_account_put_clear(&w, account);
+    dm_account_put_secrets(&w, account);
+
+    if (w.bad) {
+        dm_err_set(err, "the account is larger than a record");
+        return DM_ERROR;
+    }
+
+    *outlen = (size_t) (w.pos - out);
+
+    return DM_OK;
+}
+
+
+int
+dm_account_unpack(dm_account_t *account, unsigned char *octets, size_t len,
+    dm_err_t *err)
+{
+    unsigned   flags;
+    dm_wire_t  w;
+
+    memset(account, 0, sizeof(dm_account_t));
+    dm_wire_init(&w, octets, len);
+
+    if (dm_wire_get(&w, 1) != DM_RECORD_VERSION) {
+        dm_err_set(err, "the account is not of version %d, which is all that "
+                   "this program reads", DM_RECORD_VERSION);
+        return DM_INVALID;
+    }
+
+    dm_account_get_clear(&w, account, &flags);
+
+    return dm_account_fill(&w, account, flags, err) == DM_OK ? DM_OK
+                                                             : DM_INVALID;
+}
+
+
 /* reads the clear part and leaves w on what was sealed behind it */
 static int
 dm_account_open(dm_wire_t *w, dm_account_t *account, unsigned *flags,

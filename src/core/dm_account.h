@@ -110,6 +110,21 @@ int dm_account_decode(dm_account_t *account, unsigned char *record,
     dm_err_t *err);
 
 /*
+ * Writes all that a record holds into out[DM_RECORD_MAX], secrets too, sealed
+ * by nothing: an account has one such form, the same in each store.  The caller
+ * wipes it.  DM_OK, DM_INVALID or DM_ERROR.
+ */
+int dm_account_pack(const dm_account_t *account, unsigned char *out,
+    size_t *outlen, dm_err_t *err);
+
+/*
+ * The way back: account points into octets, and every length and every field
+ * is checked.  DM_OK, or DM_INVALID: they are no account; nothing is wiped.
+ */
+int dm_account_unpack(dm_account_t *account, unsigned char *octets,
+    size_t len, dm_err_t *err);
+
+/*
  * Lets account, which was decoded from record, point into a copy of that
  * record.
  */

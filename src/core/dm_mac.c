@@ -1,5 +1,6 @@
 /* Keyed hashes: HMAC-SHA256 over parts, each with its length before it */
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +96,7 @@ dm_mac_parts(dm_mac_t *mac, const dm_str_t *part, size_t n,
     most = 0;
 
     for (i = 0; ok && i < n; i++) {
-        size = part[i].len;
+        size = htole64(part[i].len);
 
         if (sizeof(piece) - len < sizeof(size)) {
             ok = EVP_MAC_update(mac->ctx, piece, len);
