@@ -2,6 +2,7 @@
 
 # a store is read by all, and written by the tools alone
 WRITE_SRCS   = $(wildcard src/store/dm_store_write*.c)
+FLEET_SRCS   = $(wildcard src/fleet/*.c)
 CORE_SRCS    = $(wildcard src/core/*.c) \
     $(filter-out $(WRITE_SRCS),$(wildcard src/store/*.c))
 COMMON_SRCS  = $(wildcard tools/common/*.c)
@@ -10,16 +11,18 @@ PROBE_SRCS   = $(wildcard tools/probe/*.c)
 UNIT_SRCS    = $(wildcard t/unit/test_*.c)
 
 WRITE_OBJS   = $(WRITE_SRCS:%.c=$(BUILD)/%.o)
+FLEET_OBJS   = $(FLEET_SRCS:%.c=$(BUILD)/%.o)
 CORE_OBJS    = $(CORE_SRCS:%.c=$(BUILD)/%.o)
 COMMON_OBJS  = $(COMMON_SRCS:%.c=$(BUILD)/%.o)
 ACCOUNT_OBJS = $(ACCOUNT_SRCS:%.c=$(BUILD)/%.o)
 PROBE_OBJS   = $(PROBE_SRCS:%.c=$(BUILD)/%.o)
 UNIT_TESTS   = $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
 
-CORE_INCS    = -Isrc/core -Isrc/store
+CORE_INCS    = -Isrc/core -Isrc/store -Isrc/fleet
 
 # in the order in which they are linked
-CORE_LIBS    = $(BUILD)/libdmwrite.a $(BUILD)/libdm.a
+CORE_LIBS    = $(BUILD)/libdmwrite.a $(BUILD)/libdmfleet.a \
+    $(BUILD)/libdm.a
 TOOLS_LIBS   = $(BUILD)/libdmtools.a $(CORE_LIBS)
 
 COMPILE      = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -MMD -MP $(CORE_INCS)
@@ -35,6 +38,7 @@ $(BUILD)/tools/%.o: tools/%.c | deps-build
 
 $(BUILD)/libdm.a: $(CORE_OBJS)
 $(BUILD)/libdmwrite.a: $(WRITE_OBJS)
+$(BUILD)/libdmfleet.a: $(FLEET_OBJS)
 $(BUILD)/libdmtools.a: $(COMMON_OBJS)
 
 $(BUILD)/lib%.a:
@@ -76,5 +80,6 @@ $(BUILD)/unit/%: $(BUILD)/unit/%.o $(CORE_LIBS)
 
 .SECONDARY: $(UNIT_TESTS:=.o)
 
--include $(CORE_OBJS:.o=.d) $(WRITE_OBJS:.o=.d) $(COMMON_OBJS:.o=.d) \
-    $(ACCOUNT_OBJS:.o=.d) $(PROBE_OBJS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(CORE_OBJS:.o=.d) $(WRITE_OBJS:.o=.d) $(FLEET_OBJS:.o=.d) \
+    $(COMMON_OBJS:.o=.d) $(ACCOUNT_OBJS:.o=.d) $(PROBE_OBJS:.o=.d) \
+    $(UNIT_TESTS:=.d)
