@@ -88,7 +88,7 @@ fleet_account(const char *id, uint64_t revision, unsigned char *out)
 
     memset(&account, 0, sizeof(account));
     account.id = str(id);
-    account.name = str(id);
+    account.name = str("device");
     account.revision = revision;
     account.ngroups = 1;
     account.group[0] = str("devices");

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 #include <lmdb.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/rand.h>
 
 #include "dm.h"
@@ -83,6 +84,24 @@ FAILING(int, 0, EVP_MAC_update, (EVP_MAC_CTX *ctx, const unsigned char *p,
         size_t len), (ctx, p, len))
 FAILING(int, 0, EVP_MAC_final, (EVP_MAC_CTX *ctx, unsigned char *out,
         size_t *len, size_t size), (ctx, out, len, size))
+
+FAILING(EVP_KDF *, NULL, EVP_KDF_fetch, (OSSL_LIB_CTX *lib, const char *name,
+        const char *query), (lib, name, query))
+FAILING(EVP_KDF_CTX *, NULL, EVP_KDF_CTX_new, (EVP_KDF *k), (k))
+FAILING(int, 0, EVP_KDF_derive, (EVP_KDF_CTX *ctx, unsigned char *key,
+        size_t len, const OSSL_PARAM params[]), (ctx, key, len, params))
+
+FAILING(EVP_PKEY *, NULL, EVP_PKEY_new_raw_private_key, (int type, ENGINE *e,
+        const unsigned char *key, size_t len), (type, e, key, len))
+FAILING(EVP_PKEY *, NULL, EVP_PKEY_new_raw_public_key, (int type, ENGINE *e,
+        const unsigned char *key, size_t len), (type, e, key, len))
+FAILING(int, 0, EVP_DigestSignInit, (EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx,
+        const EVP_MD *md, ENGINE *e, EVP_PKEY *pkey), (ctx, pctx, md, e, pkey))
+FAILING(int, 0, EVP_DigestSign, (EVP_MD_CTX *ctx, unsigned char *sign,
+        size_t *len, const unsigned char *p, size_t n),
+        (ctx, sign, len, p, n))
+FAILING(int, 0, EVP_DigestVerifyInit, (EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx,
+        const EVP_MD *md, ENGINE *e, EVP_PKEY *pkey), (ctx, pctx, md, e, pkey))
 
 FAILING(EVP_MD_CTX *, NULL, EVP_MD_CTX_new, (void), ())
 FAILING(int, 0, EVP_MD_CTX_copy_ex, (EVP_MD_CTX *out, const EVP_MD_CTX *in),

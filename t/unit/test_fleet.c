@@ -313,6 +313,50 @@ test_sign(void **state)
 }
 
 
+static void
+test_pack(void **state)
+{
+    size_t          len, i;
+    dm_err_t        err;
+    dm_str_t        octets;
+    dm_account_t    account;
+    unsigned char   packed[DM_RECORD_MAX], again[DM_RECORD_MAX], *copy;
+
+    (void) state;
+
+    octets = fleet_account("IMEI:1", 7, packed);
+
+    assert_int_equal(dm_account_unpack(&account, packed, octets.len, &err),
+                     DM_OK);
+    assert_int_equal(account.revision, 7);
+    assert_int_equal(account.has_ha1[DM_MD5], 1);
+    assert_int_equal(account.ha1[DM_MD5][15], 0xa5);
+    assert_int_equal(dm_account_pack(&account, again, &len, &err), DM_OK);
+    assert_true(dm_str_eq((dm_str_t) { again, len }, octets));
+
+    account.state = (dm_state_t) 7;
+    assert_int_equal(dm_account_pack(&account, again, &len, &err), DM_INVALID);
+
+    for (i = 0; i < octets.len; i++) {
+        copy = malloc(i > 0 ? i : 1);
+        assert_non_null(copy);
+        memcpy(copy, packed, i);
+        assert_int_equal(dm_account_unpack(&account, copy, i, &err),
+                         DM_INVALID);
+        free(copy);
+    }
+
+    packed[octets.len] = 0;
+    assert_int_equal(dm_account_unpack(&account, packed, octets.len + 1, &err),
+                     DM_INVALID);
+
+    packed[0]++;
+    assert_int_equal(dm_account_unpack(&account, packed, octets.len, &err),
+                     DM_INVALID);
+    assert_non_null(strstr(err.text, "is not of version 1"));
+}
+
+
 int
 main(void)
 {
@@ -325,7 +369,8 @@ main(void)
         cmocka_unit_test(test_sum_of_keys),
         cmocka_unit_test(test_sum_octets),
         cmocka_unit_test(test_public),
-        cmocka_unit_test(test_sign)
+        cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_pack)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
