@@ -379,18 +379,18 @@ is(status_of_newer('upgrade', '--json'), 'unchanged 9.9.9 ',
     'newer: and has done its work');
 
 my $data = slurp("$d/store/data.mdb");
-$data =~ s/meta\x01\0/meta\x02\0/g or die "no meta record\n";
+$data =~ s/meta\x01\0/meta\x03\0/g or die "no meta record\n";
 put("$d/store/data.mdb", $data);
 
 foreach my $verb ([ 'upgrade' ], [ 'list' ], [ 'add', 'x' ]) {
     ($exit, undef, $err) = dm_account($t, @$verb);
     is($exit, 1, "format: @$verb is refused");
-    like($err, words('has format 2, this program reads only format 1: a newer'
-        . " version than $version wrote it; install that one"),
+    like($err, words('has format 3, this program reads only formats 1 and 2: a'
+        . " newer version than $version wrote it; install that one"),
         "format: @$verb says why");
 }
 
-like((nginx_t($t))[1], qr/\[emerg\] .* has format 2, .*a newer version/,
+like((nginx_t($t))[1], qr/\[emerg\] .* has format 3, .*a newer version/,
     'format: nginx -t');
 
 undef $t;

@@ -93,9 +93,10 @@ like(error(store => "$d/foreign;"), qr/key "\S+" of the key file does not/,
 is(error(store => 'store;', key => 'store.key;'), '', 'relative paths');
 
 copy_store('format');
-patch('format', qr/\x01\x00(?=.{16}\x07example)/s, "\x02\x00");
+patch('format', qr/\x01\x00(?=.{16}\x07example)/s, "\x03\x00");
 like(error(store => "$d/format;"),
-    qr/store "$d\/format" has format 2, .* reads only format 1/, 'format');
+    qr/store "$d\/format" has format 3, .* reads only formats 1 and 2/,
+    'format');
 
 copy_store('forged');
 patch('forged', qr/\x07example/, "\x07exampel");

@@ -697,11 +697,14 @@ dm_store_parse_meta(dm_store_t *store, unsigned char *record, size_t len,
 
     meta.format = (unsigned) dm_wire_get(&w, 2);
 
-    if (!w.bad && meta.format != DM_STORE_FORMAT) {
+    if (!w.bad && meta.format != DM_STORE_FORMAT
+        && meta.format != DM_STORE_FORMAT_POSITION)
+    {
         dm_err_set(err, "store \"%s\" has format %u, this program reads only "
-                   "format %d: a newer version than %s wrote it; install that "
-                   "one, or restore a backup that this one wrote",
-                   store->path, meta.format, DM_STORE_FORMAT, DM_VERSION);
+                   "formats %d and %d: a newer version than %s wrote it; "
+                   "install that one, or restore a backup that this one wrote",
+                   store->path, meta.format, DM_STORE_FORMAT,
+                   DM_STORE_FORMAT_POSITION, DM_VERSION);
         return DM_INVALID;
     }
 

@@ -15,6 +15,10 @@
 
 
 #define DM_STORE_FORMAT    1
+
+/* the same, with a position: see dm_store_keep_position() */
+#define DM_STORE_FORMAT_POSITION  2
+
 #define DM_REALM_MAX       255
 
 

@@ -155,6 +155,9 @@ struct dm_store_s {
     unsigned          begun;                /* 1: it has read meta */
     unsigned          changed;              /* 1: and changed something */
 
+    struct dm_store_position_s  *position;  /* of the write transaction, or
+                                               NULL: see dm_fleet_position.h */
+
     off_t             badge;                /* of the keys it was opened with */
 
     dm_store_meta_t   meta;

@@ -111,6 +111,13 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
         rc = dm_store_recount(store, err);
     }
 
+    /* after that, which must not make right what somebody else has changed */
+
+    if (rc == DM_OK && store->meta.format == DM_STORE_FORMAT_POSITION) {
+        rc = dm_store_position_load(store, store->write, &store->position,
+                                    err);
+    }
+
     return rc;
 }
 
@@ -181,10 +188,15 @@ dm_store_commit_locked(dm_store_t *store, dm_err_t *err)
     int       rc;
     MDB_txn  *txn;
 
-    if (store->changed && dm_store_write_meta(store, err) != DM_OK) {
+    if (store->changed
+        && (dm_store_position_save(store, err) != DM_OK
+            || dm_store_write_meta(store, err) != DM_OK))
+    {
         dm_store_abort_locked(store);
         return DM_ERROR;
     }
+
+    dm_store_position_forget(store);
 
     txn = store->write;
     store->write = NULL;
@@ -211,6 +223,8 @@ dm_store_abort(dm_store_t *store)
 void
 dm_store_abort_locked(dm_store_t *store)
 {
+    dm_store_position_forget(store);
+
     if (store->write != NULL) {
         mdb_txn_abort(store->write);
         store->write = NULL;

@@ -129,6 +129,15 @@ void dm_store_abort(dm_store_t *store);
  */
 int dm_store_hold(dm_store_t *store, dm_err_t *err);
 
+/*
+ * In the write transaction, gives the store a position (docs/fleet.md), which
+ * each commit from then on writes anew, and by which dm_store_check() finds
+ * records that were deleted or put back, and not by these programs.  It then is
+ * of DM_STORE_FORMAT_POSITION, which older versions refuse.  DM_OK; DM_EXISTS:
+ * it has one; DM_INVALID: an account does not open; DM_ERROR.
+ */
+int dm_store_keep_position(dm_store_t *store, dm_err_t *err);
+
 /* has the commit write which version wrote, even where nothing else changes */
 void dm_store_sign(dm_store_t *store);
 

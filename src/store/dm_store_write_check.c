@@ -21,10 +21,14 @@ typedef struct {
     uint64_t          lacks_sha256;
     void             *found;                /* of the counters */
     uint64_t          entries[DM_DB_N];     /* as accounts have them */
+
+    dm_store_position_t  *position;         /* NULL: there is none to prove */
+    dm_store_sum_t        sum;
 } dm_check_t;
 
 
 static int dm_check_all(dm_check_t *check);
+static int dm_check_position(dm_check_t *check);
 static void dm_check_tell(dm_check_t *check, const dm_err_t *what);
 static int dm_check_account(const dm_account_t *account, void *data);
 static int dm_check_closed(dm_str_t id, const dm_err_t *why, void *data);
@@ -70,12 +74,48 @@ dm_store_check(dm_store_t *store,
         return DM_ERROR;
     }
 
-    rc = dm_check_all(&check);
+    rc = dm_check_position(&check);
 
+    if (rc == DM_OK) {
+        rc = dm_check_all(&check);
+    }
+
+    dm_store_position_free(check.position);
     dm_store_count_forget(check.found);
     dm_store_release(store);
 
     *damages = check.damages;
+
+    return rc;
+}
+
+
+/* reads it, and looks before anything else whether there is one to read */
+static int
+dm_check_position(dm_check_t *check)
+{
+    int       rc;
+    dm_err_t  what;
+
+    if (dm_store_read_meta(check->store, check->txn, check->err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    if (dm_store_meta(check->store)->format != DM_STORE_FORMAT_POSITION) {
+        return DM_OK;
+    }
+
+    rc = dm_store_position_load(check->store, check->txn, &check->position,
+                                &what);
+
+    if (rc == DM_INVALID) {
+        dm_check_tell(check, &what);
+        return DM_OK;
+    }
+
+    if (rc != DM_OK && check->err != NULL) {
+        *check->err = what;
+    }
 
     return rc;
 }
@@ -134,6 +174,14 @@ dm_check_account(const dm_account_t *account, void *data)
 
     if (dm_store_list_keys(check->store, account, &keys, check->err) != DM_OK
         || dm_store_count_find(&check->found, account, check->err) != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    if (check->position != NULL
+        && dm_store_sum_account(check->position, &check->sum, account, 1,
+                                check->err)
+           != DM_OK)
     {
         return DM_ERROR;
     }
@@ -210,6 +258,7 @@ static int
 dm_check_counters(dm_check_t *check)
 {
     int                     rc;
+    dm_err_t                what;
     const dm_store_meta_t  *meta;
 
     rc = dm_store_read_meta(check->store, check->txn, check->err);
@@ -226,7 +275,18 @@ dm_check_counters(dm_check_t *check)
      * counted other things.
      */
 
-    if (check->closed > 0 || !meta->counted) {
+    if (check->closed > 0) {
+        return DM_OK;
+    }
+
+    if (check->position != NULL
+        && dm_store_position_prove(check->position, &check->sum, &what)
+           != DM_OK)
+    {
+        dm_check_tell(check, &what);
+    }
+
+    if (!meta->counted) {
         return DM_OK;
     }
 

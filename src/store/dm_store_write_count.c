@@ -92,6 +92,8 @@ dm_store_count_none(dm_store_t *store, dm_err_t *err)
     store->meta.lacks_sha256 = 0;
     store->changed = 1;
 
+    dm_store_position_none(store);
+
     return DM_OK;
 }
 
@@ -157,6 +159,10 @@ dm_store_count_account(dm_store_t *store, const dm_account_t *account, int n,
     }
 
     store->changed = 1;
+
+    if (dm_store_position_count(store, account, n, err) != DM_OK) {
+        return DM_ERROR;
+    }
 
     dm_store_count_keys(account, &keys);
 

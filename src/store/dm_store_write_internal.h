@@ -4,6 +4,7 @@
 #define DM_STORE_WRITE_INTERNAL_H
 
 
+#include "dm_fleet_sum.h"
 #include "dm_store_internal.h"
 #include "dm_store_write.h"
 
@@ -19,6 +20,42 @@ typedef struct {
     dm_str_t         text[DM_STORE_KEYS];
 } dm_store_keys_t;
 
+
+typedef struct dm_store_position_s  dm_store_position_t;
+
+/* a sum over accounts, as it is made from the beginning */
+typedef struct {
+    uint64_t         accounts;
+    dm_fleet_sum_t   sum;
+} dm_store_sum_t;
+
+
+/*
+ * Reads the position as txn sees it, to be freed.  DM_OK; DM_INVALID: it is not
+ * there, or was changed; DM_ERROR.
+ */
+int dm_store_position_load(dm_store_t *store, MDB_txn *txn,
+    dm_store_position_t **position, dm_err_t *err);
+void dm_store_position_free(dm_store_position_t *position);
+
+/*
+ * Those of the write transaction, which do nothing where store has no position:
+ * count n accounts like that, 1 or -1; count from the beginning; write it;
+ * forget it.  DM_OK or DM_ERROR.
+ */
+int dm_store_position_count(dm_store_t *store, const dm_account_t *account,
+    int n, dm_err_t *err);
+void dm_store_position_none(dm_store_t *store);
+int dm_store_position_save(dm_store_t *store, dm_err_t *err);
+void dm_store_position_forget(dm_store_t *store);
+
+/* adds n accounts like that, 1 or -1, to sum.  DM_OK or DM_ERROR */
+int dm_store_sum_account(const dm_store_position_t *position,
+    dm_store_sum_t *sum, const dm_account_t *account, int n, dm_err_t *err);
+
+/* DM_OK: sum is the position's; DM_DECLINED, and what tells how it differs */
+int dm_store_position_prove(const dm_store_position_t *position,
+    const dm_store_sum_t *sum, dm_err_t *what);
 
 /* lists what the account is found by; keys point into it.  DM_OK or DM_ERROR */
 int dm_store_list_keys(dm_store_t *store, const dm_account_t *account,

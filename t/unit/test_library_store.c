@@ -412,6 +412,57 @@ test_del(void **state)
 }
 
 
+/* a fresh store that has a position */
+static int
+positioned(void **state)
+{
+    int  rc;
+
+    rc = fresh(state);
+
+    if (rc == DM_OK) {
+        tested = open_store(DM_STORE_WRITE);
+        assert_int_equal(dm_store_begin(tested, NULL), DM_OK);
+        assert_int_equal(dm_store_keep_position(tested, NULL), DM_OK);
+        rc = dm_store_commit(tested, NULL);
+        dm_store_close(tested);
+    }
+
+    return rc;
+}
+
+
+/* where OpenSSL opens no record, it is as one that nobody can open */
+static int
+keep_position(void)
+{
+    int  rc;
+
+    rc = dm_store_keep_position(tested, NULL);
+
+    return rc == DM_INVALID ? DM_ERROR : rc;
+}
+
+
+static int
+job_keep_position(void)
+{
+    return in_transaction(keep_position);
+}
+
+
+static void
+test_keep_position(void **state)
+{
+    (void) state;
+
+    tested = open_store(DM_STORE_WRITE);
+    put_two(tested);
+    each_call_fails(job_keep_position);
+    dm_store_close(tested);
+}
+
+
 int
 main(void)
 {
@@ -421,6 +472,9 @@ main(void)
         cmocka_unit_test_setup(test_lookup_nobody, fresh),
         cmocka_unit_test_setup(test_write, fresh),
         cmocka_unit_test_setup(test_del, fresh),
+        cmocka_unit_test_setup(test_write, positioned),
+        cmocka_unit_test_setup(test_del, positioned),
+        cmocka_unit_test_setup(test_keep_position, fresh),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -146,7 +146,7 @@ test_open_refused(void **state)
     meta[1] = 1;
     forge("meta", str("meta"), (dm_str_t) { meta, len });
     refuse_open(path, &keys, "has format 258, this program reads only "
-                "format 1");
+                "formats 1 and 2");
 
     forge("meta", str("meta"), (dm_str_t) { NULL, 0 });
     refuse_open(path, &keys, "it has no meta record");
