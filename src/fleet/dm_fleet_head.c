@@ -22,6 +22,23 @@ static int dm_fleet_get_root(dm_fleet_t *fleet, dm_str_t sealed,
 
 
 int
+dm_fleet_head_id(dm_str_t octets, unsigned char *id, dm_err_t *err)
+{
+    if (octets.len < 1 + DM_FLEET_ID
+        || octets.data[0] != DM_FLEET_HEAD_VERSION)
+    {
+        dm_err_set(err, "the head is not whole or not of version %d, which is "
+                   "all that this program reads", DM_FLEET_HEAD_VERSION);
+        return DM_INVALID;
+    }
+
+    memcpy(id, octets.data + 1, DM_FLEET_ID);
+
+    return DM_OK;
+}
+
+
+int
 dm_fleet_head_write(dm_fleet_t *fleet, dm_fleet_signer_t *signer,
     const dm_fleet_head_t *head, unsigned char *out, size_t *outlen,
     dm_err_t *err)
@@ -51,6 +68,7 @@ dm_fleet_head_write(dm_fleet_t *fleet, dm_fleet_signer_t *signer,
     dm_wire_put_octets(&w, head->digest, DM_FLEET_HASH);
     dm_wire_put_octets(&w, head->beats, DM_FLEET_PUBLIC);
     dm_wire_put_str(&w, 1, (dm_str_t) { sealed, len });
+    dm_wire_put_str(&w, 1, (dm_str_t) { head->realm, head->realm_len });
 
     if (dm_fleet_put_sign(&w, signer, dm_str("dm-sec fleet head"), out)
         != DM_OK)
@@ -107,7 +125,7 @@ dm_fleet_head_read(dm_fleet_t *fleet, unsigned char *data, size_t len,
     dm_fleet_head_t *head, dm_err_t *err)
 {
     int        rc;
-    dm_str_t   sealed;
+    dm_str_t   sealed, realm;
     unsigned   version;
     dm_wire_t  w;
 
@@ -121,6 +139,7 @@ dm_fleet_head_read(dm_fleet_t *fleet, unsigned char *data, size_t len,
     dm_fleet_get_octets(&w, head->digest, DM_FLEET_HASH);
     dm_fleet_get_octets(&w, head->beats, DM_FLEET_PUBLIC);
     sealed = dm_wire_get_str(&w, 1);
+    realm = dm_wire_get_str(&w, 1);
 
     if (w.bad || version != DM_FLEET_HEAD_VERSION) {
         dm_err_set(err, "the head is not whole, not of this store or not of "
@@ -142,6 +161,9 @@ dm_fleet_head_read(dm_fleet_t *fleet, unsigned char *data, size_t len,
         dm_err_set(err, "the head cannot be verified: OpenSSL failed");
         return DM_ERROR;
     }
+
+    head->realm_len = realm.len;
+    memcpy(head->realm, realm.data, realm.len);
 
     return dm_fleet_get_root(fleet, sealed, head->root, err);
 }

@@ -7,11 +7,14 @@
 #include "dm_fleet.h"
 
 
+#define DM_FLEET_REALM_MAX  255         /* octets, as DM_REALM_MAX */
+
 #define DM_FLEET_BEAT_MAX                                                     \
     (1 + DM_FLEET_ID + 8 + DM_FLEET_HASH + 8 + DM_FLEET_SIGNED)
 #define DM_FLEET_HEAD_MAX                                                     \
     (1 + DM_FLEET_ID + 8 + 8 + 2 * DM_FLEET_HASH + DM_FLEET_PUBLIC            \
-     + 1 + DM_FLEET_ROOT + DM_SEAL_OVERHEAD + DM_FLEET_SIGNED)
+     + 1 + DM_FLEET_ROOT + DM_SEAL_OVERHEAD                                   \
+     + 1 + DM_FLEET_REALM_MAX + DM_FLEET_SIGNED)
 
 
 typedef struct {
@@ -20,6 +23,8 @@ typedef struct {
     unsigned char     digest[DM_FLEET_HASH];    /* of the sum */
     unsigned char     beats[DM_FLEET_PUBLIC];   /* the public key of beats */
     unsigned char     root[DM_FLEET_ROOT];      /* secret */
+    size_t            realm_len;
+    unsigned char     realm[DM_FLEET_REALM_MAX];    /* the same on each node */
 } dm_fleet_head_t;
 
 typedef struct {
@@ -27,6 +32,13 @@ typedef struct {
     int64_t           time;                     /* seconds since 1970 */
 } dm_fleet_beat_t;
 
+
+/*
+ * The store's id, as the octets of a head name it, into id[DM_FLEET_ID]: for
+ * who has no store yet, and believes it when the head is read with it.  DM_OK
+ * or DM_INVALID.
+ */
+int dm_fleet_head_id(dm_str_t octets, unsigned char *id, dm_err_t *err);
 
 /*
  * Writes the head into out[DM_FLEET_HEAD_MAX], with its root sealed; that of

@@ -499,7 +499,7 @@ test_head(void **state)
     size_t              len;
     dm_err_t            err;
     dm_fleet_t         *other;
-    unsigned char       out[DM_FLEET_HEAD_MAX];
+    unsigned char       out[DM_FLEET_HEAD_MAX], id[DM_FLEET_ID];
     test_reader_t       reader;
     dm_fleet_head_t     head, back;
     dm_fleet_signer_t  *signer, *thief;
@@ -517,6 +517,8 @@ test_head(void **state)
     memcpy(head.digest, digest, DM_FLEET_HASH);
     memset(head.beats, 4, DM_FLEET_PUBLIC);
     memcpy(head.root, root, DM_FLEET_ROOT);
+    head.realm_len = 4;
+    memcpy(head.realm, "fota", 4);
 
     assert_int_equal(dm_fleet_head_write(reader.fleet, signer, &head, out,
                                          &len, &err),
@@ -524,6 +526,16 @@ test_head(void **state)
     assert_int_equal(dm_fleet_head_read(reader.fleet, out, len, &back, &err),
                      DM_OK);
     assert_memory_equal(&head, &back, sizeof(head));
+
+    assert_int_equal(dm_fleet_head_id((dm_str_t) { out, len }, id, &err),
+                     DM_OK);
+    assert_memory_equal(id, reader.fleet->store_id, DM_FLEET_ID);
+    assert_int_equal(dm_fleet_head_id((dm_str_t) { out, DM_FLEET_ID }, id,
+                                      &err),
+                     DM_INVALID);
+    assert_int_equal(dm_fleet_head_id((dm_str_t) { out + 1, len - 1 }, id,
+                                      &err),
+                     DM_INVALID);
 
     fleet_each_change((dm_str_t) { out, len }, read_changed_head, &reader);
 
