@@ -43,11 +43,20 @@ struct dm_sealer_s {
 };
 
 
-static int dm_keys_load(const char *path, unsigned char *text, size_t *len,
+/* DM_OK: whom the file's owner and mode let in may be let in */
+typedef int (*dm_keys_judge_t)(const struct stat *sb, const char *path,
     dm_err_t *err);
-static int dm_keys_load_fd(int fd, const char *path, unsigned char *text,
-    size_t *len, dm_err_t *err);
+
+
+static int dm_keys_read_file(const char *path, dm_keys_judge_t judge,
+    dm_keys_t *keys, dm_err_t *err);
+static int dm_keys_load(const char *path, dm_keys_judge_t judge,
+    unsigned char *text, size_t *len, dm_err_t *err);
+static int dm_keys_load_fd(int fd, const char *path, dm_keys_judge_t judge,
+    unsigned char *text, size_t *len, dm_err_t *err);
 static int dm_keys_closed(const struct stat *sb, const char *path,
+    dm_err_t *err);
+static int dm_keys_fixed(const struct stat *sb, const char *path,
     dm_err_t *err);
 static int dm_keys_parse(const unsigned char *p, const unsigned char *last,
     dm_keys_t *keys);
@@ -65,13 +74,28 @@ static int dm_seal_update(EVP_CIPHER_CTX *ctx, unsigned char *out,
 int
 dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err)
 {
+    return dm_keys_read_file(path, dm_keys_closed, keys, err);
+}
+
+
+int
+dm_keys_read_public(const char *path, dm_keys_t *keys, dm_err_t *err)
+{
+    return dm_keys_read_file(path, dm_keys_fixed, keys, err);
+}
+
+
+static int
+dm_keys_read_file(const char *path, dm_keys_judge_t judge, dm_keys_t *keys,
+    dm_err_t *err)
+{
     int            rc;
     size_t         len, mark;
     unsigned char  text[DM_KEY_FILE_MAX];
 
     memset(keys, 0, sizeof(dm_keys_t));
 
-    rc = dm_keys_load(path, text, &len, err);
+    rc = dm_keys_load(path, judge, text, &len, err);
     mark = (rc == DM_OK) ? dm_text_mark(text, len) : 0;
 
     if (rc == DM_OK
@@ -139,7 +163,8 @@ dm_keys_badge(const dm_keys_t *keys, uint64_t *badge)
 
 
 static int
-dm_keys_load(const char *path, unsigned char *text, size_t *len, dm_err_t *err)
+dm_keys_load(const char *path, dm_keys_judge_t judge, unsigned char *text,
+    size_t *len, dm_err_t *err)
 {
     int  fd, rc;
 
@@ -152,7 +177,7 @@ dm_keys_load(const char *path, unsigned char *text, size_t *len, dm_err_t *err)
         return DM_INVALID;
     }
 
-    rc = dm_keys_load_fd(fd, path, text, len, err);
+    rc = dm_keys_load_fd(fd, path, judge, text, len, err);
 
     close(fd);
 
@@ -161,8 +186,8 @@ dm_keys_load(const char *path, unsigned char *text, size_t *len, dm_err_t *err)
 
 
 static int
-dm_keys_load_fd(int fd, const char *path, unsigned char *text, size_t *len,
-    dm_err_t *err)
+dm_keys_load_fd(int fd, const char *path, dm_keys_judge_t judge,
+    unsigned char *text, size_t *len, dm_err_t *err)
 {
     ssize_t      n;
     struct stat  sb;
@@ -178,7 +203,7 @@ dm_keys_load_fd(int fd, const char *path, unsigned char *text, size_t *len,
         return DM_INVALID;
     }
 
-    if (dm_keys_closed(&sb, path, err) != DM_OK) {
+    if (judge(&sb, path, err) != DM_OK) {
         return DM_INVALID;
     }
 
@@ -212,6 +237,23 @@ dm_keys_closed(const struct stat *sb, const char *path, dm_err_t *err)
         dm_err_set(err, "key file \"%s\" is open to others, or for its group "
                    "to do more than read it: chmod it to 600, or to 640 for a "
                    "group that needs it, and think of the key as known", path);
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+/* of public keys: nobody else may change them */
+static int
+dm_keys_fixed(const struct stat *sb, const char *path, dm_err_t *err)
+{
+    if ((sb->st_uid != 0 && sb->st_uid != geteuid())
+        || sb->st_mode & (S_IWGRP|S_IWOTH))
+    {
+        dm_err_set(err, "key file \"%s\" can be changed by others: give it to "
+                   "root, chmod it to 644, and compare it with the "
+                   "authority's", path);
         return DM_INVALID;
     }
 

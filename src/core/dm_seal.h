@@ -44,6 +44,12 @@ typedef struct dm_sealer_s  dm_sealer_t;
  */
 int dm_keys_read(const char *path, dm_keys_t *keys, dm_err_t *err);
 
+/*
+ * The same of public keys, which all may read: refuses a file that others than
+ * root and this process's user can change.
+ */
+int dm_keys_read_public(const char *path, dm_keys_t *keys, dm_err_t *err);
+
 void dm_keys_wipe(dm_keys_t *keys);
 
 /*

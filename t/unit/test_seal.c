@@ -596,6 +596,39 @@ test_key_file_group(void **state)
 }
 
 
+/* public keys are for all to read, and for root or us to change */
+static void
+test_key_file_public(void **state)
+{
+    mode_t     mode;
+    dm_err_t   err;
+    dm_keys_t  keys;
+
+    (void) state;
+
+    for (mode = 0600; mode <= 0777; mode++) {
+        write_file("k1 " DIGITS "\n", mode);
+
+        if ((mode & 022) == 0) {
+            assert_int_equal(dm_keys_read_public(path, &keys, &err), DM_OK);
+            assert_string_equal(keys.key[0].id, "k1");
+
+        } else {
+            assert_int_equal(dm_keys_read_public(path, &keys, &err),
+                             DM_INVALID);
+            assert_non_null(strstr(err.text, "can be changed by others"));
+            assert_int_equal(keys.n, 0);
+        }
+    }
+
+    if (geteuid() == 0) {
+        write_file("k1 " DIGITS "\n", 0644);
+        whose(1);
+        assert_int_equal(dm_keys_read_public(path, &keys, &err), DM_INVALID);
+    }
+}
+
+
 static void
 test_key_file_refused(void **state)
 {
@@ -666,6 +699,7 @@ main(void)
         cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_bad_key_file),
         cmocka_unit_test(test_key_file_group),
+        cmocka_unit_test(test_key_file_public),
         cmocka_unit_test(test_key_file_refused)
     };
 
