@@ -6,7 +6,8 @@ NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)
 # what it is made of, which config names too
 MODULE_SRCS = ngx_dm_sec_module.c $(wildcard src/*.c) $(CORE_SRCS)
 MODULE_DEPS = $(wildcard src/*.h src/core/*.h) \
-    $(filter-out src/store/dm_store_write%,$(wildcard src/store/*.h))
+    $(filter-out src/store/dm_store_write% src/store/dm_store_follow.h,\
+        $(wildcard src/store/*.h))
 
 
 # nginx's Makefile names the absolute paths of this tree's files: a copy of the

@@ -42,6 +42,7 @@ dm_fleet_position_write(const dm_fleet_position_t *position,
     dm_wire_put_octets(&w, position->root, DM_FLEET_ROOT);
     dm_wire_put(&w, 8, position->beat);
     dm_wire_put(&w, 8, (uint64_t) position->beaten);
+    dm_wire_put(&w, 1, position->state);
 
     out[0] = DM_FLEET_POSITION_VERSION;
     dm_fleet_position_bind(ad, store_id);
@@ -134,6 +135,7 @@ dm_fleet_position_fill(dm_fleet_position_t *position, unsigned char *plain,
     root = dm_wire_take(&w, DM_FLEET_ROOT);
     position->beat = dm_wire_get(&w, 8);
     position->beaten = (int64_t) dm_wire_get(&w, 8);
+    position->state = (unsigned) dm_wire_get(&w, 1);
 
     if (w.bad || w.pos != w.last) {
         return DM_INVALID;

@@ -8,7 +8,8 @@
 
 
 #define DM_FLEET_POSITION_PLAIN                                               \
-    (1 + 8 + DM_FLEET_HASH + 8 + DM_FLEET_SUM_SIZE + DM_FLEET_ROOT + 8 + 8)
+    (1 + 8 + DM_FLEET_HASH + 8 + DM_FLEET_SUM_SIZE + DM_FLEET_ROOT + 8 + 8    \
+     + 1)
 #define DM_FLEET_POSITION_MAX                                                 \
     (1 + DM_FLEET_POSITION_PLAIN + DM_SEAL_OVERHEAD)
 
@@ -22,6 +23,7 @@ typedef struct {
     unsigned char     root[DM_FLEET_ROOT];      /* secret */
     uint64_t          beat;         /* the number that the last beat had */
     int64_t           beaten;       /* and its time; 0: there was none */
+    unsigned          state;        /* a dm_fleet_state_t, at most 255 */
 } dm_fleet_position_t;
 
 

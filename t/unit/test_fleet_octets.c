@@ -673,6 +673,7 @@ test_position(void **state)
     position.accounts = 1000000;
     position.beat = 299;
     position.beaten = 1700000000;
+    position.state = 255;
     memcpy(position.root, root, DM_FLEET_ROOT);
 
     for (i = 0; i < DM_FLEET_LANES; i++) {
