@@ -1,7 +1,8 @@
 # What can be seen without running it; nginx's own headers are not looked at
 
-CHECKED = $(wildcard *.c src/*.c src/*/*.c tools/*/*.c t/unit/*.c \
-    t/fuzz/*.c bench/*.c)
+CHECKED = $(filter-out $(if $(LIBPQ),,$(filter-out %/engine_none.c, \
+    $(wildcard tools/fleet/engine*.c))), $(wildcard *.c src/*.c src/*/*.c \
+    tools/*/*.c t/unit/*.c t/engine/*.c t/fuzz/*.c bench/*.c))
 
 NGINX_DIRS = $(addprefix $(BUILD)/nginx/,objs src/core src/event \
     src/event/modules src/os/unix src/http src/http/modules src/http/v2)
@@ -23,5 +24,6 @@ check: $(BUILD)/nginx/objs/Makefile | deps-check
 	    -Isrc $(CORE_INCS) -Itools \
 	    $(NGINX_DIRS:%=-I%) $(CHECKED)
 	printf '%s\n' $(CHECKED) | xargs -P2 -I{} clang-tidy --quiet {} -- \
-	    -std=gnu11 -Isrc $(CORE_INCS) -Itools $(NGINX_DIRS:%=-isystem %) \
+	    -std=gnu11 -Isrc $(CORE_INCS) -Itools $(PQ_INCS) \
+	    $(NGINX_DIRS:%=-isystem %) \
 	    2> $(BUILD)/check.log

@@ -123,12 +123,12 @@ $(BUILD)/fuzz/fuzz_probe_%: t/fuzz/fuzz_probe_%.c t/fuzz/fuzz.h \
 
 # those of an import's files
 $(BUILD)/fuzz/fuzz_import_%: t/fuzz/fuzz_import_%.c t/fuzz/fuzz.h \
-    $(ACCOUNT_OBJS) $(TOOLS_LIBS)
+    $(ACCOUNT_OBJS) $(FLEET_LIBS)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(FUZZ_CFLAGS) -fsanitize=fuzzer $(WARNINGS) \
 	    $(CORE_INCS) -Itools -o $@ $< \
 	    $(filter-out %/main.o,$(filter %.o %.a,$^)) \
-	    -lcsv -ljansson -llmdb -lcrypt -lssl -lcrypto
+	    -lcsv -ljansson -llmdb -lcrypt $(PQ_LIBS) -lssl -lcrypto
 
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(CORE_LIBS)
 	@mkdir -p $(@D)

@@ -1,0 +1,1 @@
+-- The engine of a fleet, as dm-account makes it.
