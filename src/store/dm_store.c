@@ -124,7 +124,7 @@ dm_store_new(const char *path, const dm_keys_t *keys, dm_err_t *err)
 
     if (store->path == NULL || store->data == NULL
         || mdb_env_create(&store->env) != 0
-        || mdb_env_set_maxdbs(store->env, DM_DB_N + 2) != 0
+        || mdb_env_set_maxdbs(store->env, DM_DB_N + 3) != 0
         || mdb_env_set_maxreaders(store->env, DM_STORE_READERS) != 0)
     {
         dm_err_set(err, "out of memory");
