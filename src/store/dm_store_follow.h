@@ -118,6 +118,15 @@ int dm_store_apply(dm_store_t *store, dm_fleet_kind_t kind, dm_str_t what,
 int dm_store_start_following(dm_store_t *store, const unsigned char *root,
     const dm_fleet_place_t *place, dm_err_t *err);
 
+/*
+ * In the transaction of dm_store_begin_apply(), drops all accounts, and has the
+ * store follow with that root from that place on, as dm_store_start_following()
+ * does; whoever reads it has those accounts until the commit.  Those that were
+ * disabled on this machine alone stay so.  DM_OK or DM_ERROR.
+ */
+int dm_store_start_again(dm_store_t *store, const unsigned char *root,
+    const dm_fleet_place_t *place, dm_err_t *err);
+
 /* dm_store_create() of a store with that id[DM_STORE_ID_SIZE] */
 int dm_store_create_as(const char *path, const unsigned char *id,
     dm_str_t realm, uint64_t map_size, const dm_store_owner_t *owner,

@@ -51,8 +51,21 @@ dm_fleet_state_t dm_follow_state(const dm_follow_t *follow);
 /* the head that was proven last; all 0 before that */
 const dm_fleet_head_t *dm_follow_head(const dm_follow_t *follow);
 
-/* the beat that came with it; NULL: there is none yet */
+/* the beat that came with it; NULL: there is none, or it is not believed */
 const dm_fleet_beat_t *dm_follow_beat(const dm_follow_t *follow);
+
+/*
+ * Why not, and the state that this is; NULL: nothing is wrong with it.  Entries
+ * are good without it.
+ */
+const char *dm_follow_beat_wrong(const dm_follow_t *follow,
+    dm_fleet_state_t *state);
+
+/*
+ * From now on the position gets the state with each batch: the daemon's, which
+ * no writer sets.
+ */
+void dm_follow_tells(dm_follow_t *follow);
 
 /*
  * Proves head and beat as the engine's lock gave them, with the store's lock
