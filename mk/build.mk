@@ -2,8 +2,9 @@
 
 # a store is read by all, and written by the tools alone
 WRITE_SRCS   = $(wildcard src/store/dm_store_write*.c)
-FLEET_SRCS   = $(wildcard src/fleet/*.c)
-CORE_SRCS    = $(wildcard src/core/*.c) \
+POSITION_SRCS = $(addprefix src/fleet/dm_fleet_,derive.c position.c sum.c)
+FLEET_SRCS   = $(filter-out $(POSITION_SRCS),$(wildcard src/fleet/*.c))
+CORE_SRCS    = $(wildcard src/core/*.c) $(POSITION_SRCS) \
     $(filter-out $(WRITE_SRCS),$(wildcard src/store/*.c))
 COMMON_SRCS  = $(wildcard tools/common/*.c)
 ACCOUNT_SRCS = $(wildcard tools/account/*.c)

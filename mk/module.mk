@@ -5,7 +5,8 @@ NGINX_DEV_STAMP = $(wildcard /var/lib/dpkg/info/nginx-dev.list)
 
 # what it is made of, which config names too
 MODULE_SRCS = ngx_dm_sec_module.c $(wildcard src/*.c) $(CORE_SRCS)
-MODULE_DEPS = $(wildcard src/*.h src/core/*.h) \
+MODULE_DEPS = $(wildcard src/*.h src/core/*.h) $(POSITION_SRCS:.c=.h) \
+    src/fleet/dm_fleet_place.h src/fleet/dm_fleet_state.h \
     $(filter-out src/store/dm_store_write% src/store/dm_store_follow.h,\
         $(wildcard src/store/*.h))
 

@@ -13,7 +13,7 @@
 
 #include "dm.h"
 #include "dm_account.h"
-#include "dm_fleet_derive.h"
+#include "dm_fleet_place.h"
 #include "dm_fleet_sign.h"
 #include "dm_fleet_sum.h"
 #include "dm_mac.h"
@@ -34,12 +34,6 @@ typedef struct {
     dm_mac_t             *names;        /* NULL: the root is not known yet */
     dm_fleet_adder_t     *adder;        /* NULL, too */
 } dm_fleet_t;
-
-/* the entry that a state ends with; of none, number 0 */
-typedef struct {
-    uint64_t       number;
-    unsigned char  chain[DM_FLEET_HASH];
-} dm_fleet_place_t;
 
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dm_fleet_position.h"
+#include "dm_wire.h"
 
 
 #define DM_FLEET_POSITION_VERSION  1

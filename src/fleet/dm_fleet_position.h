@@ -4,7 +4,9 @@
 #define DM_FLEET_POSITION_H
 
 
-#include "dm_fleet.h"
+#include "dm_fleet_place.h"
+#include "dm_fleet_state.h"
+#include "dm_fleet_sum.h"
 
 
 #define DM_FLEET_POSITION_PLAIN                                               \

@@ -51,6 +51,15 @@ typedef struct {
 } dm_store_stat_t;
 
 
+/* where a store stands that follows a log: see docs/fleet.md */
+typedef struct {
+    uint64_t       number;          /* of the last entry that is in it */
+    int64_t        beaten;          /* seconds since 1970: the log's end was
+                                       known then; 0: it never was */
+    unsigned       state;           /* a dm_fleet_state_t */
+} dm_store_replica_t;
+
+
 /* the ways to open a store */
 typedef enum {
     DM_STORE_PEEK,      /* read, without the lock file: a backup, which
@@ -180,6 +189,14 @@ int dm_store_stat_data(const char *path, struct stat *sb);
 
 /* reads the store's state now; DM_OK or DM_ERROR */
 int dm_store_stat(dm_store_t *store, dm_store_stat_t *out, dm_err_t *err);
+
+/*
+ * Reads where the store stands.  DM_OK; DM_DECLINED: it follows no log;
+ * DM_INVALID: its position was taken away or changed, and err says so;
+ * DM_ERROR.
+ */
+int dm_store_replica(dm_store_t *store, dm_store_replica_t *replica,
+    dm_err_t *err);
 
 /* for dm_store_on_wait(): the lock of the store's writer, on no octet */
 #define DM_STORE_WRITER  ((off_t) -1)

@@ -22,7 +22,7 @@
  * begin, change and commit return DM_OK, or what dm_store_begin(), then
  * dm_store_put() or dm_store_del(), and then dm_store_commit() are to return.
  */
-typedef struct {
+typedef struct dm_store_log_s {
     /*
      * With the lock of the writers, and no transaction open: locks the log,
      * and brings the store to its head.  dm_store_begin_apply() up to

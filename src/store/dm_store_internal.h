@@ -31,6 +31,7 @@
 #include <lmdb.h>
 #include <sys/types.h>
 
+#include "dm_fleet_position.h"
 #include "dm_store.h"
 #include "dm_store_disabled_file.h"
 #include "dm_store_slot.h"
@@ -90,6 +91,9 @@ typedef enum {
     (2 + DM_STORE_ID_SIZE + 1 + DM_REALM_MAX + 8 + 8 + DM_VERSION_MAX          \
      + DM_SEAL_OVERHEAD)
 #define DM_STORE_META_BOUND  2
+
+/* beside it, where the format says so: see dm_fleet_position.h */
+#define DM_STORE_POSITION_KEY  "position"
 
 
 /*
@@ -158,6 +162,16 @@ struct dm_store_s {
     struct dm_store_position_s  *position;  /* of the write transaction, or
                                                NULL: see dm_fleet_position.h */
 
+    const struct dm_store_log_s  *log;      /* see dm_store_follow.h, or NULL */
+    void             *log_data;
+    unsigned          held;                 /* 1: in its begin */
+    unsigned          logged;               /* 1: and it has begun */
+    unsigned          head;                 /* 1: as long as the lock is had,
+                                               the store is at its head */
+    unsigned          told;                 /* 1: of a change */
+    unsigned          applying;             /* 1: changes come from the log */
+    unsigned          failed;               /* 1: this cannot be committed */
+
     off_t             badge;                /* of the keys it was opened with */
 
     dm_store_meta_t   meta;
@@ -220,6 +234,14 @@ int dm_store_databases(dm_store_t *store, MDB_txn *txn, unsigned flags,
  * its record is written at its end.  DM_OK, DM_INVALID or DM_ERROR.
  */
 int dm_store_read_meta(dm_store_t *store, MDB_txn *txn, dm_err_t *err);
+
+/*
+ * Reads the position as txn sees it, where meta was read.  DM_OK: the caller
+ * wipes it; DM_DECLINED: the store has none; DM_INVALID: it was taken away, or
+ * changed; DM_ERROR.
+ */
+int dm_store_fetch_position(dm_store_t *store, MDB_txn *txn,
+    dm_fleet_position_t *position, dm_err_t *err);
 
 /* the parts of the meta record's associated data */
 void dm_store_bind_meta(dm_str_t *ad, const unsigned char *record,

@@ -10,12 +10,12 @@
 #include "dm_wire.h"
 
 
-static void dm_store_end(dm_store_t *store);
+static int dm_store_is_open(const dm_store_t *store, dm_err_t *err);
+static int dm_store_commit_all(dm_store_t *store, dm_err_t *err);
+static void dm_store_end(dm_store_t *store, int done);
 static int dm_store_begin_new(dm_store_t *store, dm_err_t *err);
 static int dm_store_is_there(const dm_store_t *store, dm_err_t *err);
 static int dm_store_write_meta(dm_store_t *store, dm_err_t *err);
-static int dm_store_load_old(dm_store_t *store, dm_str_t id,
-    unsigned char *record, size_t *len, dm_account_t *account, dm_err_t *err);
 static int dm_store_exchange(dm_store_t *store, const dm_account_t *old,
     const dm_account_t *account, dm_str_t record, dm_err_t *err);
 static int dm_store_exchange_keys(dm_store_t *store, const dm_account_t *old,
@@ -28,14 +28,38 @@ dm_store_begin(dm_store_t *store, dm_err_t *err)
 {
     int  rc;
 
+    rc = dm_store_take(store, err);
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    rc = dm_store_begin_locked(store, err);
+
+    if (rc == DM_OK && dm_store_is_following(store)) {
+        rc = dm_log_begin(store, err);
+    }
+
+    if (rc != DM_OK) {
+        dm_store_unlock(store);
+    }
+
+    return rc;
+}
+
+
+int
+dm_store_take(dm_store_t *store, dm_err_t *err)
+{
+    int  rc;
+
     rc = dm_store_lock(store, err);
     if (rc != DM_OK) {
         return rc;
     }
 
-    if (dm_disabled_settle(store, err) != DM_OK
-        || dm_store_begin_locked(store, err) != DM_OK)
-    {
+    store->head = 0;
+
+    if (dm_disabled_settle(store, err) != DM_OK) {
         dm_store_unlock(store);
         return DM_ERROR;
     }
@@ -94,6 +118,9 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
 
     store->begun = 0;
     store->changed = 0;
+    store->told = 0;
+    store->applying = 0;
+    store->failed = 0;
 
     rc = dm_store_read_meta(store, store->write, err);
 
@@ -113,12 +140,12 @@ dm_store_begin_new(dm_store_t *store, dm_err_t *err)
 
     /* after that, which must not make right what somebody else has changed */
 
-    if (rc == DM_OK && store->meta.format == DM_STORE_FORMAT_POSITION) {
+    if (rc == DM_OK) {
         rc = dm_store_position_load(store, store->write, &store->position,
                                     err);
     }
 
-    return rc;
+    return rc == DM_DECLINED ? DM_OK : rc;
 }
 
 
@@ -164,9 +191,37 @@ dm_store_commit(dm_store_t *store, dm_err_t *err)
 {
     int  rc;
 
-    rc = dm_store_commit_locked(store, err);
+    rc = dm_store_commit_all(store, err);
 
-    dm_store_end(store);
+    dm_store_end(store, rc == DM_OK);
+
+    return rc;
+}
+
+
+/* the log first: what is not in force there is not in the store */
+static int
+dm_store_commit_all(dm_store_t *store, dm_err_t *err)
+{
+    int       rc;
+    dm_err_t  why;
+
+    rc = dm_log_commit(store, err);
+
+    if (rc != DM_OK) {
+        dm_store_abort_locked(store);
+        return rc;
+    }
+
+    rc = dm_store_commit_locked(store, &why);
+
+    if (rc == DM_OK) {
+        return DM_OK;
+    }
+
+    dm_err_set(err, "%s%s", why.text, store->logged && store->told
+               ? "; the change is in the log, and in force on other machines: "
+                 "here it will be when this is mended" : "");
 
     return rc;
 }
@@ -174,10 +229,17 @@ dm_store_commit(dm_store_t *store, dm_err_t *err)
 
 /* gives the lock back; who comes next takes over what this one cannot */
 static void
-dm_store_end(dm_store_t *store)
+dm_store_end(dm_store_t *store, int done)
 {
+    dm_log_end(store, done);
+
+    if (store->held) {
+        return;
+    }
+
     (void) dm_disabled_settle(store, NULL);
 
+    store->head = 0;
     dm_store_unlock(store);
 }
 
@@ -216,7 +278,7 @@ void
 dm_store_abort(dm_store_t *store)
 {
     dm_store_abort_locked(store);
-    dm_store_end(store);
+    dm_store_end(store, 0);
 }
 
 
@@ -321,9 +383,13 @@ int
 dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
 {
     int            rc;
-    size_t         len, old_len;
+    size_t         old_len;
     dm_account_t   next, old, *prev;
-    unsigned char  record[DM_RECORD_MAX], old_record[DM_RECORD_MAX];
+    unsigned char  old_record[DM_RECORD_MAX];
+
+    if (dm_store_is_open(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
 
     rc = dm_store_load_old(store, account->id, old_record, &old_len, &old,
                            err);
@@ -344,17 +410,15 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
     }
 
     if (rc == DM_OK) {
-        rc = dm_account_encode(&next, store->sealer, store->meta.id, record,
-                               &len, err);
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_exchange(store, prev, &next,
-                               (dm_str_t) { record, len }, err);
+        rc = dm_store_replace(store, prev, &next, err);
     }
 
     if (rc == DM_OK && store->beside_import) {
         rc = dm_marks_tell(store, prev, &next, err);
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_log_put(store, &next, err);
     }
 
     store->kept += (rc == DM_OK && next.state != account->state);
@@ -367,6 +431,38 @@ dm_store_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err)
 }
 
 
+/* nothing gets past the log */
+static int
+dm_store_is_open(const dm_store_t *store, dm_err_t *err)
+{
+    if (!store->applying || !dm_store_is_following(store)) {
+        return DM_OK;
+    }
+
+    dm_err_set(err, "store \"%s\" follows a log, and this transaction is for "
+               "what comes from there", store->path);
+
+    return DM_ERROR;
+}
+
+
+int
+dm_store_replace(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err)
+{
+    int            rc;
+    size_t         len;
+    unsigned char  record[DM_RECORD_MAX];
+
+    rc = dm_account_encode(account, store->sealer, store->meta.id, record,
+                           &len, err);
+
+    return rc == DM_OK ? dm_store_exchange(store, old, account,
+                                           (dm_str_t) { record, len }, err)
+                       : rc;
+}
+
+
 int
 dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
@@ -375,7 +471,17 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
     dm_account_t   old;
     unsigned char  record[DM_RECORD_MAX];
 
+    if (dm_store_is_open(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
     rc = dm_store_load_old(store, id, record, &len, &old, err);
+
+    /* others, where it opens, would have another sum then */
+
+    if (rc == DM_ERROR && dm_store_is_following(store)) {
+        return DM_ERROR;
+    }
 
     if (rc == DM_ERROR && dm_store_has(store, id, err) == DM_OK) {
         rc = dm_store_purge(store, id, err);
@@ -388,18 +494,14 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
         return rc;
     }
 
-    rc = dm_store_drop_keys(store, &old, NULL, err);
-
-    if (rc == DM_OK) {
-        rc = dm_store_unset(store, DM_DB_ACCOUNT, old.id, err);
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_store_count_account(store, &old, -1, err);
-    }
+    rc = dm_store_remove_account(store, &old, err);
 
     if (rc == DM_OK && store->beside_import) {
         rc = dm_marks_add(store, &old, err);
+    }
+
+    if (rc == DM_OK) {
+        rc = dm_log_del(store, old.id, err);
     }
 
     dm_account_wipe(&old);
@@ -409,11 +511,23 @@ dm_store_del(dm_store_t *store, dm_str_t id, dm_err_t *err)
 }
 
 
-/*
- * Loads the account as it is before the change.  DM_OK, DM_DECLINED or
- * DM_ERROR.
- */
-static int
+int
+dm_store_remove_account(dm_store_t *store, const dm_account_t *old,
+    dm_err_t *err)
+{
+    int  rc;
+
+    rc = dm_store_drop_keys(store, old, NULL, err);
+
+    if (rc == DM_OK) {
+        rc = dm_store_unset(store, DM_DB_ACCOUNT, old->id, err);
+    }
+
+    return rc == DM_OK ? dm_store_count_account(store, old, -1, err) : rc;
+}
+
+
+int
 dm_store_load_old(dm_store_t *store, dm_str_t id, unsigned char *record,
     size_t *len, dm_account_t *account, dm_err_t *err)
 {

@@ -101,15 +101,14 @@ dm_check_position(dm_check_t *check)
         return DM_ERROR;
     }
 
-    if (dm_store_meta(check->store)->format != DM_STORE_FORMAT_POSITION) {
-        return DM_OK;
-    }
-
     rc = dm_store_position_load(check->store, check->txn, &check->position,
                                 &what);
 
     if (rc == DM_INVALID) {
         dm_check_tell(check, &what);
+    }
+
+    if (rc == DM_INVALID || rc == DM_DECLINED) {
         return DM_OK;
     }
 

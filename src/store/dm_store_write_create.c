@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dm_store_follow.h"
 #include "dm_store_write_internal.h"
 
 
@@ -13,6 +14,7 @@
 
 /* the arguments of dm_store_create() */
 typedef struct {
+    const unsigned char     *id;            /* NULL: a new one */
     dm_str_t                 realm;
     uint64_t                 map_size;
     const dm_store_owner_t  *owner;
@@ -23,12 +25,22 @@ typedef struct {
 static int dm_store_build(const char *path, void *data, dm_err_t *err);
 static int dm_store_init(const char *path, const dm_store_new_t *new,
     dm_err_t *err);
-static int dm_store_fill(dm_store_t *store, dm_str_t realm, dm_err_t *err);
+static int dm_store_fill(dm_store_t *store, const dm_store_new_t *new,
+    dm_err_t *err);
 
 
 int
 dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
     const dm_store_owner_t *owner, const dm_keys_t *keys, dm_err_t *err)
+{
+    return dm_store_create_as(path, NULL, realm, map_size, owner, keys, err);
+}
+
+
+int
+dm_store_create_as(const char *path, const unsigned char *id, dm_str_t realm,
+    uint64_t map_size, const dm_store_owner_t *owner, const dm_keys_t *keys,
+    dm_err_t *err)
 {
     dm_store_new_t  new;
 
@@ -36,7 +48,7 @@ dm_store_create(const char *path, dm_str_t realm, uint64_t map_size,
         return DM_INVALID;
     }
 
-    new = (dm_store_new_t) { realm, map_size, owner, keys };
+    new = (dm_store_new_t) { id, realm, map_size, owner, keys };
 
     return dm_store_make(path, dm_store_build, &new, NULL, err);
 }
@@ -120,7 +132,7 @@ dm_store_init(const char *path, const dm_store_new_t *new, dm_err_t *err)
     }
 
     if (rc == 0) {
-        rc = dm_store_fill(store, new->realm, err);
+        rc = dm_store_fill(store, new, err);
 
     } else {
         rc = dm_store_fail(store, rc, "cannot be made", err);
@@ -133,7 +145,7 @@ dm_store_init(const char *path, const dm_store_new_t *new, dm_err_t *err)
 
 
 static int
-dm_store_fill(dm_store_t *store, dm_str_t realm, dm_err_t *err)
+dm_store_fill(dm_store_t *store, const dm_store_new_t *new, dm_err_t *err)
 {
     if (dm_store_databases(store, store->write, MDB_CREATE, err) != DM_OK) {
         return DM_ERROR;
@@ -143,14 +155,17 @@ dm_store_fill(dm_store_t *store, dm_str_t realm, dm_err_t *err)
         return DM_ERROR;
     }
 
-    if (RAND_bytes(store->meta.id, DM_STORE_ID_SIZE) != 1) {
+    if (new->id != NULL) {
+        memcpy(store->meta.id, new->id, DM_STORE_ID_SIZE);
+
+    } else if (RAND_bytes(store->meta.id, DM_STORE_ID_SIZE) != 1) {
         dm_err_set(err, "OpenSSL gives no random numbers");
         return DM_ERROR;
     }
 
     store->meta.format = DM_STORE_FORMAT;
     store->meta.counted = 1;
-    store->meta.realm = realm;
+    store->meta.realm = new->realm;
     store->changed = 1;
 
     return dm_store_commit(store, err);

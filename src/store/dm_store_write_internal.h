@@ -4,7 +4,6 @@
 #define DM_STORE_WRITE_INTERNAL_H
 
 
-#include "dm_fleet_sum.h"
 #include "dm_store_internal.h"
 #include "dm_store_write.h"
 
@@ -21,7 +20,10 @@ typedef struct {
 } dm_store_keys_t;
 
 
-typedef struct dm_store_position_s  dm_store_position_t;
+typedef struct dm_store_position_s {
+    dm_fleet_position_t   is;
+    dm_fleet_adder_t     *adder;
+} dm_store_position_t;
 
 /* a sum over accounts, as it is made from the beginning */
 typedef struct {
@@ -31,8 +33,8 @@ typedef struct {
 
 
 /*
- * Reads the position as txn sees it, to be freed.  DM_OK; DM_INVALID: it is not
- * there, or was changed; DM_ERROR.
+ * Reads the position as txn sees it, to be freed.  DM_OK; DM_DECLINED: the
+ * store has none; DM_INVALID: it was taken away, or changed; DM_ERROR.
  */
 int dm_store_position_load(dm_store_t *store, MDB_txn *txn,
     dm_store_position_t **position, dm_err_t *err);
@@ -177,6 +179,44 @@ int dm_disabled_settle(dm_store_t *store, dm_err_t *err);
 
 /* makes its file in the store at path where it is not.  DM_OK or DM_ERROR */
 int dm_disabled_make(const char *path, dm_err_t *err);
+
+/* 1 if the store of the write transaction follows, else 0 */
+int dm_store_is_following(const dm_store_t *store);
+
+/*
+ * The log of dm_store_follow().  dm_log_begin() is called in a transaction of a
+ * store that follows, and leaves an open one where it returns DM_OK; the others
+ * do nothing where that was not called.  DM_OK or what the log returned, or
+ * DM_ERROR.
+ */
+int dm_log_begin(dm_store_t *store, dm_err_t *err);
+int dm_log_put(dm_store_t *store, const dm_account_t *account, dm_err_t *err);
+int dm_log_del(dm_store_t *store, dm_str_t id, dm_err_t *err);
+int dm_log_commit(dm_store_t *store, dm_err_t *err);
+void dm_log_end(dm_store_t *store, int done);
+
+/*
+ * Gets the lock, and takes over what is disabled beside the records.  As
+ * dm_store_begin().
+ */
+int dm_store_take(dm_store_t *store, dm_err_t *err);
+
+/*
+ * The account as it is before a change, in record[DM_RECORD_MAX]; the caller
+ * wipes both.  DM_OK, DM_DECLINED or DM_ERROR.
+ */
+int dm_store_load_old(dm_store_t *store, dm_str_t id, unsigned char *record,
+    size_t *len, dm_account_t *account, dm_err_t *err);
+
+/*
+ * Puts the account as it is in the place of old, or NULL: none is there; or
+ * takes it out: records, indexes and counters.  DM_OK, DM_INVALID, DM_EXISTS or
+ * DM_ERROR, as dm_store_put().
+ */
+int dm_store_replace(dm_store_t *store, const dm_account_t *old,
+    const dm_account_t *account, dm_err_t *err);
+int dm_store_remove_account(dm_store_t *store, const dm_account_t *old,
+    dm_err_t *err);
 
 /* the transaction of dm_store_begin() and dm_store_commit(), with the lock */
 int dm_store_begin_locked(dm_store_t *store, dm_err_t *err);

@@ -6,20 +6,13 @@
 #include <string.h>
 
 #include "dm_fleet_position.h"
+#include "dm_store_follow.h"
 #include "dm_store_write_internal.h"
-
-
-#define DM_STORE_POSITION_KEY  "position"
-
-
-struct dm_store_position_s {
-    dm_fleet_position_t   is;
-    dm_fleet_adder_t     *adder;
-};
 
 
 static dm_store_position_t *dm_store_position_new(dm_store_t *store,
     const dm_fleet_position_t *is, dm_err_t *err);
+static int dm_store_position_begin(dm_store_t *store, dm_err_t *err);
 static int dm_store_position_root(dm_fleet_position_t *is, dm_err_t *err);
 static void dm_store_position_differs(const dm_store_position_t *position,
     const dm_store_sum_t *sum, dm_err_t *what);
@@ -30,8 +23,6 @@ dm_store_position_load(dm_store_t *store, MDB_txn *txn,
     dm_store_position_t **position, dm_err_t *err)
 {
     int                  rc;
-    dm_str_t             value;
-    dm_store_key_t       key;
     dm_fleet_position_t  is;
 
     /* until the transaction ends, its own is in memory alone */
@@ -41,23 +32,7 @@ dm_store_position_load(dm_store_t *store, MDB_txn *txn,
         return *position == NULL ? DM_ERROR : DM_OK;
     }
 
-    key.db = DM_DB_META;
-    key.len = sizeof(DM_STORE_POSITION_KEY) - 1;
-    memcpy(key.data, DM_STORE_POSITION_KEY, key.len);
-
-    rc = dm_store_get(store, txn, &key, &value, err);
-
-    if (rc == DM_DECLINED) {
-        dm_err_set(err, "store \"%s\" has no position, and its format says "
-                   "that it has one: it was taken away; restore a backup",
-                   store->path);
-        return DM_INVALID;
-    }
-
-    if (rc == DM_OK) {
-        rc = dm_fleet_position_read(&is, value, store->sealer, store->meta.id,
-                                    err);
-    }
+    rc = dm_store_fetch_position(store, txn, &is, err);
 
     if (rc != DM_OK) {
         return rc;
@@ -119,7 +94,6 @@ dm_store_position_forget(dm_store_t *store)
 int
 dm_store_keep_position(dm_store_t *store, dm_err_t *err)
 {
-    int                  rc;
     dm_fleet_position_t  is;
 
     if (store->position != NULL) {
@@ -139,6 +113,16 @@ dm_store_keep_position(dm_store_t *store, dm_err_t *err)
         return DM_ERROR;
     }
 
+    return dm_store_position_begin(store, err);
+}
+
+
+/* sums all accounts from the beginning.  DM_OK, DM_INVALID or DM_ERROR */
+static int
+dm_store_position_begin(dm_store_t *store, dm_err_t *err)
+{
+    int  rc;
+
     rc = dm_store_recount(store, err);
     if (rc != DM_OK) {
         return rc;
@@ -154,6 +138,39 @@ dm_store_keep_position(dm_store_t *store, dm_err_t *err)
     store->changed = 1;
 
     return DM_OK;
+}
+
+
+int
+dm_store_start_following(dm_store_t *store, const unsigned char *root,
+    const dm_fleet_place_t *place, dm_err_t *err)
+{
+    dm_fleet_position_t   is;
+    dm_store_position_t  *position;
+
+    if (dm_store_is_following(store)) {
+        return DM_EXISTS;
+    }
+
+    memset(&is, 0, sizeof(is));
+    is.follows = 1;
+    is.place = *place;
+    memcpy(is.root, root, DM_FLEET_ROOT);
+
+    position = dm_store_position_new(store, &is, err);
+    OPENSSL_cleanse(&is, sizeof(is));
+
+    if (position == NULL) {
+        return DM_ERROR;
+    }
+
+    /* the sum of one that was alone had another root */
+
+    dm_store_position_forget(store);
+    store->position = position;
+    store->applying = 1;
+
+    return dm_store_position_begin(store, err);
 }
 
 
@@ -247,7 +264,9 @@ dm_store_position_save(dm_store_t *store, dm_err_t *err)
         return DM_OK;
     }
 
-    store->position->is.place.number++;
+    if (!store->position->is.follows) {
+        store->position->is.place.number++;
+    }
 
     if (dm_fleet_position_write(&store->position->is, store->sealer,
                                 store->meta.id, octets, &len, err)
