@@ -41,7 +41,9 @@ static int dm_disabled_parse(dm_store_t *store, unsigned char *data,
     size_t len, dm_err_t *err);
 static void dm_disabled_forget(dm_disabled_t *disabled);
 static int dm_disabled_add(dm_disabled_t *disabled, dm_str_t id);
-static int dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed);
+static void dm_disabled_drop(dm_disabled_t *disabled, dm_str_t id);
+static int dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed,
+    int *lift);
 static void dm_disabled_visit(const void *node, VISIT visit, void *data);
 static int dm_disabled_compare(const void *a, const void *b);
 
@@ -347,6 +349,7 @@ static int
 dm_disabled_parse(dm_store_t *store, unsigned char *data, size_t len,
     dm_err_t *err)
 {
+    int             lift;
     size_t          n;
     dm_str_t        id, sealed;
     dm_wire_t       w, entry;
@@ -367,11 +370,16 @@ dm_disabled_parse(dm_store_t *store, unsigned char *data, size_t len,
         sealed.data = entry.pos;
         sealed.len = (size_t) (entry.last - entry.pos);
 
-        if (entry.bad || dm_disabled_prove(store, id, sealed) != DM_OK) {
+        if (entry.bad
+            || dm_disabled_prove(store, id, sealed, &lift) != DM_OK)
+        {
             return dm_disabled_wrong(store, err);
         }
 
-        if (dm_disabled_add(&store->disabled, id) != DM_OK) {
+        if (lift) {
+            dm_disabled_drop(&store->disabled, id);
+
+        } else if (dm_disabled_add(&store->disabled, id) != DM_OK) {
             dm_err_set(err, "out of memory");
             return DM_ERROR;
         }
@@ -382,8 +390,9 @@ dm_disabled_parse(dm_store_t *store, unsigned char *data, size_t len,
 
 
 static int
-dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed)
+dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed, int *lift)
 {
+    int            rc;
     size_t         len;
     dm_str_t       ad[DM_DISABLED_BOUND];
     unsigned char  plain[DM_DISABLED_ENTRY];
@@ -394,8 +403,16 @@ dm_disabled_prove(dm_store_t *store, dm_str_t id, dm_str_t sealed)
 
     dm_disabled_bind(store, id, ad);
 
-    return dm_sealer_open(store->sealer, ad, DM_DISABLED_BOUND, sealed, plain,
-                          &len);
+    rc = dm_sealer_open(store->sealer, ad, DM_DISABLED_BOUND, sealed, plain,
+                        &len);
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    *lift = dm_str_eq((dm_str_t) { plain, len }, dm_str(DM_DISABLED_LIFT));
+
+    return len == 0 || *lift ? DM_OK : DM_INVALID;
 }
 
 
@@ -432,6 +449,27 @@ dm_disabled_add(dm_disabled_t *disabled, dm_str_t id)
     }
 
     return at == NULL ? DM_ERROR : DM_OK;
+}
+
+
+static void
+dm_disabled_drop(dm_disabled_t *disabled, dm_str_t id)
+{
+    dm_disabled_id_t  wanted, **at, *found;
+
+    wanted.len = id.len;
+    memcpy(wanted.data, id.data, id.len);
+
+    at = tfind(&wanted, &disabled->ids, dm_disabled_compare);
+
+    if (at == NULL) {
+        return;
+    }
+
+    found = *at;
+    (void) tdelete(&wanted, &disabled->ids, dm_disabled_compare);
+    free(found);
+    disabled->n--;
 }
 
 

@@ -13,8 +13,9 @@
  * as it is until the next writer takes it over.
  *
  *     magic (8) | changes (8) | cleared (8) | len (8) | 0 ...
- *     at 64, len octets of entries: length (2) | id str8 | nothing, sealed,
- *     bound to the store and the id
+ *     at 64, len octets of entries: length (2) | id str8 | nothing, or in one
+ *     that takes an earlier one of that id back DM_DISABLED_LIFT, sealed, bound
+ *     to the store and the id
  *
  * Readers have the first page mapped and look at its numbers, so that an empty
  * file costs them nothing.  "changes" is odd while the two others are changed,
@@ -31,6 +32,13 @@
  * out when its record says the same, or can be opened by nobody; a writer that
  * lacks the key of a record changes nothing.  Whoever changes the file holds a
  * lock on the first octet of "write.lock", never for longer than that takes.
+ *
+ * In a store that follows a log (dm_store_follow.h) the writer takes nothing
+ * over: what stands here was disabled on this machine alone, while it could not
+ * reach the log, and stays until the log says the same, or until somebody who
+ * is here takes it back.  Entries that are not in force any more are followed
+ * by one that says so; the file is emptied when none is left.  "cleared" grows
+ * with these, too: who copies the store then takes those of both times.
  *
  * A worker shows in its slot which such file it reads.  Where one does not, as
  * one of an older version, disable waits for the writer.
@@ -52,8 +60,9 @@
 #define DM_DISABLED_SIZE      4096          /* of an empty file */
 #define DM_DISABLED_LEN_MAX   ((uint64_t) 8 << 20)
 
-/* an entry: its length, the id and what seals it */
-#define DM_DISABLED_ENTRY     (2 + 1 + DM_ID_MAX + DM_SEAL_OVERHEAD)
+/* an entry: its length, the id, whether it is taken back, and what seals it */
+#define DM_DISABLED_ENTRY     (2 + 1 + DM_ID_MAX + 1 + DM_SEAL_OVERHEAD)
+#define DM_DISABLED_LIFT      "-"
 #define DM_DISABLED_BOUND     3
 
 

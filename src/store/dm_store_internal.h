@@ -135,6 +135,7 @@ struct dm_store_s {
     size_t            aside_size;
     char              aside_key[DM_KEY_ID_MAX]; /* that sealed the first */
     size_t            aside_key_len;
+    int               aside_lifts;          /* 1: one takes another one back */
 
     dm_store_slot_t  *slot;                 /* of a worker, or NULL */
     uint64_t          looked;               /* its last look-up's snapshot */

@@ -54,11 +54,12 @@ static int dm_disabled_fill(int fd, off_t size, dm_err_t *err);
 static void dm_disabled_head(unsigned char *page, uint64_t len);
 static int dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit,
     dm_err_t *err);
-static void dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len);
+static void dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len,
+    int lifts);
 static int dm_disabled_edited(dm_disabled_edit_t *edit);
+static int dm_disabled_waits(const dm_store_t *store);
 static int dm_disabled_take_over(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_take(dm_str_t id, void *data);
-static int dm_disabled_clear(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_follows(const dm_slot_seen_t *seen, void *data);
 static int dm_disabled_aged(dm_store_t *store, dm_err_t *err);
 static int dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit,
@@ -319,7 +320,7 @@ dm_disabled_edit(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
 
 /* shows readers as much of the file; see dm_store_disabled_file.h */
 static void
-dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len)
+dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len, int lifts)
 {
     dm_disabled_head_t  *head;
 
@@ -330,7 +331,7 @@ dm_disabled_publish(dm_disabled_edit_t *edit, uint64_t len)
     (void) __atomic_add_fetch(&head->changes, 1 + head->changes % 2,
                               __ATOMIC_SEQ_CST);
 
-    if (head->len == 0 || len == 0) {
+    if (head->len == 0 || len == 0 || lifts) {
         (void) __atomic_add_fetch(&head->cleared, 1, __ATOMIC_SEQ_CST);
     }
 
@@ -364,19 +365,36 @@ dm_disabled_settle(dm_store_t *store, dm_err_t *err)
 
     (void) dm_disabled_ensure(store, NULL);
 
+    if (!dm_disabled_waits(store)) {
+        return DM_OK;
+    }
+
+    rc = dm_here_confirm(store, err);
+
+    if (rc != DM_DECLINED) {
+        return rc;
+    }
+
     reserve = store->reserve;
     rc = DM_OK;
 
-    while (rc == DM_OK && store->disabled.head != NULL
-           && __atomic_load_n(&store->disabled.head->len, __ATOMIC_SEQ_CST)
-              != 0)
-    {
+    while (rc == DM_OK && dm_disabled_waits(store)) {
         rc = dm_disabled_take_over(store, err);
     }
 
     store->reserve = reserve;
 
     return rc;
+}
+
+
+/* 1 if something stands in the file, else 0 */
+static int
+dm_disabled_waits(const dm_store_t *store)
+{
+    return store->disabled.head != NULL
+           && __atomic_load_n(&store->disabled.head->len, __ATOMIC_SEQ_CST)
+              != 0;
 }
 
 
@@ -471,7 +489,7 @@ dm_disabled_take(dm_str_t id, void *data)
 
 
 /* where more came meanwhile all stays: it is taken over again, for no harm */
-static int
+int
 dm_disabled_clear(dm_store_t *store, dm_err_t *err)
 {
     dm_disabled_edit_t  edit;
@@ -483,7 +501,7 @@ dm_disabled_clear(dm_store_t *store, dm_err_t *err)
     if (edit.ino == store->disabled.ino
         && edit.head->len == store->disabled.len)
     {
-        dm_disabled_publish(&edit, 0);
+        dm_disabled_publish(&edit, 0, 0);
     }
 
     return dm_disabled_edited(&edit) == DM_OK ? DM_OK
@@ -554,6 +572,14 @@ dm_disabled_follows(const dm_slot_seen_t *seen, void *data)
 int
 dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
+    return dm_disabled_note(store, id, "", err);
+}
+
+
+int
+dm_disabled_note(dm_store_t *store, dm_str_t id, const char *lift,
+    dm_err_t *err)
+{
     size_t          len;
     dm_str_t        key, ad[DM_DISABLED_BOUND];
     dm_wire_t       w;
@@ -580,6 +606,7 @@ dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
         key = dm_sealer_key(store->sealer);
         memcpy(store->aside_key, key.data, key.len);
         store->aside_key_len = key.len;
+        store->aside_lifts = 0;
     }
 
     p = store->aside + store->aside_len;
@@ -590,8 +617,9 @@ dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
     dm_disabled_bind(store, id, ad);
 
     if (w.bad
-        || dm_sealer_seal(store->sealer, ad, DM_DISABLED_BOUND, dm_str(""),
-                          w.pos, &len)
+        || dm_sealer_seal(store->sealer, ad, DM_DISABLED_BOUND,
+                          (dm_str_t) { (const unsigned char *) lift,
+                                       strlen(lift) }, w.pos, &len)
            != DM_OK)
     {
         dm_err_set(err, "OpenSSL failed");
@@ -604,6 +632,7 @@ dm_store_disable(dm_store_t *store, dm_str_t id, dm_err_t *err)
     dm_wire_put(&w, 2, len);
 
     store->aside_len += 2 + len;
+    store->aside_lifts |= (lift[0] != '\0');
 
     return DM_OK;
 }
@@ -706,7 +735,8 @@ dm_disabled_append(dm_store_t *store, dm_disabled_edit_t *edit, dm_err_t *err)
         return dm_disabled_failed(store, err);
     }
 
-    dm_disabled_publish(edit, edit->head->len + store->aside_len);
+    dm_disabled_publish(edit, edit->head->len + store->aside_len,
+                        store->aside_lifts);
 
     return DM_OK;
 }

@@ -177,6 +177,23 @@ int dm_marks_tell(dm_store_t *store, const dm_account_t *old,
  */
 int dm_disabled_settle(dm_store_t *store, dm_err_t *err);
 
+/*
+ * The same of a store that follows, where nothing is taken over but what the
+ * log says, too, is taken out.  DM_OK; DM_DECLINED: it does not follow; or
+ * DM_ERROR.
+ */
+int dm_here_confirm(dm_store_t *store, dm_err_t *err);
+
+/* empties the file, where it is as it was read.  DM_OK or DM_ERROR */
+int dm_disabled_clear(dm_store_t *store, dm_err_t *err);
+
+/*
+ * dm_store_disable(); or, where lift is DM_DISABLED_LIFT and not "", what takes
+ * it back.
+ */
+int dm_disabled_note(dm_store_t *store, dm_str_t id, const char *lift,
+    dm_err_t *err);
+
 /* makes its file in the store at path where it is not.  DM_OK or DM_ERROR */
 int dm_disabled_make(const char *path, dm_err_t *err);
 
