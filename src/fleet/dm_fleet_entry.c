@@ -216,6 +216,29 @@ dm_fleet_entry_chain(const unsigned char *before, dm_str_t octets,
 
 
 int
+dm_fleet_entry_before(dm_str_t octets, dm_fleet_place_t *before, dm_err_t *err)
+{
+    dm_wire_t       w;
+    unsigned char  *chain;
+
+    dm_wire_init(&w, (unsigned char *) octets.data, octets.len);
+
+    (void) dm_wire_take(&w, 1 + DM_FLEET_ID);
+    before->number = dm_wire_get(&w, 8) - 1;
+    chain = dm_wire_take(&w, DM_FLEET_HASH);
+
+    if (chain == NULL) {
+        dm_err_set(err, "an entry has %zu octets, and is none", octets.len);
+        return DM_INVALID;
+    }
+
+    memcpy(before->chain, chain, DM_FLEET_HASH);
+
+    return DM_OK;
+}
+
+
+int
 dm_fleet_entry_read(dm_fleet_t *fleet, const dm_fleet_place_t *before,
     unsigned char *data, size_t len, dm_fleet_entry_t *entry, dm_err_t *err)
 {

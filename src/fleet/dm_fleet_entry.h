@@ -80,6 +80,14 @@ int dm_fleet_entry_write(dm_fleet_t *fleet, dm_fleet_signer_t *signer,
     dm_fleet_place_t *place, dm_err_t *err);
 
 /*
+ * The place before an entry, as its octets name it: for who has no other place
+ * to begin at, and believes it when the entry is read with it.  DM_OK or
+ * DM_INVALID.
+ */
+int dm_fleet_entry_before(dm_str_t octets, dm_fleet_place_t *before,
+    dm_err_t *err);
+
+/*
  * Reads the entry that is to follow before, and opens its changes in place.
  * DM_OK: entry points into data, which the caller wipes; DM_DECLINED: it is the
  * authority's and has the number, but follows another chain: the log was

@@ -33,6 +33,15 @@ typedef struct {
 } dm_reseal_t;
 
 
+/* the place to which dm_store_next() has come; all 0 at the start */
+typedef struct {
+    size_t         name_len;
+    size_t         len;
+    unsigned char  name[DM_STORE_NAME_MAX];
+    unsigned char  record[DM_RECORD_MAX];   /* secret */
+} dm_store_next_t;
+
+
 /* a store's directory, opened once: what is below it is reached by fd alone */
 typedef struct {
     int            fd;
@@ -211,6 +220,14 @@ int dm_store_walk(dm_store_t *store,
     int (*fn)(const dm_account_t *account, void *data),
     int (*bad)(dm_str_t id, const dm_err_t *err, void *data),
     void *data, dm_err_t *err);
+
+/*
+ * In the write transaction, the next account as its record has it, in the order
+ * of ids; it points into at, which the caller wipes.  DM_OK; DM_DECLINED: that
+ * were all; DM_ERROR.
+ */
+int dm_store_next(dm_store_t *store, dm_store_next_t *at,
+    dm_account_t *account, dm_err_t *err);
 
 /*
  * Reads all of the store in one snapshot, and calls damage for each record

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "account/audit.h"
+#include "account/authority.h"
 #include "account/batch_line.h"
 #include "account/cli_store.h"
 #include "account/verbs.h"
@@ -702,7 +703,7 @@ dm_batch_spoil(dm_batch_t *batch)
         line = json_object_get(answer->json, "line");
         tag = json_object_get(answer->json, "tag");
         line = json_pack("{s:s, s:s, s:O, s:O*}", "error", cli->err.text,
-                         "code", dm_code_name(DM_CODE_STORE_FAILED),
+                         "code", dm_code_name(dm_authority_code(cli)),
                          "line", line, "tag", tag);
         json_decref(answer->json);
         answer->json = line;

@@ -217,7 +217,8 @@ dm_cli_result(const dm_cli_t *cli, json_t *json)
     failed = json_object_set_new(json, "changed", json_boolean(!cli->same));
 
     if (dm_cli_is_beside(cli)) {
-        failed |= json_object_set_new(json, "beside", json_true());
+        failed |= json_object_set_new(json, cli->here ? "here" : "beside",
+                                      json_true());
     }
 
     if (failed) {
@@ -269,6 +270,10 @@ dm_cli_remark(const dm_cli_t *cli)
 
     if (cli->same) {
         return " (unchanged)";
+    }
+
+    if (dm_cli_is_beside(cli) && cli->here) {
+        return " (on this node alone)";
     }
 
     if (dm_cli_is_beside(cli)) {

@@ -66,7 +66,8 @@ enum {
 #define DM_WAITS_WHO        64      /* octets: "process 1234" */
 
 
-typedef struct dm_verb_s  dm_verb_t;
+typedef struct dm_verb_s       dm_verb_t;
+typedef struct dm_authority_s  dm_authority_t;
 
 
 /* the account as the command line names it, see named.h */
@@ -119,6 +120,10 @@ typedef struct {
     int               dry_run;
     int               hasty;                /* it does not wait for a writer: */
     char              beside[DM_WAITS_WHO]; /* this one; "": there is none */
+    int               here;                 /* for this node alone: --here */
+    int               apart;                /* a store that follows is changed
+                                               without its log */
+    dm_authority_t   *authority;            /* NULL: it was not read */
     dm_cli_line_t    *line;                 /* NULL: no batch */
     uint64_t          reserve;              /* room that it shall have */
     char              note[256];            /* for syslog, beside the id */

@@ -7,8 +7,10 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_store_follow.h"
 #include "dm_version.h"
 #include "account/audit.h"
+#include "account/authority.h"
 #include "account/cli_store.h"
 #include "account/same.h"
 #include "account/user.h"
@@ -18,6 +20,7 @@
 static int dm_cli_open_with(dm_cli_t *cli, const char *path,
     dm_store_mode_t mode);
 static int dm_cli_beside(dm_cli_t *cli);
+static int dm_cli_here(dm_cli_t *cli);
 static void dm_cli_shut(dm_cli_t *cli);
 static void dm_cli_warn_newer(dm_cli_t *cli);
 static void dm_cli_fatal(int sig);
@@ -66,7 +69,8 @@ dm_cli_begin(dm_cli_t *cli)
     while (cli->beside[0] == '\0') {
         dm_waits_begin(cli);
 
-        rc = dm_store_begin(cli->store, &cli->err);
+        rc = cli->apart ? dm_store_begin_apply(cli->store, &cli->err)
+                        : dm_store_begin(cli->store, &cli->err);
 
         dm_waits_end();
 
@@ -88,7 +92,8 @@ dm_cli_begin(dm_cli_t *cli)
     }
 
     if (rc != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+        return dm_cli_refuse(cli, dm_authority_code(cli), "%s",
+                             cli->err.text);
     }
 
     dm_cli_warn_newer(cli);
@@ -125,11 +130,22 @@ dm_cli_warn_newer(dm_cli_t *cli)
 static int
 dm_cli_beside(dm_cli_t *cli)
 {
-    int  rc;
+    int  rc, follows;
 
     dm_waits_begin(cli);
 
-    rc = dm_store_beside(cli->store, &cli->err);
+    rc = dm_store_follows(cli->store, &follows, &cli->err);
+
+    /* other nodes would not hear of it */
+
+    if (rc == DM_OK && follows) {
+        dm_err_set(&cli->err, "that would be on this node alone, for the store "
+                   "follows a log: \"dm-account disable ID --here\" does it");
+        rc = DM_DECLINED;
+
+    } else if (rc == DM_OK) {
+        rc = dm_store_beside(cli->store, &cli->err);
+    }
 
     dm_waits_end();
 
@@ -167,6 +183,8 @@ dm_cli_reopen(dm_cli_t *cli, int hasty)
 static void
 dm_cli_shut(dm_cli_t *cli)
 {
+    dm_authority_leave(cli);
+
     dm_waits_begin(cli);
 
     dm_store_close(cli->store);
@@ -217,6 +235,12 @@ dm_cli_open_at(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
         return dm_cli_refuse(cli, DM_CODE_KEY_UNUSABLE, "%s", cli->err.text);
     }
 
+    if (mode == DM_STORE_WRITE && !cli->here && !cli->apart
+        && !cli->dry_run)
+    {
+        dm_authority_read(cli);
+    }
+
     /* nothing that others may write is opened by root */
 
     rc = dm_user_drop(cli, path);
@@ -237,6 +261,12 @@ static int
 dm_cli_open_with(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
 {
     int  rc;
+
+    /* a denial of this node waits for nobody, and needs no transaction */
+
+    if (cli->here && mode == DM_STORE_WRITE) {
+        mode = DM_STORE_READ;
+    }
 
     for ( ;; ) {
         cli->mode = mode;
@@ -268,6 +298,42 @@ dm_cli_open_with(dm_cli_t *cli, const char *path, dm_store_mode_t mode)
     if (rc != DM_OK) {
         return dm_cli_refuse(cli, dm_code_of_store(rc), "%s", cli->err.text);
     }
+
+    if (cli->here) {
+        return dm_cli_here(cli);
+    }
+
+    return cli->mode == DM_STORE_WRITE && !cli->apart ? dm_authority_use(cli)
+                                                      : DM_CLI_DONE;
+}
+
+
+/* looks whether a denial of this node can be, and be in force at once */
+static int
+dm_cli_here(dm_cli_t *cli)
+{
+    int  rc, follows;
+
+    rc = dm_store_follows(cli->store, &follows, &cli->err);
+
+    if (rc == DM_OK && !follows) {
+        return dm_cli_refuse(cli, DM_CODE_FOLLOWS, "--here is for a store that "
+                             "follows a log, and \"%s\" is alone: without it "
+                             "the change is in force at once",
+                             cli->store_path);
+    }
+
+    if (rc == DM_OK) {
+        dm_waits_begin(cli);
+        rc = dm_store_beside(cli->store, &cli->err);
+        dm_waits_end();
+    }
+
+    if (rc != DM_OK) {
+        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+    }
+
+    (void) snprintf(cli->beside, sizeof(cli->beside), "this node");
 
     return DM_CLI_DONE;
 }
@@ -396,9 +462,24 @@ dm_cli_change(dm_cli_t *cli, const dm_account_t *account)
 int
 dm_cli_store(dm_cli_t *cli, const dm_account_t *account)
 {
-    return cli->beside[0] == '\0'
-           ? dm_store_put(cli->store, account, &cli->err)
-           : dm_store_disable(cli->store, account->id, &cli->err);
+    if (cli->beside[0] == '\0') {
+        return dm_store_put(cli->store, account, &cli->err);
+    }
+
+    if (account->state == DM_DISABLED) {
+        return dm_store_disable(cli->store, account->id, &cli->err);
+    }
+
+    /* --here: it lifts no more than it has laid down */
+
+    if (dm_store_lift(cli->store, account->id, &cli->err) == DM_DECLINED) {
+        dm_err_set(&cli->err, "\"%.*s\" is not disabled on this node alone: "
+                   "without --here it is enabled on all", dm_cli_arg(
+                   account->id));
+        return DM_INVALID;
+    }
+
+    return DM_OK;
 }
 
 
@@ -427,7 +508,8 @@ dm_cli_commit(dm_cli_t *cli)
     }
 
     if (dm_cli_written(cli) != DM_OK) {
-        return dm_cli_refuse(cli, DM_CODE_STORE_FAILED, "%s", cli->err.text);
+        return dm_cli_refuse(cli, dm_authority_code(cli), "%s",
+                             cli->err.text);
     }
 
     cli->changed = 1;
@@ -453,6 +535,11 @@ dm_cli_written(dm_cli_t *cli)
 
     dm_waits_end();
 
+    if (rc != DM_OK && dm_authority_ahead(cli)) {
+        dm_cli_warn(cli, "the change is in the log, and so in force on all "
+                    "other nodes, and this store gets it from there");
+    }
+
     /* a directory that was renamed away is not what anybody reads */
 
     if (rc == DM_OK && dm_store_replaced(cli->store)) {
@@ -474,6 +561,7 @@ dm_cli_close(dm_cli_t *cli)
     }
 
     dm_cli_shut(cli);
+    dm_authority_end(cli);
     dm_keys_wipe(&cli->keys);
     X509_free(cli->named.cert);
 }

@@ -37,6 +37,11 @@ static const char *const  dm_code_names[DM_CODE_N] = {
     [DM_CODE_KEY_EXISTS] = "key_exists",
     [DM_CODE_REKEY_ORDER] = "rekey_order",
 
+    [DM_CODE_AUTHORITY] = "authority",
+    [DM_CODE_ENGINE] = "engine",
+    [DM_CODE_NOT_KNOWN] = "not_known",
+    [DM_CODE_FOLLOWS] = "follows",
+
     [DM_CODE_TERMINAL] = "terminal",
     [DM_CODE_OUTPUT_FAILED] = "output_failed",
     [DM_CODE_USER] = "user",

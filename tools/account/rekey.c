@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "dm_store_follow.h"
 #include "account/audit.h"
 #include "account/cli_store.h"
 #include "account/holder.h"
@@ -175,6 +176,10 @@ dm_rekey_open(dm_rekey_t *rekey)
 
     cli = rekey->cli;
     cli->reserve = DM_REKEY_ROOM;
+
+    /* of a store that follows, too, the log knows nothing of it */
+
+    cli->apart = 1;
 
     /* from here on the store's user has the store, and root the key file */
 
@@ -511,7 +516,7 @@ dm_rekey_begin(dm_cli_t *cli)
     int  rc;
 
     dm_waits_begin(cli);
-    rc = dm_store_begin(cli->store, &cli->err);
+    rc = dm_store_begin_apply(cli->store, &cli->err);
     dm_waits_end();
 
     if (rc != DM_OK) {

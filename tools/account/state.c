@@ -18,7 +18,8 @@ enum {
     DM_OPT_IF_PRESENT,
     DM_OPT_LIST,
     DM_OPT_LIST_BY_NAME,
-    DM_OPT_KEEP_GOING
+    DM_OPT_KEEP_GOING,
+    DM_OPT_HERE
 };
 
 
@@ -66,6 +67,7 @@ static const struct option  dm_state_able_opts[] = {
     { "list", required_argument, NULL, DM_OPT_LIST },
     { "list-names", required_argument, NULL, DM_OPT_LIST_BY_NAME },
     { "keep-going", no_argument, NULL, DM_OPT_KEEP_GOING },
+    { "here", no_argument, NULL, DM_OPT_HERE },
     DM_CLI_DRY_RUN,
     DM_CLI_OPTIONS
 };
@@ -96,6 +98,9 @@ const dm_verb_t  dm_verb_disable = {
     "what the import says of the account.\n"
     "\n"
     DM_STATE_HELP_LIST
+    "  --here                 on this node alone, of a store that follows a\n"
+    "                         log: at once and without it. It holds until the\n"
+    "                         log says the same, or enable --here\n"
     DM_CLI_HELP_DRY_RUN
     DM_NAMED_HELP
     "example:\n"
@@ -112,6 +117,8 @@ const dm_verb_t  dm_verb_enable = {
     "accept a disabled account again",
 
     DM_STATE_HELP_LIST
+    "  --here                 take back a disable --here, which nothing else\n"
+    "                         does\n"
     DM_CLI_HELP_DRY_RUN
     DM_NAMED_HELP
     "example:\n"
@@ -216,6 +223,15 @@ dm_state_able(dm_cli_t *cli, int argc, char **argv,
     {
         if (opt == DM_OPT_KEEP_GOING) {
             bulk.keep_going = 1;
+            continue;
+        }
+
+        if (opt == DM_OPT_HERE && cli->line != NULL) {
+            return dm_cli_usage(cli, "--here is none of a batch");
+        }
+
+        if (opt == DM_OPT_HERE) {
+            cli->here = 1;
             continue;
         }
 

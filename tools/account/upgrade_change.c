@@ -253,6 +253,8 @@ dm_upgrade_open(dm_upgrade_t *up)
 
     cli = up->cli;
 
+    cli->apart = 1;
+
     rc = dm_cli_open_at(cli, up->path, DM_STORE_WRITE);
 
     if (rc != DM_CLI_DONE) {
