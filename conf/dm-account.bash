@@ -37,6 +37,9 @@ _dm_account()
         COMPREPLY=($(compgen -W "$("$1" help \
             | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')" -- "$cur"))
 
+    elif [ "$verb" = replicate ] && [ "$prev" = replicate ]; then
+        COMPREPLY=($(compgen -W "init status log repair prune" -- "$cur"))
+
     elif [ "$prev" != "$verb" ]; then
         return 0
 

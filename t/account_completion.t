@@ -19,7 +19,7 @@ use Test::DmAccount;
 my $library = '/usr/share/bash-completion/bash_completion';
 
 plan(skip_all => 'no bash-completion') unless -r $library;
-plan(tests => 15);
+plan(tests => 16);
 
 run('init --realm x');
 run("add $_") foreach qw/ IMEI:1 IMEI:12 MEID:3 /;
@@ -55,6 +55,7 @@ is(complete('import', "$d/devices.csv", '--output', "$d/dev"),
     "$d/devices.csv", 'a file behind an option');
 is(complete('import', '--format', ''), '', 'no file where none is meant');
 is(complete('disable', ''), 'IMEI:1 IMEI:12 MEID:3', 'ids');
+is(complete('replicate', 'p'), 'prune', 'a step of replicate');
 
 # bash takes a colon for a word of its own, and puts the rest behind it
 

@@ -78,6 +78,7 @@ static const dm_verb_t  *dm_main_verbs[] = {
     &dm_verb_upgrade,
     &dm_verb_rekey,
     &dm_verb_provision,
+    &dm_verb_replicate,
     &dm_main_help,
     NULL
 };

@@ -26,6 +26,7 @@ extern const dm_verb_t  dm_verb_restore;
 extern const dm_verb_t  dm_verb_upgrade;
 extern const dm_verb_t  dm_verb_rekey;
 extern const dm_verb_t  dm_verb_provision;
+extern const dm_verb_t  dm_verb_replicate;
 
 
 #endif /* DM_ACCOUNT_VERBS_H */
