@@ -1,7 +1,5 @@
 /* From root to the store's user, and never back */
 
-#define _GNU_SOURCE     /* setresuid() */
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -11,11 +9,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "account/user.h"
+#include "common/process.h"
 
 
 /* links on a way, as many as Linux follows */
@@ -32,8 +30,6 @@ typedef struct {
 
 
 static int dm_user_number(const char *text, uint32_t *id);
-static int dm_user_become(uid_t uid, gid_t gid, gid_t workers);
-static int dm_user_is(uid_t uid, gid_t gid);
 static int dm_user_start(dm_user_way_t *way, const char *path);
 static int dm_user_walk(dm_user_way_t *way);
 static int dm_user_next(dm_user_way_t *way, char name[NAME_MAX + 1]);
@@ -223,7 +219,7 @@ dm_user_drop(dm_cli_t *cli, const char *path)
     pw = getpwuid(sb.st_uid);
     gid = (pw == NULL) ? sb.st_gid : pw->pw_gid;
 
-    if (dm_user_become(sb.st_uid, gid, sb.st_gid) != DM_OK) {
+    if (dm_process_become(sb.st_uid, gid, sb.st_gid) != DM_OK) {
         return dm_cli_refuse(cli, DM_CODE_USER, "cannot become user id %u, "
                              "whose store \"%s\" is: %s", (unsigned) sb.st_uid,
                              path, strerror(errno));
@@ -237,43 +233,6 @@ dm_user_drop(dm_cli_t *cli, const char *path)
     }
 
     return DM_CLI_DONE;
-}
-
-
-static int
-dm_user_become(uid_t uid, gid_t gid, gid_t workers)
-{
-    if (setgroups(1, &workers) == -1
-        || setresgid(gid, gid, gid) == -1
-        || setresuid(uid, uid, uid) == -1
-        || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1
-        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
-    {
-        return DM_ERROR;
-    }
-
-    if (!dm_user_is(uid, gid)
-        || setresuid(0, 0, 0) == 0 || setresuid(-1u, 0, -1u) == 0
-        || setresgid(0, 0, 0) == 0 || setgroups(0, NULL) == 0)
-    {
-        errno = EPERM;
-        return DM_ERROR;
-    }
-
-    return DM_OK;
-}
-
-
-static int
-dm_user_is(uid_t uid, gid_t gid)
-{
-    uid_t  ruid, euid, suid;
-    gid_t  rgid, egid, sgid;
-
-    return getresuid(&ruid, &euid, &suid) == 0
-           && getresgid(&rgid, &egid, &sgid) == 0
-           && ruid == uid && euid == uid && suid == uid
-           && rgid == gid && egid == gid && sgid == gid;
 }
 
 

@@ -1,7 +1,10 @@
 /* The first steps of a process that holds secrets */
 
+#define _GNU_SOURCE     /* setresuid() */
+
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +16,7 @@
 
 
 static int dm_process_streams(void);
+static int dm_process_is(uid_t uid, gid_t gid);
 
 
 int
@@ -67,4 +71,41 @@ dm_process_streams(void)
     }
 
     return DM_OK;
+}
+
+
+int
+dm_process_become(uid_t uid, gid_t gid, gid_t group)
+{
+    if (setgroups(1, &group) == -1
+        || setresgid(gid, gid, gid) == -1
+        || setresuid(uid, uid, uid) == -1
+        || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1
+        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    {
+        return DM_ERROR;
+    }
+
+    if (!dm_process_is(uid, gid)
+        || setresuid(0, 0, 0) == 0 || setresuid(-1u, 0, -1u) == 0
+        || setresgid(0, 0, 0) == 0 || setgroups(0, NULL) == 0)
+    {
+        errno = EPERM;
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_process_is(uid_t uid, gid_t gid)
+{
+    uid_t  ruid, euid, suid;
+    gid_t  rgid, egid, sgid;
+
+    return getresuid(&ruid, &euid, &suid) == 0
+           && getresgid(&rgid, &egid, &sgid) == 0
+           && ruid == uid && euid == uid && suid == uid
+           && rgid == gid && egid == gid && sgid == gid;
 }

@@ -3,6 +3,8 @@
 #ifndef DM_COMMON_PROCESS_H
 #define DM_COMMON_PROCESS_H
 
+#include <sys/types.h>
+
 #include "dm.h"
 
 
@@ -12,6 +14,12 @@
  * DM_ERROR, which is told on stderr.
  */
 int dm_process_prepare(const char *program);
+
+/*
+ * Root becomes that user, in these two groups alone, for good: nothing of root
+ * can be had again.  DM_OK; DM_ERROR with errno, and then the process must end.
+ */
+int dm_process_become(uid_t uid, gid_t gid, gid_t group);
 
 
 #endif /* DM_COMMON_PROCESS_H */
