@@ -15,12 +15,22 @@
 #define DM_BOOTSTRAP_STEP     1000
 
 
+/* the entry that is to follow a place */
+typedef struct {
+    dm_fleet_t              *fleet;
+    const dm_fleet_place_t  *place;
+    int                      seen;
+    int                      rc;        /* of its reading */
+    dm_err_t                *err;
+} dm_bootstrap_behind_t;
+
 /* while the rows come */
 typedef struct {
     dm_bootstrap_t  *how;
     dm_store_t      *store;
     dm_fleet_t      *fleet;
     int              begun;         /* the transaction is open */
+    int              failed;        /* a callback, and not the engine */
     uint64_t         rows;
     dm_err_t        *err;
 } dm_bootstrap_run_t;
@@ -31,13 +41,24 @@ static dm_fleet_t *dm_bootstrap_fleet(const dm_keys_t *keys,
     dm_err_t *err);
 static int dm_bootstrap_read_head(dm_fleet_t *fleet,
     const dm_engine_head_t *octets, dm_fleet_head_t *head, dm_err_t *err);
+static int dm_bootstrap_has(dm_engine_t *engine, dm_fleet_t *fleet,
+    const dm_fleet_head_t *head, const dm_fleet_place_t *place,
+    dm_fleet_state_t *state, dm_err_t *err);
+static int dm_bootstrap_reaches(const dm_fleet_head_t *head,
+    const dm_fleet_place_t *place, dm_fleet_state_t *state, dm_err_t *err);
+static int dm_bootstrap_behind(uint64_t number, unsigned char *octets,
+    size_t len, void *data);
 static int dm_bootstrap_run(dm_bootstrap_run_t *run, dm_engine_t *engine);
-static int dm_bootstrap_head(const dm_engine_head_t *octets, void *data);
+static int dm_bootstrap_on_head(const dm_engine_head_t *octets, void *data);
+static int dm_bootstrap_on_row(dm_str_t key, unsigned char *body, size_t len,
+    void *data);
+static int dm_bootstrap_head(dm_bootstrap_run_t *run,
+    const dm_engine_head_t *octets);
 static int dm_bootstrap_fits(dm_bootstrap_run_t *run);
 static int dm_bootstrap_begin(dm_bootstrap_run_t *run);
 static int dm_bootstrap_compare(dm_bootstrap_run_t *run);
-static int dm_bootstrap_row(dm_str_t key, unsigned char *body, size_t len,
-    void *data);
+static int dm_bootstrap_row(dm_bootstrap_run_t *run, dm_str_t key,
+    unsigned char *body, size_t len);
 static int dm_bootstrap_end(dm_bootstrap_run_t *run);
 static int dm_bootstrap_wrong(dm_bootstrap_run_t *run,
     dm_fleet_state_t state);
@@ -114,6 +135,125 @@ dm_bootstrap_read_head(dm_fleet_t *fleet, const dm_engine_head_t *octets,
 
 
 int
+dm_bootstrap_expect(dm_engine_t *engine, const dm_keys_t *keys,
+    const dm_keys_t *authority, const dm_fleet_place_t *place,
+    dm_fleet_state_t *state, dm_err_t *err)
+{
+    int               rc;
+    dm_fleet_t       *fleet;
+    dm_fleet_head_t   head;
+    dm_engine_head_t  octets;
+
+    if (dm_engine_head(engine, &octets, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    *state = DM_FLEET_BAD_ENTRY;
+
+    fleet = dm_bootstrap_fleet(keys, authority, &octets, err);
+    if (fleet == NULL) {
+        return DM_INVALID;
+    }
+
+    rc = dm_bootstrap_read_head(fleet, &octets, &head, err);
+
+    if (rc == DM_OK) {
+        rc = dm_bootstrap_has(engine, fleet, &head, place, state, err);
+    }
+
+    OPENSSL_cleanse(&head, sizeof(head));
+    dm_fleet_free(fleet);
+
+    return rc;
+}
+
+
+static int
+dm_bootstrap_has(dm_engine_t *engine, dm_fleet_t *fleet,
+    const dm_fleet_head_t *head, const dm_fleet_place_t *place,
+    dm_fleet_state_t *state, dm_err_t *err)
+{
+    int                    rc;
+    dm_bootstrap_behind_t  behind;
+
+    rc = dm_bootstrap_reaches(head, place, state, err);
+
+    if (rc != DM_OK || head->place.number == place->number) {
+        return rc;
+    }
+
+    behind = (dm_bootstrap_behind_t) { fleet, place, 0, DM_OK, err };
+
+    rc = dm_engine_entries(engine, place->number + 1, 1, dm_bootstrap_behind,
+                           &behind, err);
+
+    if (behind.seen) {
+        *state = behind.rc == DM_DECLINED ? DM_FLEET_FORKED
+                                          : DM_FLEET_BAD_ENTRY;
+        return behind.rc == DM_DECLINED ? DM_INVALID : behind.rc;
+    }
+
+    if (rc == DM_OK || rc == DM_DECLINED) {
+        dm_err_set(err, "the log has no entry %llu any more, which would "
+                   "follow the one that is expected: take a newer place of the "
+                   "other node", (unsigned long long) place->number + 1);
+        *state = DM_FLEET_ROLLED_BACK;
+        return DM_INVALID;
+    }
+
+    return DM_ERROR;
+}
+
+
+/* the head is at the place, or behind it */
+static int
+dm_bootstrap_reaches(const dm_fleet_head_t *head,
+    const dm_fleet_place_t *place, dm_fleet_state_t *state, dm_err_t *err)
+{
+    if (head->place.number < place->number) {
+        dm_err_set(err, "the engine's head is entry %llu, and another node was "
+                   "at %llu: the engine shows an old state",
+                   (unsigned long long) head->place.number,
+                   (unsigned long long) place->number);
+        *state = DM_FLEET_ROLLED_BACK;
+        return DM_INVALID;
+    }
+
+    if (head->place.number == place->number
+        && !dm_fleet_same_place(&head->place, place))
+    {
+        dm_err_set(err, "entry %llu of the engine's head is another one than "
+                   "another node has: the log was forked",
+                   (unsigned long long) place->number);
+        *state = DM_FLEET_FORKED;
+        return DM_INVALID;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_bootstrap_behind(uint64_t number, unsigned char *octets, size_t len,
+    void *data)
+{
+    dm_fleet_entry_t        entry;
+    dm_bootstrap_behind_t  *behind;
+
+    (void) number;
+
+    behind = data;
+    behind->seen = 1;
+    behind->rc = dm_fleet_entry_read(behind->fleet, behind->place, octets, len,
+                                     &entry, behind->err);
+
+    OPENSSL_cleanse(octets, len);
+
+    return DM_OK;
+}
+
+
+int
 dm_bootstrap(dm_bootstrap_t *bootstrap, dm_engine_t *engine, dm_err_t *err)
 {
     int                 rc;
@@ -153,7 +293,7 @@ dm_bootstrap_run(dm_bootstrap_run_t *run, dm_engine_t *engine)
 {
     int  rc;
 
-    rc = dm_engine_rows(engine, dm_bootstrap_head, dm_bootstrap_row, run,
+    rc = dm_engine_rows(engine, dm_bootstrap_on_head, dm_bootstrap_on_row, run,
                         run->err);
 
     if (rc == DM_OK && run->begun) {
@@ -165,24 +305,50 @@ dm_bootstrap_run(dm_bootstrap_run_t *run, dm_engine_t *engine)
         return dm_bootstrap_wrong(run, DM_FLEET_BAD_ENTRY);
     }
 
-    /* those of the callbacks are told apart by the state */
-
-    if (run->how->state == DM_FLEET_BOOTSTRAPPING && rc != DM_ERROR) {
-        run->how->state = DM_FLEET_DISCONNECTED;
-        rc = DM_ERROR;
+    if (run->failed) {
+        return rc;
     }
+
+    run->how->state = DM_FLEET_DISCONNECTED;
+
+    return DM_ERROR;
+}
+
+
+static int
+dm_bootstrap_on_head(const dm_engine_head_t *octets, void *data)
+{
+    int                  rc;
+    dm_bootstrap_run_t  *run;
+
+    run = data;
+    rc = dm_bootstrap_head(run, octets);
+
+    run->failed = (rc != DM_OK);
 
     return rc;
 }
 
 
 static int
-dm_bootstrap_head(const dm_engine_head_t *octets, void *data)
+dm_bootstrap_on_row(dm_str_t key, unsigned char *body, size_t len, void *data)
 {
     int                  rc;
     dm_bootstrap_run_t  *run;
 
     run = data;
+    rc = dm_bootstrap_row(run, key, body, len);
+
+    run->failed = (rc != DM_OK);
+
+    return rc;
+}
+
+
+static int
+dm_bootstrap_head(dm_bootstrap_run_t *run, const dm_engine_head_t *octets)
+{
+    int  rc;
 
     run->fleet = dm_bootstrap_fleet(run->how->keys, run->how->authority,
                                     octets, run->err);
@@ -268,6 +434,15 @@ dm_bootstrap_compare(dm_bootstrap_run_t *run)
     dm_fleet_position_t  position;
 
     head = &run->how->head;
+
+    if (run->how->least.number != 0
+        && dm_bootstrap_reaches(head, &run->how->least, &run->how->state,
+                                run->err)
+           != DM_OK)
+    {
+        return DM_INVALID;
+    }
+
     rc = dm_store_position(run->store, &position, run->err);
 
     if (rc != DM_OK && rc != DM_DECLINED) {
@@ -312,15 +487,13 @@ dm_bootstrap_compare(dm_bootstrap_run_t *run)
 
 
 static int
-dm_bootstrap_row(dm_str_t key, unsigned char *body, size_t len, void *data)
+dm_bootstrap_row(dm_bootstrap_run_t *run, dm_str_t key, unsigned char *body,
+    size_t len)
 {
-    int                  rc;
-    dm_err_t             why;
-    dm_account_t         account;
-    dm_fleet_row_t       row;
-    dm_bootstrap_run_t  *run;
-
-    run = data;
+    int             rc;
+    dm_err_t        why;
+    dm_account_t    account;
+    dm_fleet_row_t  row;
 
     rc = dm_fleet_row_read(run->fleet, key, body, len, &row, &account, &why);
 

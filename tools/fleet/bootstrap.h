@@ -28,6 +28,9 @@ typedef struct {
     unsigned           anew;        /* 1: also where this store is further, or
                                        is at another entry of that number */
 
+    dm_fleet_place_t   least;       /* the head is not before it; number 0:
+                                       it may be any */
+
     /* called now and then, with the rows so far; DM_OK to go on */
     int              (*step)(uint64_t rows, uint64_t all, void *data);
     void              *data;
@@ -45,6 +48,15 @@ typedef struct {
  */
 int dm_bootstrap_new(dm_engine_t *engine, const dm_keys_t *keys,
     const dm_keys_t *authority, dm_bootstrap_new_t *new, dm_err_t *err);
+
+/*
+ * Looks whether the log has that place, which another node has told: by the
+ * head, or by the entry that follows it.  DM_OK; DM_INVALID, and *state is
+ * rolled_back, forked or bad_entry; DM_ERROR.
+ */
+int dm_bootstrap_expect(dm_engine_t *engine, const dm_keys_t *keys,
+    const dm_keys_t *authority, const dm_fleet_place_t *place,
+    dm_fleet_state_t *state, dm_err_t *err);
 
 /*
  * Brings the store to that state.  It must have the id of the fleet, and follow

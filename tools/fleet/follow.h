@@ -62,6 +62,16 @@ const char *dm_follow_beat_wrong(const dm_follow_t *follow,
     dm_fleet_state_t *state);
 
 /*
+ * Writes a beat of the head that was proven, where the store is, with that time
+ * in the place of the one that came with the head.  DM_OK; DM_EXISTS: another
+ * has beaten meanwhile; DM_INVALID: the key is not the one that the head names,
+ * or the role may not; DM_ERROR, and the state is disconnected where that was
+ * the engine's.
+ */
+int dm_follow_sign_beat(dm_follow_t *follow, dm_engine_t *engine,
+    dm_fleet_signer_t *signer, int64_t now, dm_err_t *err);
+
+/*
  * From now on the position gets the state with each batch: the daemon's, which
  * no writer sets.
  */

@@ -18,6 +18,8 @@ struct dm_follow_s {
     dm_fleet_head_t        head;
     dm_fleet_beat_t        beat;
     unsigned               has_beat;
+    size_t                 beat_len;        /* as it came; 0: there was none */
+    unsigned char          beat_octets[DM_FLEET_BEAT_MAX];
     dm_err_t               beat_wrong;      /* "": nothing is wrong with it */
     dm_fleet_state_t       beat_state;
 

@@ -77,6 +77,8 @@ dm_follow_judge(dm_follow_t *follow, const dm_fleet_position_t *position,
 
     follow->has_beat = 0;
     follow->beat_wrong.text[0] = '\0';
+    follow->beat_len = octets->beat_len;
+    memcpy(follow->beat_octets, octets->beat, octets->beat_len);
 
     rc = dm_follow_verify(follow, octets, &head, err);
 
@@ -288,4 +290,48 @@ dm_follow_beat_judge(dm_follow_t *follow, const dm_fleet_position_t *position,
 
     follow->beat = *beat;
     follow->has_beat = 1;
+}
+
+
+int
+dm_follow_sign_beat(dm_follow_t *follow, dm_engine_t *engine,
+    dm_fleet_signer_t *signer, int64_t now, dm_err_t *err)
+{
+    int              rc;
+    size_t           len;
+    dm_key_t         public;
+    dm_fleet_beat_t  beat;
+    unsigned char    octets[DM_FLEET_BEAT_MAX];
+
+    if (dm_fleet_signer_public(signer, &public) != DM_OK) {
+        dm_err_set(err, "the key of beats cannot be used: OpenSSL failed");
+        return DM_ERROR;
+    }
+
+    if (memcmp(public.key, follow->head.beats, DM_FLEET_PUBLIC) != 0) {
+        dm_err_set(err, "the key of beats is not the one that the head names: "
+                   "take the file that \"dm-account replicate init\" has made "
+                   "beside the authority's");
+        return DM_INVALID;
+    }
+
+    beat.place = follow->head.place;
+    beat.time = now;
+
+    if (dm_fleet_beat_write(follow->fleet, signer, &beat, octets, &len, err)
+        != DM_OK)
+    {
+        return DM_ERROR;
+    }
+
+    rc = dm_engine_beat(engine, (dm_str_t) { follow->beat_octets,
+                                             follow->beat_len },
+                        (dm_str_t) { octets, len }, err);
+
+    if (rc != DM_OK && rc != DM_EXISTS && rc != DM_INVALID) {
+        follow->state = DM_FLEET_DISCONNECTED;
+        return DM_ERROR;
+    }
+
+    return rc;
 }
