@@ -1,0 +1,365 @@
+/* The state of a replica: in its position, in the log, to the engine */
+
+#include <errno.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dm_hex.h"
+#include "dm_version.h"
+#include "common/json.h"
+#include "common/output.h"
+#include "replica/replica.h"
+#include "replica/say.h"
+
+
+#define DM_TELL_SOON   1000             /* ms between two lines, at least */
+#define DM_TELL_OFTEN  30000            /* and at most */
+#define DM_TELL_NEAR   60000            /* ms; that long it is still ready */
+
+
+static int dm_tell_write(dm_replica_t *replica,
+    const dm_fleet_position_t *position, int64_t beat, uint64_t number,
+    dm_err_t *err);
+static int dm_tell_read(dm_replica_t *replica, dm_fleet_position_t *position,
+    dm_err_t *err);
+static void dm_tell_log(dm_replica_t *replica);
+static int dm_tell_is_ready(const dm_replica_t *replica);
+static json_t *dm_tell_json(const dm_replica_t *replica);
+static void dm_tell_hex(const unsigned char *octets, char *out);
+
+
+int64_t
+dm_replica_clock(void)
+{
+    struct timespec  now;
+
+    (void) clock_gettime(CLOCK_BOOTTIME, &now);
+
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+void
+dm_replica_state(dm_replica_t *replica, dm_fleet_state_t state,
+    const char *why)
+{
+    if (state != replica->said_state || !replica->said) {
+        replica->since = (int64_t) time(NULL);
+    }
+
+    replica->state = state;
+    replica->why.text[0] = '\0';
+
+    if (why != NULL) {
+        dm_err_set(&replica->why, "%s", why);
+    }
+
+    dm_tell_log(replica);
+    dm_say_ready(dm_tell_is_ready(replica));
+
+    if (!replica->started && state != DM_FLEET_STARTING
+        && state != DM_FLEET_BOOTSTRAPPING)
+    {
+        replica->started = 1;
+        dm_say_notify("READY=1");
+    }
+}
+
+
+/* each state once, and why it is so where that is another reason */
+static void
+dm_tell_log(dm_replica_t *replica)
+{
+    char            line[sizeof(dm_err_t) + 128];
+    const char     *name;
+    dm_say_level_t  level;
+
+    if (replica->said && replica->state == replica->said_state
+        && strcmp(replica->why.text, replica->said_why.text) == 0)
+    {
+        return;
+    }
+
+    replica->said = 1;
+    replica->said_state = replica->state;
+    replica->said_why = replica->why;
+
+    name = dm_fleet_state_name(replica->state);
+
+    switch (replica->state) {
+
+    case DM_FLEET_ROLLED_BACK:
+    case DM_FLEET_FORKED:
+    case DM_FLEET_BAD_ENTRY:
+        level = DM_SAY_ERROR;
+        break;
+
+    case DM_FLEET_DISCONNECTED:
+        level = DM_SAY_WARN;
+        break;
+
+    default:
+        level = replica->why.text[0] == '\0' ? DM_SAY_NOTICE : DM_SAY_ERROR;
+    }
+
+    if (replica->why.text[0] == '\0') {
+        (void) snprintf(line, sizeof(line), "%s", name);
+
+    } else {
+        (void) snprintf(line, sizeof(line), "%s: %s", name, replica->why.text);
+    }
+
+    dm_say(level, "%s", line);
+    dm_say_status(line);
+}
+
+
+static int
+dm_tell_is_ready(const dm_replica_t *replica)
+{
+    switch (replica->state) {
+
+    case DM_FLEET_FOLLOWING:
+        return 1;
+
+    case DM_FLEET_ROLLED_BACK:
+    case DM_FLEET_FORKED:
+    case DM_FLEET_BAD_ENTRY:
+        return 0;
+
+    default:
+        return replica->near != 0
+               && dm_replica_clock() - replica->near < DM_TELL_NEAR;
+    }
+}
+
+
+int
+dm_replica_note(dm_replica_t *replica, dm_err_t *err)
+{
+    int                     rc;
+    int64_t                 time;
+    uint64_t                number;
+    dm_fleet_position_t     position;
+    const dm_fleet_beat_t  *beat;
+
+    rc = dm_tell_read(replica, &position, err);
+
+    if (rc != DM_OK) {
+        return rc == DM_DECLINED ? DM_OK : rc;
+    }
+
+    number = position.beat;
+    time = position.beaten;
+    beat = replica->follow == NULL ? NULL : dm_follow_beat(replica->follow);
+
+    if (beat != NULL && beat->place.number <= position.place.number) {
+        number = beat->place.number;
+        time = beat->time;
+    }
+
+    if (time != position.beaten
+        || position.state != (unsigned) replica->state)
+    {
+        rc = dm_tell_write(replica, &position, time, number, err);
+    }
+
+    OPENSSL_cleanse(&position, sizeof(position));
+
+    return rc;
+}
+
+
+/* DM_DECLINED: the store follows nothing yet */
+static int
+dm_tell_read(dm_replica_t *replica, dm_fleet_position_t *position,
+    dm_err_t *err)
+{
+    int  rc;
+
+    rc = dm_store_position(replica->store, position, err);
+
+    if (rc == DM_OK && !position->follows) {
+        OPENSSL_cleanse(position, sizeof(dm_fleet_position_t));
+        rc = DM_DECLINED;
+    }
+
+    if (rc != DM_OK) {
+        return rc;
+    }
+
+    replica->place = position->place;
+    replica->accounts = position->accounts;
+    replica->beat = position->beaten;
+
+    if (dm_fleet_sum_digest(&position->sum, replica->digest) != DM_OK) {
+        OPENSSL_cleanse(position, sizeof(dm_fleet_position_t));
+        dm_err_set(err, "the accounts cannot be summed: OpenSSL failed");
+        return DM_ERROR;
+    }
+
+    return DM_OK;
+}
+
+
+static int
+dm_tell_write(dm_replica_t *replica, const dm_fleet_position_t *position,
+    int64_t beat, uint64_t number, dm_err_t *err)
+{
+    dm_store_t  *store;
+
+    store = replica->store;
+
+    if (dm_store_begin_apply(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    if (dm_store_set_state(store, (unsigned) replica->state, err) != DM_OK
+        || (beat != position->beaten
+            && dm_store_set_beat(store, number, beat, err) != DM_OK))
+    {
+        dm_store_abort(store);
+        return DM_ERROR;
+    }
+
+    if (dm_store_commit(store, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    replica->beat = beat;
+
+    return DM_OK;
+}
+
+
+int
+dm_replica_tell_in(const dm_replica_t *replica)
+{
+    int64_t  in;
+
+    in = replica->told_at - dm_replica_clock();
+    in += replica->told_number == replica->place.number
+          && replica->told_state == replica->state ? DM_TELL_OFTEN
+                                                   : DM_TELL_SOON;
+
+    return !replica->told || in < 0 ? 0 : (int) in;
+}
+
+
+int
+dm_replica_tell(dm_replica_t *replica, dm_err_t *err)
+{
+    int      rc;
+    char    *said;
+    json_t  *json;
+
+    if (dm_replica_tell_in(replica) > 0) {
+        return DM_OK;
+    }
+
+    json = dm_tell_json(replica);
+    said = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+
+    if (said == NULL) {
+        dm_err_set(err, "out of memory");
+        return DM_ERROR;
+    }
+
+    rc = dm_engine_tell(replica->engine,
+                        (dm_str_t) { (const unsigned char *) said,
+                                     strlen(said) },
+                        err);
+
+    free(said);
+
+    /* an engine that takes no line is not worse for it */
+
+    if (rc == DM_INVALID) {
+        dm_say(DM_SAY_WARN, "this node is not shown: %s", err->text);
+    }
+
+    replica->told = 1;
+    replica->told_at = dm_replica_clock();
+    replica->told_number = replica->place.number;
+    replica->told_state = replica->state;
+
+    return rc == DM_OK || rc == DM_INVALID ? DM_OK : DM_ERROR;
+}
+
+
+static json_t *
+dm_tell_json(const dm_replica_t *replica)
+{
+    char  chain[2 * DM_FLEET_HASH + 1], sum[2 * DM_FLEET_HASH + 1];
+
+    dm_tell_hex(replica->place.chain, chain);
+    dm_tell_hex(replica->digest, sum);
+
+    return json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:s}",
+                     "state", dm_fleet_state_name(replica->state),
+                     "number", (json_int_t) replica->place.number,
+                     "chain", chain,
+                     "accounts", (json_int_t) replica->accounts,
+                     "sum", sum,
+                     "beat", (json_int_t) replica->beat,
+                     "since", (json_int_t) replica->since,
+                     "version", DM_VERSION);
+}
+
+
+static void
+dm_tell_hex(const unsigned char *octets, char *out)
+{
+    size_t  n;
+
+    n = dm_hex_write((dm_str_t) { octets, DM_FLEET_HASH },
+                     (unsigned char *) out);
+    out[n] = '\0';
+}
+
+
+int
+dm_replica_print(const dm_replica_t *replica)
+{
+    int       rc;
+    char      chain[2 * DM_FLEET_HASH + 1];
+    json_t   *json;
+    uint64_t  entries, changes;
+
+    entries = replica->entries + dm_follow_entries(replica->follow);
+    changes = replica->changes + dm_follow_changes(replica->follow);
+    dm_tell_hex(replica->place.chain, chain);
+
+    if (!replica->options->json) {
+        dm_out_line(stdout, "at entry %llu, chain %s: %llu accounts; applied "
+                    "%llu changes of %llu entries",
+                    (unsigned long long) replica->place.number, chain,
+                    (unsigned long long) replica->accounts,
+                    (unsigned long long) changes,
+                    (unsigned long long) entries);
+        return fflush(stdout) == 0 ? DM_OK : DM_ERROR;
+    }
+
+    json = dm_tell_json(replica);
+
+    if (json == NULL
+        || json_object_set_new(json, "entries", json_integer((json_int_t)
+                                                             entries))
+           == -1
+        || json_object_set_new(json, "changes", json_integer((json_int_t)
+                                                             changes))
+           == -1)
+    {
+        json_decref(json);
+        return DM_ERROR;
+    }
+
+    rc = dm_json_print(json);
+
+    return rc == DM_OK && fflush(stdout) == 0 ? DM_OK : DM_ERROR;
+}
