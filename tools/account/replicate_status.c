@@ -56,6 +56,8 @@ dm_replicate_status(dm_replicate_t *rep)
 {
     int              rc;
     char             place[DM_PLACE_TEXT], here[DM_PLACE_TEXT];
+    char             sum[DM_HASH_TEXT];
+    unsigned char    digest[DM_FLEET_HASH];
     json_t          *json;
     dm_cli_t        *cli;
     dm_nodes_t       nodes;
@@ -83,18 +85,27 @@ dm_replicate_status(dm_replicate_t *rep)
         return DM_CLI_DONE;
     }
 
+    if (dm_fleet_sum_digest(&rep->position.sum, digest) != DM_OK) {
+        json_decref(nodes.nodes);
+        return dm_cli_refuse(cli, DM_CODE_SYSTEM, "OpenSSL failed");
+    }
+
     dm_replicate_place(&rep->head.place, place);
     dm_replicate_place(&rep->position.place, here);
+    dm_replicate_hash(digest, sum);
 
-    json = json_pack("{s:s, s:I, s:s, s:I, s:I, s:{s:I, s:s, s:I}, s:o}",
+    json = json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:{s:I, s:s, s:I, s:s},"
+                     " s:o}",
                      "result", "status",
                      "number", (json_int_t) rep->head.place.number,
                      "expect", place,
                      "accounts", (json_int_t) rep->head.accounts,
+                     "sum", nodes.sum,
                      "oldest", (json_int_t) rep->octets.oldest,
                      "here", "number", (json_int_t) rep->position.place.number,
                      "expect", here,
                      "accounts", (json_int_t) rep->position.accounts,
+                     "sum", sum,
                      "nodes", nodes.nodes);
 
     if (nodes.lost) {
