@@ -4,6 +4,8 @@
 ##                   original Test::Nginx, of which DIR is the lib/
 ## make test-attack  the attacks on Digest and on the lockout at their full
 ##                   size, some minutes; with 4 workers unless WORKERS=n
+## make test-fleet  a fleet of nodes and a PostgreSQL of the tests' own;
+##                   FULL=yes: at full size
 ## make test-large   a million accounts imported, backed up and restored, also
 ##                   while nginx serves, and a flood of made-up names
 ## make test-browser the status page in a real browser, at two widths, light and
@@ -116,8 +118,8 @@ help:
 export DEPS_CHECK := $(if $(DEPS_CHECK)$(if \
     $(filter deps demo test,$(MAKECMDGOALS)),,yes),--check)
 
-JOBS = bench build deb demo test browser sanitize check clients count legacy \
-    test-legacy fresh test-deb
+JOBS = bench build deb demo test browser sanitize check clients count fleet \
+    legacy test-legacy fresh test-deb
 
 .PHONY: deps $(JOBS:%=deps-%)
 
@@ -131,7 +133,7 @@ $(JOBS:%=deps-%): deps-%:
 
 $(filter-out deps-build,$(JOBS:%=deps-%)): deps-build
 
-deps-sanitize deps-test-legacy: deps-test
+deps-fleet deps-sanitize deps-test-legacy: deps-test
 
 
 include $(addprefix mk/,build.mk module.mk test.mk check.mk bench.mk demo.mk \

@@ -15,7 +15,7 @@ UNIT_SRCS    = $(wildcard t/unit/test_*.c)
 # was built without, and there is no dm-replica
 LIBPQ       := $(wildcard $(shell pg_config --includedir 2> /dev/null \
     )/libpq-fe.h)
-ENGINE_SRCS  = $(if $(wildcard tools/fleet/engine.c),$(filter-out \
+ENGINE_SRCS  = $(if $(LIBPQ),$(filter-out \
     %/engine_none.c,$(wildcard tools/fleet/engine*.c)), \
     tools/fleet/engine_none.c) \
     $(filter-out tools/fleet/engine%,$(wildcard tools/fleet/*.c))
@@ -54,7 +54,8 @@ $(BUILD)/tools/%.o: tools/%.c | deps-build
 	@mkdir -p $(@D)
 	$(COMPILE) -Wconversion -Itools -c -o $@ $<
 
-$(BUILD)/tools/fleet/engine%.o: CORE_INCS += $(PQ_INCS)
+$(filter $(BUILD)/tools/fleet/engine%,$(ENGINE_OBJS)): \
+    CORE_INCS += $(PQ_INCS)
 
 $(BUILD)/tools/fleet/schema.o: $(BUILD)/tools/fleet/schema.c
 	$(COMPILE) -c -o $@ $<

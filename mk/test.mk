@@ -14,6 +14,8 @@ TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
     TEST_NGINX_GLOBALS='$(GLOBALS)' \
     TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
     TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
+    TEST_DM_ENGINE='$(CURDIR)/$(BUILD)/t/engine/engine' \
+    TEST_DM_REPLICA='$(CURDIR)/$(BUILD)/dm-replica' \
     TEST_DM_MAN='$(CURDIR)/$(BUILD)/man'
 
 # A test's own "use lib" goes before -I, but what perl has loaded before the
@@ -41,6 +43,23 @@ PROVE = prove -j$(shell expr $$(nproc) + 1) --timer --directives
 test: all man $(UNITS) | deps-test
 	$(if $(TESTS_ABSENT),$(error there is no test $(TESTS_ABSENT)))
 	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
+
+# a fleet, with a PostgreSQL of its own; "make test" skips them
+
+FLEET_TESTS = $(wildcard t/fleet_*.t)
+
+.PHONY: test-fleet
+test-fleet: all $(BUILD)/t/engine/engine | deps-fleet
+	+@DM_SEC_FLEET=1 $(if $(FULL),DM_SEC_FULL=1) \
+	    $(MAKE) --no-print-directory test TESTS='$(FLEET_TESTS)'
+
+$(BUILD)/t/engine/engine: $(BUILD)/t/engine/engine.o $(FLEET_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    -llmdb -lcrypt $(PQ_LIBS) -lssl -lcrypto
+
+$(BUILD)/t/engine/%.o: t/engine/%.c | deps-fleet
+	@mkdir -p $(@D)
+	$(COMPILE) -Itools -c -o $@ $<
 
 # make test has them in a reduced size
 
