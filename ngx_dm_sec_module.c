@@ -19,6 +19,7 @@
 #include "ngx_dm_sec_psk.h"
 #include "ngx_dm_sec_refused.h"
 #include "ngx_dm_sec_release.h"
+#include "ngx_dm_sec_replica.h"
 #include "ngx_dm_sec_settle.h"
 #include "ngx_dm_sec_status.h"
 #include "ngx_dm_sec_star.h"
@@ -222,6 +223,13 @@ static ngx_command_t  ngx_dm_sec_commands[] = {
     { ngx_string("dm_sec_hash_threads"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_dm_sec_hash_set_threads,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dm_sec_replica_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_dm_sec_replica_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -16,6 +16,7 @@ TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
     TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
     TEST_DM_ENGINE='$(CURDIR)/$(BUILD)/t/engine/engine' \
     TEST_DM_REPLICA='$(CURDIR)/$(BUILD)/dm-replica' \
+    TEST_DM_FOLLOW='$(CURDIR)/$(BUILD)/unit/follow' \
     TEST_DM_MAN='$(CURDIR)/$(BUILD)/man'
 
 # A test's own "use lib" goes before -I, but what perl has loaded before the
@@ -40,7 +41,7 @@ TESTS_ABSENT = $(filter-out $(wildcard $(TESTS)) $(UNITS),$(TESTS))
 PROVE = prove -j$(shell expr $$(nproc) + 1) --timer --directives
 
 .PHONY: test
-test: all man $(UNITS) | deps-test
+test: all man $(BUILD)/unit/follow $(UNITS) | deps-test
 	$(if $(TESTS_ABSENT),$(error there is no test $(TESTS_ABSENT)))
 	$(TEST_ENV) CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(TESTS)
 

@@ -82,6 +82,7 @@ typedef enum {
     NGX_DM_SEC_R_TLS_CIPHER,
     NGX_DM_SEC_R_DEVID_MISSING,
     NGX_DM_SEC_R_DEVID_MALFORMED,
+    NGX_DM_SEC_R_REPLICA,
     NGX_DM_SEC_R_STORE,
     NGX_DM_SEC_R_OVERLOADED,
     NGX_DM_SEC_R_MALFORMED,
@@ -198,6 +199,9 @@ typedef struct {
     ngx_msec_t                    password_cache;
     ngx_uint_t                    hash_threads;
     ngx_uint_t                    hash_queue;
+
+    time_t                        replica_stale;    /* s; 0: none */
+    ngx_uint_t                    replica_refuse;
 
     dm_keys_t                    *keys;             /* wiped with the cycle */
     ngx_str_t                     realm;            /* of the store, when */

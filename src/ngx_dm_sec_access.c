@@ -334,6 +334,12 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
         return reason;
     }
 
+    /* before a nonce is used up, or a wrong password is counted */
+
+    if (ngx_dm_sec_store_is_stale(r)) {
+        return NGX_DM_SEC_R_REPLICA;
+    }
+
     n = ngx_dm_sec_present(r, dlcf, ctx, presented);
 
     for (i = 0; i < n; i++) {

@@ -54,6 +54,8 @@ static ngx_dm_sec_answer_t  ngx_dm_sec_answers[] = {
     { ngx_string("tls_cipher"), NGX_HTTP_FORBIDDEN, NGX_LOG_ERR },
     { ngx_string("devid_missing"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
     { ngx_string("devid_malformed"), NGX_HTTP_BAD_REQUEST, NGX_LOG_ERR },
+    { ngx_string("replica_stale"), NGX_HTTP_SERVICE_UNAVAILABLE,
+      NGX_LOG_ERR },
     { ngx_string("store_unavailable"), NGX_HTTP_SERVICE_UNAVAILABLE,
       NGX_LOG_ERR },
     { ngx_string("overloaded"), NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },

@@ -5,8 +5,11 @@
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_dates.h"
 #include "ngx_dm_sec_release.h"
+#include "ngx_dm_sec_replica.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_usage.h"
+
+#include "dm_fleet_state.h"
 
 
 #define NGX_DM_SEC_HEALTH_FULL   90     /* percent of a table, a map, slots */
@@ -22,6 +25,10 @@ static ngx_int_t ngx_dm_sec_health_store(ngx_dm_sec_main_conf_t *dmcf,
     ngx_array_t *health);
 static ngx_int_t ngx_dm_sec_health_room(ngx_array_t *health,
     dm_store_stat_t *stat);
+static ngx_int_t ngx_dm_sec_health_replica(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_array_t *health);
+static ngx_dm_sec_state_e ngx_dm_sec_health_following(
+    ngx_dm_sec_main_conf_t *dmcf, const dm_store_replica_t *replica);
 static ngx_int_t ngx_dm_sec_health_digest(ngx_dm_sec_main_conf_t *dmcf,
     ngx_array_t *health);
 static ngx_int_t ngx_dm_sec_health_key(ngx_dm_sec_main_conf_t *dmcf,
@@ -54,6 +61,7 @@ ngx_dm_sec_health(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 {
     if (dmcf->keys
         && (ngx_dm_sec_health_store(dmcf, health) != NGX_OK
+            || ngx_dm_sec_health_replica(dmcf, health) != NGX_OK
             || ngx_dm_sec_health_digest(dmcf, health) != NGX_OK
             || ngx_dm_sec_health_key(dmcf, health) != NGX_OK))
     {
@@ -164,6 +172,75 @@ ngx_dm_sec_health_room(ngx_array_t *health, dm_store_stat_t *stat)
     }
 
     return NGX_OK;
+}
+
+
+/* tells how far a store is that follows a log, or should */
+static ngx_int_t
+ngx_dm_sec_health_replica(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
+{
+    time_t                     age;
+    u_char                    *p;
+    u_char                     old[64];
+    ngx_dm_sec_health_t       *part;
+    ngx_dm_sec_store_state_t   state;
+
+    ngx_dm_sec_store_state(dmcf, 1, &state);
+
+    if (!state.follows && dmcf->replica_stale == 0) {
+        return NGX_OK;
+    }
+
+    if (!state.follows) {
+        part = ngx_dm_sec_health_add(health, "Replica", NGX_DM_SEC_TROUBLE,
+                                     "the store follows no log, and "
+                                     "dm_sec_replica_stale says that it "
+                                     "should");
+
+    } else {
+        age = ngx_dm_sec_replica_age(&state.replica);
+
+        p = age == (time_t) NGX_ERROR
+            ? ngx_sprintf(old, "its age is not known")
+            : ngx_sprintf(ngx_dm_sec_health_span(old, age), " old");
+
+        part = ngx_dm_sec_health_add(health, "Replica",
+                                     ngx_dm_sec_health_following(dmcf,
+                                                              &state.replica),
+                                     "%s, has entry %uL, %*s",
+                                     dm_fleet_state_name(state.replica.state),
+                                     state.replica.number,
+                                     (size_t) (p - old), old);
+    }
+
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    part->todo = "What dm-replica does is told by";
+    part->command = "systemctl status dm-replica";
+
+    return NGX_OK;
+}
+
+
+static ngx_dm_sec_state_e
+ngx_dm_sec_health_following(ngx_dm_sec_main_conf_t *dmcf,
+    const dm_store_replica_t *replica)
+{
+    time_t  age;
+
+    age = ngx_dm_sec_replica_age(replica);
+
+    if (replica->state >= DM_FLEET_ROLLED_BACK
+        || (dmcf->replica_stale
+            && (age == (time_t) NGX_ERROR || age > dmcf->replica_stale)))
+    {
+        return NGX_DM_SEC_TROUBLE;
+    }
+
+    return replica->state == DM_FLEET_FOLLOWING ? NGX_DM_SEC_WELL
+                                                : NGX_DM_SEC_ATTENTION;
 }
 
 
@@ -349,7 +426,7 @@ ngx_dm_sec_health_zone(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 static ngx_int_t
 ngx_dm_sec_health_ours(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 {
-    uint64_t                    store, load;
+    uint64_t                    store, load, old;
     ngx_dm_sec_health_t        *part;
     ngx_dm_sec_recent_count_t  *count;
 
@@ -365,7 +442,11 @@ ngx_dm_sec_health_ours(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
                                         + NGX_DM_SEC_R_OVERLOADED],
                                  NGX_DM_SEC_HEALTH_MINUTES);
 
-    if (store == 0 && load == 0) {
+    old = ngx_dm_sec_recent_sum(&count[NGX_DM_SEC_RECENT_DENIED
+                                       + NGX_DM_SEC_R_REPLICA],
+                                NGX_DM_SEC_HEALTH_MINUTES);
+
+    if (store == 0 && load == 0 && old == 0) {
         return ngx_dm_sec_health_add(health, "Answers", NGX_DM_SEC_WELL,
                                      "nobody was refused by a fault of ours "
                                      "in the last %d min",
@@ -375,9 +456,9 @@ ngx_dm_sec_health_ours(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
 
     part = ngx_dm_sec_health_add(health, "Answers", NGX_DM_SEC_TROUBLE,
                                  "refused in the last %d min by a fault of "
-                                 "ours: %uL for the store, %uL for too many "
-                                 "slow hashes", NGX_DM_SEC_HEALTH_MINUTES,
-                                 store, load);
+                                 "ours: %uL for the store, %uL for its age, "
+                                 "%uL for too many slow hashes",
+                                 NGX_DM_SEC_HEALTH_MINUTES, store, old, load);
     if (part == NULL) {
         return NGX_ERROR;
     }
@@ -386,6 +467,11 @@ ngx_dm_sec_health_ours(ngx_dm_sec_main_conf_t *dmcf, ngx_array_t *health)
                        : "Let more slow hashes be computed at once:";
     part->command = store ? "grep -a store_unavailable error.log"
                           : "dm_sec_hash_threads N queue=M;";
+
+    if (store == 0 && old) {
+        part->todo = "The store lags behind the fleet's log:";
+        part->command = "systemctl status dm-replica";
+    }
 
     return NGX_OK;
 }

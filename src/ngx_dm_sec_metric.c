@@ -118,7 +118,16 @@ static const ngx_dm_sec_metric_t  ngx_dm_sec_metrics[NGX_DM_SEC_M_MAX] = {
       "As many processes as can have the store open." },
 
     { "store_changed_seconds", "store_changed_timestamp_seconds", "gauge",
-      "Time of the last change to the store, since 1970." }
+      "Time of the last change to the store, since 1970." },
+
+    { "replica_position", "replica_position", "gauge",
+      "Number of the last entry of the log that the store has." },
+
+    { "replica_age_seconds", "replica_age_seconds", "gauge",
+      "Seconds since the store is known to have had all of the log." },
+
+    { "replica_state", "replica_state", "gauge",
+      "1 for the state that dm-replica is in." }
 };
 
 

@@ -51,6 +51,10 @@ typedef enum {
     NGX_DM_SEC_M_STORE_READERS,
     NGX_DM_SEC_M_STORE_READERS_MAX,
     NGX_DM_SEC_M_STORE_CHANGED,
+
+    NGX_DM_SEC_M_REPLICA_POSITION,      /* of a store that follows a log */
+    NGX_DM_SEC_M_REPLICA_AGE,
+    NGX_DM_SEC_M_REPLICA_STATE,
     NGX_DM_SEC_M_MAX
 } ngx_dm_sec_metric_e;
 

@@ -11,8 +11,11 @@
 #include "ngx_dm_sec_method.h"
 #include "ngx_dm_sec_page.h"
 #include "ngx_dm_sec_release.h"
+#include "ngx_dm_sec_replica.h"
 #include "ngx_dm_sec_store.h"
 #include "ngx_dm_sec_usage.h"
+
+#include "dm_fleet_state.h"
 
 
 /* JSON makes six octets of one at most */
@@ -42,6 +45,8 @@ static void ngx_dm_sec_status_store(ngx_dm_sec_page_t *page,
     ngx_dm_sec_main_conf_t *dmcf, ngx_dm_sec_processes_t *now);
 static void ngx_dm_sec_status_accounts(ngx_dm_sec_page_t *page,
     const ngx_dm_sec_store_state_t *state);
+static void ngx_dm_sec_status_replica(ngx_dm_sec_page_t *page,
+    const dm_store_replica_t *replica);
 static void ngx_dm_sec_status_item(ngx_dm_sec_page_t *page, const char *text,
     uint64_t value);
 static void ngx_dm_sec_status_locked(ngx_dm_sec_page_t *page,
@@ -534,6 +539,10 @@ ngx_dm_sec_status_store(ngx_dm_sec_page_t *page, ngx_dm_sec_main_conf_t *dmcf,
     ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_READERS_MAX,
                           state.stat.readers_max);
     ngx_dm_sec_page_value(page, NGX_DM_SEC_M_STORE_CHANGED, changed);
+
+    if (state.follows) {
+        ngx_dm_sec_status_replica(page, &state.replica);
+    }
 }
 
 
@@ -559,6 +568,38 @@ ngx_dm_sec_status_accounts(ngx_dm_sec_page_t *page,
     for (alg = 0; state->counted && alg < DM_NALGORITHMS; alg++) {
         ngx_dm_sec_page_item(page, ngx_dm_sec_challenge_name(alg, 0),
                              dm_store_lacking(&state->counts, alg));
+    }
+
+    ngx_dm_sec_page_close(page);
+}
+
+
+/* in JSON the state that there is; to Prometheus each, of which it is one */
+static void
+ngx_dm_sec_status_replica(ngx_dm_sec_page_t *page,
+    const dm_store_replica_t *replica)
+{
+    time_t      age;
+    ngx_uint_t  i;
+
+    age = ngx_dm_sec_replica_age(replica);
+
+    ngx_dm_sec_page_value(page, NGX_DM_SEC_M_REPLICA_POSITION,
+                          replica->number);
+
+    if (age != (time_t) NGX_ERROR) {
+        ngx_dm_sec_page_value(page, NGX_DM_SEC_M_REPLICA_AGE, age);
+    }
+
+    ngx_dm_sec_page_open(page, NGX_DM_SEC_M_REPLICA_STATE, "state");
+
+    for (i = 0; page->prometheus && i < DM_FLEET_STATES; i++) {
+        ngx_dm_sec_status_item(page, dm_fleet_state_name(i),
+                               replica->state == i);
+    }
+
+    if (!page->prometheus) {
+        ngx_dm_sec_status_item(page, dm_fleet_state_name(replica->state), 1);
     }
 
     ngx_dm_sec_page_close(page);

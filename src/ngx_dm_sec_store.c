@@ -5,6 +5,7 @@
 #include "ngx_dm_sec_damage.h"
 #include "ngx_dm_sec_log.h"
 #include "ngx_dm_sec_peek.h"
+#include "ngx_dm_sec_replica.h"
 
 #include "dm_digest.h"
 
@@ -24,6 +25,8 @@ static ngx_int_t ngx_dm_sec_store_read_keys(ngx_conf_t *cf,
 static void ngx_dm_sec_store_wipe_keys(void *data);
 static void ngx_dm_sec_store_tend(ngx_event_t *ev);
 static void ngx_dm_sec_store_show(ngx_log_t *log);
+static void ngx_dm_sec_store_follow(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
 static void ngx_dm_sec_store_reopen(ngx_dm_sec_main_conf_t *dmcf,
     ngx_log_t *log);
 static ngx_uint_t ngx_dm_sec_store_is_quiet(ngx_dm_sec_main_conf_t *dmcf);
@@ -207,6 +210,7 @@ ngx_dm_sec_store_tend(ngx_event_t *ev)
 
         if (!dm_store_replaced(ngx_dm_sec_worker.store)) {
             ngx_dm_sec_store_show(ev->log);
+            ngx_dm_sec_store_follow(dmcf, ev->log);
             return;
         }
     }
@@ -232,6 +236,15 @@ ngx_dm_sec_store_show(ngx_log_t *log)
     }
 
     ngx_dm_sec_worker.unseen = (rc != DM_OK);
+}
+
+
+static void
+ngx_dm_sec_store_follow(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
+{
+    ngx_dm_sec_damage_enter();
+    ngx_dm_sec_replica_look(dmcf, ngx_dm_sec_worker.store, log);
+    ngx_dm_sec_damage_leave();
 }
 
 
@@ -329,6 +342,7 @@ ngx_dm_sec_store_open(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 
         ngx_dm_sec_process_store(1);
         ngx_dm_sec_store_look(dmcf);
+        ngx_dm_sec_store_follow(dmcf, log);
         return;
     }
 
@@ -671,6 +685,33 @@ ngx_dm_sec_store_stat(dm_store_stat_t *stat)
 }
 
 
+ngx_uint_t
+ngx_dm_sec_store_is_stale(ngx_http_request_t *r)
+{
+    ngx_dm_sec_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    if (!dmcf->replica_refuse
+        || !ngx_dm_sec_replica_is_stale(dmcf)
+        || !ngx_dm_sec_store_is_open())
+    {
+        return 0;
+    }
+
+    /* by what was read a second ago: a beat may have come since */
+
+    if (ngx_dm_sec_store_is_gone(DM_OK)) {
+        ngx_dm_sec_store_reopen(dmcf, r->connection->log);
+
+    } else {
+        ngx_dm_sec_store_follow(dmcf, r->connection->log);
+    }
+
+    return ngx_dm_sec_store_is_open() && ngx_dm_sec_replica_is_stale(dmcf);
+}
+
+
 void
 ngx_dm_sec_store_state(ngx_dm_sec_main_conf_t *dmcf, ngx_uint_t known,
     ngx_dm_sec_store_state_t *state)
@@ -708,6 +749,12 @@ ngx_dm_sec_store_look(ngx_dm_sec_main_conf_t *dmcf)
 
     state.challenge = dm_store_suits(dm_store_meta(ngx_dm_sec_worker.store),
                                      state.counted ? &state.counts : NULL);
+
+    ngx_dm_sec_damage_enter();
+    state.follows = dm_store_replica(ngx_dm_sec_worker.store, &state.replica,
+                                     &err)
+                    == DM_OK;
+    ngx_dm_sec_damage_leave();
 
     ngx_memcpy(state.writer, dm_store_meta(ngx_dm_sec_worker.store)->writer,
                sizeof(state.writer));

@@ -47,6 +47,12 @@ const u_char *ngx_dm_sec_store_id(void);
 ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
 
 /*
+ * 1 if the store is older than "dm_sec_replica_stale" lets one be that requests
+ * are answered by; else 0, also where none is open.
+ */
+ngx_uint_t ngx_dm_sec_store_is_stale(ngx_http_request_t *r);
+
+/*
  * The store's state for whoever watches it, the same in each worker: one that
  * has it not open tells what another saw.  All is 0 unless known, that is if
  * some process has it open.

@@ -100,6 +100,8 @@ typedef struct {
     ngx_uint_t         counted;         /* 0: it has no counters yet */
     dm_challenge_t     challenge;       /* what suits them */
     char               writer[DM_VERSION_MAX + 1];   /* the meta record's */
+    ngx_uint_t         follows;         /* a log; else replica has nothing */
+    dm_store_replica_t replica;
 } ngx_dm_sec_store_state_t;
 
 

@@ -109,11 +109,11 @@ s/\$__rate_interval/1m/g, s/\$instance/.*/g foreach @queries;
 
 cmp_ok(scalar @queries, '>', 20, 'queries');
 
-# those that are left to the alerts and to who asks for them
+# those that are left to the alerts and to who asks for them, or of a fleet
 
 my %aside = map { ("dmsec_$_" => 1) } qw/ requests_denied_details_total
     store_accounts_lacking store_key_position store_readers_max
-    upgrades_total /;
+    upgrades_total replica_position replica_age_seconds replica_state /;
 
 is_deeply([ grep { my $name = $_; !$aside{$name}
     && !grep { /\b$name\b/ } @queries }

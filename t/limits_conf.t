@@ -2,7 +2,7 @@
 
 # Tests for the directives that bound what nginx keeps and does, in the
 # configuration: dm_sec_zone, dm_sec_lockout, dm_sec_log_limit,
-# dm_sec_hash_threads, dm_sec_password_cache.
+# dm_sec_hash_threads, dm_sec_password_cache, dm_sec_replica_stale.
 
 ###############################################################################
 
@@ -22,7 +22,7 @@ use Test::DmSec qw/ :all /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http limit_req/)->plan(58);
+my $t = Test::Nginx->new()->has(qw/http limit_req/)->plan(68);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -46,6 +46,7 @@ my $time = 'a time of at least 1ms is needed';
 my $threads = 'invalid number of threads';
 my $queue = 'invalid length of the queue';
 my $rate = 'invalid rate';
+my $age = 'write a second or more, as in "60s"';
 
 my %right = (
     zone => [ 'dm_sec:128k', 'other:1m' ],
@@ -54,6 +55,7 @@ my %right = (
     log_limit => [ 'off', '1/s', '100/s' ],
     hash_threads => [ '1', '65535', '8 queue=0', '8 queue=65535' ],
     password_cache => [ '0', '1ms', '5m' ],
+    replica_stale => [ '1s', '60', '1h refuse' ],
 );
 
 my %wrong = (
@@ -81,6 +83,10 @@ my %wrong = (
         [ '0', $threads ], [ '65536', $threads ], [ 'many', $threads ],
         [ '1 queue=65536', $queue ], [ '1 queue=', $queue ],
         [ '1 2', 'invalid parameter "2"' ],
+    ],
+    replica_stale => [
+        [ '0', $age ], [ '0s refuse', $age ], [ 'refuse', $age ],
+        [ '10ms', $age ], [ '1m later', 'behind the time stands "refuse"' ],
     ],
     password_cache => [
         [ 'on', '"dm_sec_password_cache" directive invalid value' ],

@@ -148,12 +148,12 @@ is_deeply(page('?locked'), [], 'no locks in force');
 
 is(scalar(grep { exists $s->{denied}{$_} } qw/ bad_request misdirected plaintext
     early_data tls_protocol tls_cipher devid_missing devid_malformed
-    store_unavailable overloaded malformed locked certificate_required
-    certificate_invalid certificate_expired certificate_revoked
-    certificate_unknown_ca certificate_weak certificate_purpose crl_expired
-    certificate_unbound psk_required
+    replica_stale store_unavailable overloaded malformed locked
+    certificate_required certificate_invalid certificate_expired
+    certificate_revoked certificate_unknown_ca certificate_weak
+    certificate_purpose crl_expired certificate_unbound psk_required
     no_credentials bad_credentials stale_nonce replay account_mismatch
-    account_disabled account_expired group devid_mismatch /), 31, 'reasons');
+    account_disabled account_expired group devid_mismatch /), 32, 'reasons');
 
 # failed handshakes: a line and a counter each
 

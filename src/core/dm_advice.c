@@ -88,6 +88,13 @@ static const dm_advice_t  dm_advices[] = {
       "see whether the device has another one's credentials: "
       "`dm-account show ID` for the account in the log" },
 
+    { "replica_stale", NULL,
+      "this machine's copy of the accounts is older than "
+      "`dm_sec_replica_stale` allows: a failure of ours, and no word on the "
+      "device",
+      "read the error log for the store's own line, and see what "
+      "`systemctl status dm-replica` says" },
+
     { "store_unavailable", NULL,
       "the account store could not be read: a failure of ours, and no word "
       "on the device",
