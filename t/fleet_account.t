@@ -332,6 +332,7 @@ is(($fleet->refused('a', 'disable many62'))[0], 'engine',
 
 $fleet->done('b', 'replicate init --replace', env => {
     DM_SEC_ENGINE => $pg->conninfo('postgres') });
+is(scalar(my @none_yet = $fleet->log('b', 0)), 0, 'a log without entries');
 $fleet->done('b', 'disable many62');
 is($fleet->state('b'), $fleet->head('b'), 'init --replace');
 

@@ -42,6 +42,7 @@ my $d = $fleet->dir();
 my $kills = preload($d, 'kills', <<'EOF_C');
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,11 @@ mdb_txn_commit(void *txn)
         at("store", "before");
     }
 
+    if (committing && getenv("FULL") != NULL) {
+        ((void (*)(void *)) dlsym(RTLD_NEXT, "mdb_txn_abort"))(txn);
+        return ENOSPC;
+    }
+
     rc = ((int (*)(void *)) dlsym(RTLD_NEXT, "mdb_txn_commit"))(txn);
 
     if (committing) {
@@ -201,6 +207,18 @@ foreach my $step ([ 'append 2 before', 0 ], [ 'commit 1 before', 0 ],
         "import, $at: the store is what its position says");
     is_made("import, $at", 'many2200', $before, $made);
 }
+
+# the disk is full, when the engine has it
+
+my ($code, $text) = $fleet->refused('a', 'add full --name full',
+    env => { LD_PRELOAD => $kills, FULL => 1 });
+
+is($code, 'store_failed', 'a disk that is full');
+like($text, qr/^the change is in the log, .*No space left/, 'says what is');
+is(($fleet->refused('a', 'show full'))[0], 'no_account',
+    'this store does not have it');
+is($fleet->damage('a'), '', 'and is sound');
+is_made('a full disk', 'full', number() - 1, 1);
 
 # and those that fought with it
 

@@ -523,7 +523,8 @@ dm_cli_commit(dm_cli_t *cli)
 int
 dm_cli_written(dm_cli_t *cli)
 {
-    int  rc;
+    int       rc;
+    dm_err_t  why;
 
     cli->writing = 0;
 
@@ -536,8 +537,10 @@ dm_cli_written(dm_cli_t *cli)
     dm_waits_end();
 
     if (rc != DM_OK && dm_authority_ahead(cli)) {
-        dm_cli_warn(cli, "the change is in the log, and so in force on all "
-                    "other nodes, and this store gets it from there");
+        why = cli->err;
+        dm_err_set(&cli->err, "the change is in the log, and so in force on "
+                   "all other nodes, but not yet in this store, which gets it "
+                   "from there: %.600s", why.text);
     }
 
     /* a directory that was renamed away is not what anybody reads */

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dm_store_follow.h"
+#include "account/authority.h"
 #include "account/copy.h"
 #include "account/user.h"
 
@@ -164,6 +166,7 @@ dm_copy_child(dm_copy_t *copy, int fd, int disabled)
 static int
 dm_copy_check(dm_cli_t *cli, const char *dir)
 {
+    int       follows;
     uint64_t  damages;
 
     if (dm_store_check(cli->store, NULL, dm_copy_damage, cli, &damages,
@@ -176,6 +179,17 @@ dm_copy_check(dm_cli_t *cli, const char *dir)
     if (damages != 0) {
         return dm_cli_refuse(cli, DM_CODE_STORE_DAMAGED, "backup \"%s\" is "
                              "damaged, and the store is left as it is", dir);
+    }
+
+    /* changes of it would be on this machine alone, and nobody would notice */
+
+    if (dm_store_follows(cli->store, &follows, &cli->err) == DM_OK && !follows
+        && access(dm_authority_public_path(), F_OK) == 0)
+    {
+        dm_cli_warn(cli, "backup \"%s\" is of a store that follows no log, "
+                    "and this machine is of a fleet: what is changed in it is "
+                    "changed here alone, until \"dm-replica --bootstrap\" has "
+                    "made it what the others are", dir);
     }
 
     return DM_CLI_DONE;

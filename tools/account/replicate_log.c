@@ -72,8 +72,11 @@ dm_replicate_log(dm_replicate_t *rep)
         return rc;
     }
 
+    /* right behind init there are none, whatever its number was */
+
     if (rep->from == 0) {
-        rep->from = rep->octets.oldest != 0 ? rep->octets.oldest : 1;
+        rep->from = rep->octets.oldest != 0 ? rep->octets.oldest
+                                            : rep->head.place.number + 1;
     }
 
     log.place.number = rep->from - 1;
@@ -92,10 +95,13 @@ dm_replicate_log(dm_replicate_t *rep)
     }
 
     if (rc == DM_DECLINED && !log.begun) {
-        return dm_cli_refuse(cli, DM_CODE_ENGINE, "entry %llu was pruned: the "
-                             "oldest one is %llu",
+        return dm_cli_refuse(cli, DM_CODE_ENGINE, "the log does not go back "
+                             "to entry %llu: the oldest one is %llu",
                              (unsigned long long) rep->from,
-                             (unsigned long long) rep->octets.oldest);
+                             (unsigned long long) (rep->octets.oldest != 0
+                                                   ? rep->octets.oldest
+                                                   : rep->head.place.number
+                                                     + 1));
     }
 
     return rc == DM_OK ? dm_log_end(&log) : dm_replicate_refuse(rep, rc);
