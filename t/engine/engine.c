@@ -22,7 +22,7 @@ typedef struct {
     unsigned char    key[WORDS][DM_FLEET_KEY];
     size_t           n;
     size_t           next;              /* of those that are published */
-    int              many;              /* as often as this */
+    size_t           many;              /* as often as this */
 } rows_t;
 
 
@@ -57,8 +57,8 @@ main(void)
 
     /* wait-stdin must see what is not read yet */
 
-    setvbuf(stdin, NULL, _IONBF, 0);
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    (void) setvbuf(stdin, NULL, _IONBF, 0);
+    (void) setvbuf(stdout, NULL, _IOLBF, 0);
 
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
@@ -251,7 +251,7 @@ read_rows(size_t first)
 
     for (i = first; i < words; i++) {
         if (word[i][0] == '*') {
-            rows.many = atoi(word[i] + 1);
+            rows.many = strtoul(word[i] + 1, NULL, 10);
             continue;
         }
 
@@ -382,7 +382,7 @@ give_row(dm_engine_row_t *row, void *data)
 
     (void) data;
 
-    if (rows.n == 0 || rows.next == rows.n * (size_t) rows.many) {
+    if (rows.n == 0 || rows.next == rows.n * rows.many) {
         return DM_DECLINED;
     }
 
@@ -390,7 +390,7 @@ give_row(dm_engine_row_t *row, void *data)
     *row = rows.row[n % rows.n];
 
     if (rows.many > 1) {
-        snprintf((char *) key, sizeof(key), "%-32zu", n);
+        (void) snprintf((char *) key, sizeof(key), "%-32zu", n);
         row->key.data = key;
     }
 

@@ -273,12 +273,12 @@ engine_network(const char *hosts, const char *addresses, char *first,
         m = strcspn(addresses, ",");
 
         if (m > 0) {
-            snprintf(first, size, "%.*s", (int) m, addresses);
+            (void) snprintf(first, size, "%.*s", (int) m, addresses);
             return 1;
         }
 
         if (n > 0 && hosts[0] != '/' && hosts[0] != '@') {
-            snprintf(first, size, "%.*s", (int) n, hosts);
+            (void) snprintf(first, size, "%.*s", (int) n, hosts);
             return 1;
         }
 

@@ -109,7 +109,7 @@ engine_poll(dm_engine_t *engine, int writing, int64_t end, const char *doing,
     n = poll(&pfd, 1, left > 0 ? (int) left : 0);
 
     if (n == 0) {
-        snprintf(text, sizeof(text), "no answer within %d ms",
+        (void) snprintf(text, sizeof(text), "no answer within %d ms",
             engine->patience);
         return dm_engine_lose(engine, doing, text, err);
     }

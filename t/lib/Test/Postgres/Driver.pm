@@ -9,6 +9,9 @@ use strict;
 use IO::Handle;
 use IO::Select;
 use IPC::Open2 qw/ open2 /;
+use POSIX qw/ WNOHANG /;
+
+use Test::DmSec::Process qw/ wait_for /;
 
 use constant BOUND => 120;
 
@@ -80,10 +83,28 @@ sub kill {
 }
 
 
+# ends it, and says where it was not well, as under a sanitizer
+sub end {
+    my ($self) = @_;
+    my $pid = $self->{pid} // return;
+
+    local $?;
+
+    close $self->{in};
+
+    if (wait_for(BOUND, sub { waitpid($pid, WNOHANG) })) {
+        delete $self->{pid};
+        warn "the driver ends with $?\n" if $?;
+    }
+
+    $self->kill();
+}
+
+
 sub DESTROY {
     my ($self) = @_;
 
-    $self->kill() if $self->{owner} == $$;
+    $self->end() if $self->{owner} == $$;
 }
 
 
