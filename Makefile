@@ -103,8 +103,7 @@ export DM_PORT    ?= 8090
 
 
 .PHONY: all
-all: $(BUILD)/ngx_dm_sec_module.so $(BUILD)/dm-account $(BUILD)/dm-probe \
-    $(if $(wildcard tools/replica/*.c),$(if $(LIBPQ),$(BUILD)/dm-replica))
+all: $(BUILD)/ngx_dm_sec_module.so $(BUILD)/dm-account $(BUILD)/dm-probe
 
 
 .PHONY: help

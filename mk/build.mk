@@ -80,6 +80,8 @@ $(BUILD)/dm-account: $(ACCOUNT_OBJS) $(FLEET_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -lcsv -ljansson -llmdb -lcrypt $(PQ_LIBS) -lssl -lcrypto
 
+all: $(if $(LIBPQ),$(BUILD)/dm-replica)
+
 $(BUILD)/dm-replica: $(REPLICA_OBJS) $(FLEET_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -ljansson -llmdb -lcrypt $(PQ_LIBS) -lssl -lcrypto
