@@ -121,6 +121,17 @@ test_entry(void **state)
     assert_int_equal(other.number, 1);
     assert_int_equal(dm_fleet_same_place(&place, &other), 0);
 
+    /* what it follows stands in it */
+
+    assert_int_equal(dm_fleet_entry_before(octets, &other, &err), DM_OK);
+    assert_int_equal(dm_fleet_same_place(&other, &start), 1);
+    assert_int_equal(dm_fleet_entry_before((dm_str_t) { octets.data, 56 },
+                                           &other, &err),
+                     DM_INVALID);
+    assert_int_equal(dm_fleet_entry_before((dm_str_t) { octets.data, 57 },
+                                           &other, &err),
+                     DM_OK);
+
     data = (unsigned char *) octets.data;
     assert_int_equal(dm_fleet_entry_read(fleet, &start, data, octets.len,
                                          &entry, &err),
