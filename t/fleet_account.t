@@ -187,7 +187,8 @@ my @away = (env => { DM_SEC_ENGINE => "host=$d/nowhere user=writer" });
 
 ($code, $text) = $fleet->refused('a', 'disable many31', @away);
 is($code, 'engine', 'without the engine');
-like($text, qr/; nothing was changed$/, 'it says that nothing was changed');
+like($text, qr/; nothing was changed; .*disable ID --here/,
+    'it says that nothing was changed, and what can be');
 unlike($fleet->done('a', 'show many31', @away), qr/disabled/, 'nothing is');
 $fleet->done('a', 'disable many31 --dry-run', @away);
 
@@ -268,6 +269,27 @@ like($out, qr/; nothing was changed: try again/, 'and it says so');
 unlike($fleet->done('a', 'show many41'), qr/disabled/, 'nothing is');
 is(number(), $number + 1, 'nor is it in the log');
 $fleet->done('a', 'disable many41', @relay);
+
+# nor can it be found out for a minute
+
+SKIP: {
+    skip('a minute: FULL=yes', 4) unless $ENV{DM_SEC_FULL};
+
+    $relay->set('after COMMIT');
+    $command = $fleet->start('a', 'disable many43', @relay);
+    wait_for(120, sub { number() == $number + 3 });
+    $relay->set('cut');
+    ($exit, $out) = $fleet->end($command);
+    $relay->set('pass');
+
+    is($exit, 1, 'the answer is lost, and the engine cannot be had') or
+        diag($out);
+    like($out, qr/it is not known whether .* is in force/, 'it says so');
+    is($fleet->damage('a'), '', 'the store is sound');
+    $fleet->catch_up('a');
+    like($fleet->done('a', 'show many43'), qr/^state +disabled$/m,
+        'and gets it from the log');
+}
 
 # another connection is lost: the next change has another one
 

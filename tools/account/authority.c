@@ -9,10 +9,6 @@
 #include "fleet/writer.h"
 
 
-#define DM_AUTHORITY_HERE  "\"dm-account disable ID --here\" refuses an "      \
-                           "account on this node at once"
-
-
 struct dm_authority_s {
     int           seeds_rc;
     int           public_rc;

@@ -20,6 +20,11 @@
 #define DM_AUTHORITY_NODE      "service=dm-sec-node"
 
 
+/* for who cannot wait for a log */
+#define DM_AUTHORITY_HERE  "\"dm-account disable ID --here\" refuses an "      \
+                           "account on this node at once"
+
+
 /*
  * Reads the keys, before root becomes the store's user: errors are kept until
  * it is known whether the store follows.

@@ -62,7 +62,8 @@ dm_cli_open(dm_cli_t *cli, dm_store_mode_t mode)
 int
 dm_cli_begin(dm_cli_t *cli)
 {
-    int  rc;
+    int        rc;
+    dm_code_e  code;
 
     rc = DM_OK;
 
@@ -92,8 +93,11 @@ dm_cli_begin(dm_cli_t *cli)
     }
 
     if (rc != DM_OK) {
-        return dm_cli_refuse(cli, dm_authority_code(cli), "%s",
-                             cli->err.text);
+        code = dm_authority_code(cli);
+
+        return dm_cli_refuse(cli, code, "%s%s", cli->err.text,
+                             code == DM_CODE_ENGINE ? "; " DM_AUTHORITY_HERE
+                                                    : "");
     }
 
     dm_cli_warn_newer(cli);
