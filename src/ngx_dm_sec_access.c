@@ -316,11 +316,12 @@ static ngx_dm_sec_reason_e
 ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
     ngx_dm_sec_ctx_t *ctx)
 {
-    ngx_int_t               devid;
-    ngx_str_t               value;
-    ngx_uint_t              i, n;
-    ngx_dm_sec_reason_e     reason;
-    ngx_dm_sec_presented_t  presented[NGX_DM_SEC_METHODS];
+    ngx_int_t                devid;
+    ngx_str_t                value;
+    ngx_uint_t               i, n;
+    ngx_dm_sec_reason_e      reason;
+    ngx_dm_sec_presented_t   presented[NGX_DM_SEC_METHODS];
+    ngx_dm_sec_main_conf_t  *dmcf;
 
     /* this is read before anything is looked up in the store */
 
@@ -336,7 +337,11 @@ ngx_dm_sec_judge(ngx_http_request_t *r, ngx_dm_sec_loc_conf_t *dlcf,
 
     /* before a nonce is used up, or a wrong password is counted */
 
-    if (ngx_dm_sec_store_is_stale(r)) {
+    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
+
+    if (dmcf->replica_refuse
+        && ngx_dm_sec_store_is_stale(dmcf, r->connection->log))
+    {
         return NGX_DM_SEC_R_REPLICA;
     }
 

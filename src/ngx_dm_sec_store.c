@@ -686,26 +686,19 @@ ngx_dm_sec_store_stat(dm_store_stat_t *stat)
 
 
 ngx_uint_t
-ngx_dm_sec_store_is_stale(ngx_http_request_t *r)
+ngx_dm_sec_store_is_stale(ngx_dm_sec_main_conf_t *dmcf, ngx_log_t *log)
 {
-    ngx_dm_sec_main_conf_t  *dmcf;
-
-    dmcf = ngx_http_get_module_main_conf(r, ngx_dm_sec_module);
-
-    if (!dmcf->replica_refuse
-        || !ngx_dm_sec_replica_is_stale(dmcf)
-        || !ngx_dm_sec_store_is_open())
-    {
+    if (!ngx_dm_sec_replica_is_stale(dmcf) || !ngx_dm_sec_store_is_open()) {
         return 0;
     }
 
     /* by what was read a second ago: a beat may have come since */
 
     if (ngx_dm_sec_store_is_gone(DM_OK)) {
-        ngx_dm_sec_store_reopen(dmcf, r->connection->log);
+        ngx_dm_sec_store_reopen(dmcf, log);
 
     } else {
-        ngx_dm_sec_store_follow(dmcf, r->connection->log);
+        ngx_dm_sec_store_follow(dmcf, log);
     }
 
     return ngx_dm_sec_store_is_open() && ngx_dm_sec_replica_is_stale(dmcf);

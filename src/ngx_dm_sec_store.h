@@ -47,10 +47,11 @@ const u_char *ngx_dm_sec_store_id(void);
 ngx_int_t ngx_dm_sec_store_stat(dm_store_stat_t *stat);
 
 /*
- * 1 if the store is older than "dm_sec_replica_stale" lets one be that requests
- * are answered by; else 0, also where none is open.
+ * 1 if the store is older than "dm_sec_replica_stale" allows; else 0, also
+ * where none is open.
  */
-ngx_uint_t ngx_dm_sec_store_is_stale(ngx_http_request_t *r);
+ngx_uint_t ngx_dm_sec_store_is_stale(ngx_dm_sec_main_conf_t *dmcf,
+    ngx_log_t *log);
 
 /*
  * The store's state for whoever watches it, the same in each worker: one that

@@ -89,16 +89,16 @@ dm_wire_get_max(dm_wire_t *w, unsigned max)
 static inline dm_str_t
 dm_wire_get_str(dm_wire_t *w, size_t n)
 {
-    dm_str_t  str;
+    dm_str_t  taken;
 
-    str.len = (size_t) dm_wire_get(w, n);
-    str.data = dm_wire_take(w, str.len);
+    taken.len = (size_t) dm_wire_get(w, n);
+    taken.data = dm_wire_take(w, taken.len);
 
-    if (str.data == NULL) {
-        str.len = 0;
+    if (taken.data == NULL) {
+        taken.len = 0;
     }
 
-    return str;
+    return taken;
 }
 
 

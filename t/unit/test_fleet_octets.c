@@ -46,7 +46,7 @@ make_entry(dm_fleet_t *fleet, unsigned char authority,
 {
     size_t              len;
     dm_err_t            err;
-    unsigned char       changes[DM_RECORD_MAX], *out;
+    unsigned char       changes[DM_RECORD_MAX], *out, *fit;
     dm_fleet_signer_t  *signer;
 
     signer = fleet_signer(authority);
@@ -61,10 +61,10 @@ make_entry(dm_fleet_t *fleet, unsigned char authority,
 
     dm_fleet_signer_free(signer);
 
-    out = realloc(out, len);
-    assert_non_null(out);
+    fit = realloc(out, len);
+    assert_non_null(fit);
 
-    return (dm_str_t) { out, len };
+    return (dm_str_t) { fit, len };
 }
 
 
