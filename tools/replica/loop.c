@@ -51,15 +51,10 @@ dm_replica_run(dm_replica_t *replica)
         dm_loop_judge(replica, rc, &err);
         dm_loop_after(replica, rc);
 
-        if (replica->options->once && rc == DM_OK
-            && replica->state == DM_FLEET_FOLLOWING)
-        {
-            return dm_replica_print(replica) == DM_OK ? DM_REPLICA_DONE
-                                                      : DM_REPLICA_REFUSED;
-        }
-
         if (replica->options->once) {
-            return DM_REPLICA_REFUSED;
+            return dm_replica_print(replica) == DM_OK && rc == DM_OK
+                   && replica->state == DM_FLEET_FOLLOWING
+                   ? DM_REPLICA_DONE : DM_REPLICA_REFUSED;
         }
 
         dm_loop_wait(replica, rc);

@@ -43,6 +43,7 @@ typedef struct {
                                                uptime; 0: never */
     int64_t               told_at;          /* on that clock, in ms */
     uint64_t              told_number;
+    int64_t               told_beat;
     dm_fleet_state_t      told_state;
     unsigned              told;
     unsigned              fails;            /* in a row */

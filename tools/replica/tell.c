@@ -1,6 +1,5 @@
 /* The state of a replica: in its position, in the log, to the engine */
 
-#include <errno.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -29,6 +28,8 @@ static int dm_tell_read(dm_replica_t *replica, dm_fleet_position_t *position,
 static void dm_tell_log(dm_replica_t *replica);
 static int dm_tell_is_ready(const dm_replica_t *replica);
 static json_t *dm_tell_json(const dm_replica_t *replica);
+static int dm_tell_print(const dm_replica_t *replica, uint64_t entries,
+    uint64_t changes);
 static void dm_tell_hex(const unsigned char *octets, char *out);
 
 
@@ -243,6 +244,7 @@ dm_replica_tell_in(const dm_replica_t *replica)
 
     in = replica->told_at - dm_replica_clock();
     in += replica->told_number == replica->place.number
+          && replica->told_beat == replica->beat
           && replica->told_state == replica->state ? DM_TELL_OFTEN
                                                    : DM_TELL_SOON;
 
@@ -286,6 +288,7 @@ dm_replica_tell(dm_replica_t *replica, dm_err_t *err)
     replica->told = 1;
     replica->told_at = dm_replica_clock();
     replica->told_number = replica->place.number;
+    replica->told_beat = replica->beat;
     replica->told_state = replica->state;
 
     return rc == DM_OK || rc == DM_INVALID ? DM_OK : DM_ERROR;
@@ -326,40 +329,60 @@ dm_tell_hex(const unsigned char *octets, char *out)
 int
 dm_replica_print(const dm_replica_t *replica)
 {
-    int       rc;
     char      chain[2 * DM_FLEET_HASH + 1];
-    json_t   *json;
     uint64_t  entries, changes;
 
-    entries = replica->entries + dm_follow_entries(replica->follow);
-    changes = replica->changes + dm_follow_changes(replica->follow);
+    entries = replica->entries;
+    changes = replica->changes;
+
+    if (replica->follow != NULL) {
+        entries += dm_follow_entries(replica->follow);
+        changes += dm_follow_changes(replica->follow);
+    }
+
+    if (replica->options->json) {
+        return dm_tell_print(replica, entries, changes);
+    }
+
+    /* of a failure the log has told */
+
+    if (replica->state != DM_FLEET_FOLLOWING) {
+        return DM_OK;
+    }
+
     dm_tell_hex(replica->place.chain, chain);
 
-    if (!replica->options->json) {
-        dm_out_line(stdout, "at entry %llu, chain %s: %llu accounts; applied "
-                    "%llu changes of %llu entries",
-                    (unsigned long long) replica->place.number, chain,
-                    (unsigned long long) replica->accounts,
-                    (unsigned long long) changes,
-                    (unsigned long long) entries);
-        return fflush(stdout) == 0 ? DM_OK : DM_ERROR;
-    }
+    dm_out_line(stdout, "at entry %llu, chain %s: %llu accounts; applied %llu "
+                "changes of %llu entries",
+                (unsigned long long) replica->place.number, chain,
+                (unsigned long long) replica->accounts,
+                (unsigned long long) changes, (unsigned long long) entries);
+
+    return fflush(stdout) == 0 ? DM_OK : DM_ERROR;
+}
+
+
+static int
+dm_tell_print(const dm_replica_t *replica, uint64_t entries,
+    uint64_t changes)
+{
+    json_t  *json, *more;
 
     json = dm_tell_json(replica);
+    more = json_pack("{s:I, s:I, s:o}",
+                     "entries", (json_int_t) entries,
+                     "changes", (json_int_t) changes,
+                     "error", replica->why.text[0] == '\0'
+                              ? json_null()
+                              : dm_json_text(replica->why.text));
 
-    if (json == NULL
-        || json_object_set_new(json, "entries", json_integer((json_int_t)
-                                                             entries))
-           == -1
-        || json_object_set_new(json, "changes", json_integer((json_int_t)
-                                                             changes))
-           == -1)
-    {
+    if (json_object_update(json, more) == -1) {
         json_decref(json);
-        return DM_ERROR;
+        json = NULL;
     }
 
-    rc = dm_json_print(json);
+    json_decref(more);
 
-    return rc == DM_OK && fflush(stdout) == 0 ? DM_OK : DM_ERROR;
+    return dm_json_print(json) == DM_OK && fflush(stdout) == 0 ? DM_OK
+                                                               : DM_ERROR;
 }
