@@ -15,6 +15,7 @@ TEST_ENV = TEST_NGINX_BINARY='$(NGINX_BINARY)' \
     TEST_DM_ACCOUNT='$(CURDIR)/$(BUILD)/dm-account' \
     TEST_DM_PROBE='$(CURDIR)/$(BUILD)/dm-probe' \
     TEST_DM_ENGINE='$(CURDIR)/$(BUILD)/t/engine/engine' \
+    TEST_DM_WRITER='$(CURDIR)/$(BUILD)/t/engine/writer' \
     TEST_DM_REPLICA='$(CURDIR)/$(BUILD)/dm-replica' \
     TEST_DM_FOLLOW='$(CURDIR)/$(BUILD)/unit/follow' \
     TEST_DM_MAN='$(CURDIR)/$(BUILD)/man'
@@ -50,11 +51,12 @@ test: all man $(BUILD)/unit/follow $(UNITS) | deps-test
 FLEET_TESTS = $(wildcard t/fleet_*.t)
 
 .PHONY: test-fleet
-test-fleet: all $(BUILD)/t/engine/engine | deps-fleet
+test-fleet: all $(BUILD)/t/engine/engine $(BUILD)/t/engine/writer \
+    | deps-fleet
 	+@DM_SEC_FLEET=1 $(if $(FULL),DM_SEC_FULL=1) \
 	    $(MAKE) --no-print-directory test TESTS='$(FLEET_TESTS)'
 
-$(BUILD)/t/engine/engine: $(BUILD)/t/engine/engine.o $(FLEET_LIBS)
+$(BUILD)/t/engine/%: $(BUILD)/t/engine/%.o $(FLEET_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    -llmdb -lcrypt $(PQ_LIBS) -lssl -lcrypto
 
