@@ -303,7 +303,11 @@ dm_follow_fetch(dm_follow_t *follow, dm_engine_t *engine, uint64_t from,
         return dm_follow_wrong(follow, DM_FLEET_BAD_ENTRY);
     }
 
-    if (rc != DM_OK && rc != DM_DECLINED) {
+    if (rc == DM_INVALID && batch->n == 0) {
+        return dm_follow_wrong(follow, DM_FLEET_BAD_ENTRY);
+    }
+
+    if (rc == DM_ERROR) {
         follow->state = DM_FLEET_DISCONNECTED;
         return DM_ERROR;
     }

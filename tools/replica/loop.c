@@ -27,6 +27,7 @@ static int dm_loop_expect(dm_replica_t *replica, dm_err_t *err);
 static int dm_loop_follow(dm_replica_t *replica, dm_err_t *err);
 static int dm_loop_steps(dm_replica_t *replica, dm_err_t *err);
 static int dm_loop_bootstrap(dm_replica_t *replica, dm_err_t *err);
+static void dm_loop_refuse(dm_replica_t *replica, dm_fleet_state_t state);
 static int dm_loop_progress(uint64_t rows, uint64_t all, void *data);
 static void dm_loop_judge(dm_replica_t *replica, int rc, const dm_err_t *err);
 static void dm_loop_after(dm_replica_t *replica, int rc);
@@ -304,7 +305,7 @@ dm_loop_bootstrap(dm_replica_t *replica, dm_err_t *err)
         replica->anew = 0;
 
     } else if (rc == DM_INVALID) {
-        replica->state = bootstrap.state;
+        dm_loop_refuse(replica, bootstrap.state);
 
     } else if (bootstrap.state == DM_FLEET_DISCONNECTED) {
         dm_loop_hang_up(replica);
@@ -313,6 +314,25 @@ dm_loop_bootstrap(dm_replica_t *replica, dm_err_t *err)
     OPENSSL_cleanse(&bootstrap, sizeof(bootstrap));
 
     return rc == DM_OK ? dm_loop_store(replica, err) : rc;
+}
+
+
+/*
+ * The rows were not read to their end, and with them ends the connection: a new
+ * one tells of it.  All of them are not read again at once.
+ */
+static void
+dm_loop_refuse(dm_replica_t *replica, dm_fleet_state_t state)
+{
+    dm_err_t  err;
+
+    dm_engine_close(replica->engine);
+    replica->engine = NULL;
+
+    (void) dm_loop_connect(replica, &err);
+
+    replica->state = state;
+    replica->slow = 1;
 }
 
 
@@ -367,8 +387,16 @@ dm_loop_after(dm_replica_t *replica, int rc)
         dm_loop_beat(replica);
     }
 
-    if (replica->engine != NULL && dm_replica_tell(replica, &err) != DM_OK) {
-        dm_loop_hang_up(replica);
+    if (replica->engine == NULL || dm_replica_tell(replica, &err) == DM_OK) {
+        return;
+    }
+
+    /* worse than that is an engine that is not to be believed */
+
+    dm_engine_close(replica->engine);
+    replica->engine = NULL;
+
+    if (rc != DM_INVALID) {
         dm_replica_state(replica, DM_FLEET_DISCONNECTED, err.text);
     }
 }
@@ -427,7 +455,8 @@ dm_loop_wait(dm_replica_t *replica, int rc)
     int       ms, in;
     dm_err_t  err;
 
-    if (rc == DM_ERROR || replica->engine == NULL) {
+    if (rc == DM_ERROR || replica->engine == NULL || replica->slow) {
+        replica->slow = 0;
         dm_loop_back_off(replica);
         return;
     }

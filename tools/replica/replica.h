@@ -46,6 +46,7 @@ typedef struct {
     int64_t               told_beat;
     dm_fleet_state_t      told_state;
     unsigned              told;
+    unsigned              slow;             /* the next try is not at once */
     unsigned              fails;            /* in a row */
 } dm_replica_t;
 
