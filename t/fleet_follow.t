@@ -151,7 +151,10 @@ $fleet->write('append 300 3');
 
 foreach my $n (1 .. 8) {
     $fleet->start('node1');
+
+    # pause: wherever it is by then
     select undef, undef, undef, 0.004 * $n * $n;
+
     $fleet->stop('node1', 'KILL');
     is($fleet->damage('node1'), '', "killed after $n: sound");
 }
