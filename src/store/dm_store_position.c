@@ -1,6 +1,7 @@
 /* The position of a store, as it is read: see dm_fleet_position.h */
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "dm_store_internal.h"
 
@@ -78,6 +79,8 @@ dm_store_read_replica(dm_store_t *store, MDB_txn *txn,
 {
     int                  rc;
     dm_fleet_position_t  position;
+
+    memset(&position, 0, sizeof(position));
 
     rc = dm_store_read_meta(store, txn, err);
 
