@@ -19,7 +19,7 @@ use POSIX ();
 use lib 'lib';
 use Test::DmSec::Fleet;
 use Test::DmSec::Preload qw/ preload /;
-use Test::DmSec::Process qw/ slurp /;
+use Test::DmSec::Process qw/ slurp wait_for /;
 use Test::Postgres qw/ needs_postgres /;
 
 ###############################################################################
@@ -190,9 +190,7 @@ foreach my $step (@steps) {
 
 # with several entries in the transaction
 
-open my $fh, '>', "$d/many.jsonl" or die "many.jsonl: $!\n";
-print $fh "{\"id\":\"many$_\"}\n" foreach 1 .. 2200;
-close $fh;
+put("$d/many.jsonl", map { "{\"id\":\"many$_\"}\n" } 1 .. 2200);
 
 foreach my $step ([ 'append 2 before', 0 ], [ 'commit 1 before', 0 ],
     [ 'store 1 before', 3 ])
@@ -220,6 +218,42 @@ is(($fleet->refused('a', 'show full'))[0], 'no_account',
 is($fleet->damage('a'), '', 'and is sound');
 is_made('a full disk', 'full', number() - 1, 1);
 
+# An import that waits for its turn in the log has begun: who is disabled on
+# another node before it has it stays so.  A machine that is too slow for the 10
+# s that each waits is given another try.
+
+my $held;
+
+foreach my $try (1 .. 5) {
+    $fleet->done('b', 'enable many1');
+    $fleet->done('b', 'set many2 --add-group never') if $try == 1;
+    put("$d/again.jsonl", map { qq/{"id":"many$_","groups":["g$try"],/
+        . qq/"state":"active"}\n/ } 1, 2);
+
+    my $session = held();
+    my $disable = $fleet->start('b', 'disable many1');
+    waiting(1);
+    my $import = $fleet->start('a', "import $d/again.jsonl --update");
+    waiting(2);
+    close $session;
+
+    my ($disabled) = $fleet->end($disable);
+    my ($imported) = $fleet->end($import);
+
+    $held = $disabled == 0 && $imported == 0;
+    last if $held;
+}
+
+ok($held, 'a disable, and behind it an import that had begun before');
+$fleet->catch_up($_) foreach qw/ a b /;
+
+foreach my $node (qw/ a b /) {
+    like($fleet->done($node, 'show many1'), qr/^state +disabled$/m,
+        "$node: it wins over the import");
+    like($fleet->done($node, 'show many2'), qr/^groups +g\d$/m,
+        "$node: which was done");
+}
+
 # and those that fought with it
 
 $fleet->catch_up($_) foreach @nodes;
@@ -233,6 +267,42 @@ done_testing();
 
 sub number {
     return $pg->psql('SELECT number FROM dm_sec.head');
+}
+
+
+# a session that has the log locked until it is closed
+
+sub held {
+    my $pid = open my $fh, '|-', 'psql', qw/ -X -q -d /,
+        $pg->conninfo('writer') or die "psql: $!\n";
+
+    $fh->autoflush(1);
+    print $fh "BEGIN;\nSELECT dm_sec.lock() \\g /dev/null\n";
+    wait_for(60, sub { $pg->psql("SELECT count(*) FROM pg_stat_activity"
+        . " WHERE application_name = 'psql'"
+        . " AND state = 'idle in transaction'") eq '1' })
+        or die "the log is not locked\n";
+
+    return $fh;
+}
+
+
+# so many wait for it, or have given up
+
+sub waiting {
+    my ($n) = @_;
+
+    wait_for(30, sub { $pg->psql('SELECT count(*) FROM pg_stat_activity'
+        . " WHERE wait_event_type = 'Lock'") >= $n });
+}
+
+
+sub put {
+    my ($file, @text) = @_;
+
+    open my $fh, '>', $file or die "Can't open $file: $!\n";
+    print $fh @text;
+    close $fh;
 }
 
 
@@ -276,9 +346,7 @@ sub fight {
     my ($n) = scalar(@who);
     my (%got, @pids);
 
-    open my $fh, '>', "$d/psk" or die "psk: $!\n";
-    print $fh '00' x 32;
-    close $fh;
+    put("$d/psk", '00' x 32);
 
     $fleet->done('a', "add own-$n-$_ --name own-$n-$_") foreach @who;
 
