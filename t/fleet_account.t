@@ -196,6 +196,10 @@ $fleet->done('a', 'disable many31 --dry-run', @away);
     stdin => qq/{"verb":"disable","id":"many31","tag":1}\n/);
 is($exit, 1, 'a batch without the engine');
 
+($exit, $out) = $fleet->run('a', 'replicate status', @away);
+is($exit, 1, 'status without the engine');
+like($out, qr/^this store: \d+ accounts, at $number:/m, 'says where this is');
+
 # what is refused on this node alone
 
 like($fleet->done('a', 'disable many31 --here', @away),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "dm_fleet_state.h"
 #include "account/audit.h"
 #include "account/cli_store.h"
 #include "account/replicate.h"
@@ -36,6 +37,8 @@ typedef struct {
 
 
 static int dm_status_look(dm_replicate_t *rep, dm_nodes_t *nodes);
+static void dm_status_here(const dm_replicate_t *rep);
+static void dm_status_engine(dm_replicate_t *rep);
 static int dm_status_head(dm_replicate_t *rep, dm_nodes_t *nodes);
 static int dm_status_node(const char *name, dm_str_t said, int64_t at,
     void *data);
@@ -54,13 +57,14 @@ static int dm_prune_delete(dm_replicate_t *rep, const dm_nodes_t *nodes);
 int
 dm_replicate_status(dm_replicate_t *rep)
 {
-    int              rc;
-    char             place[DM_PLACE_TEXT], here[DM_PLACE_TEXT];
-    char             sum[DM_HASH_TEXT];
-    unsigned char    digest[DM_FLEET_HASH];
-    json_t          *json;
-    dm_cli_t        *cli;
-    dm_nodes_t       nodes;
+    int                 rc;
+    char                place[DM_PLACE_TEXT], here[DM_PLACE_TEXT];
+    char                sum[DM_HASH_TEXT];
+    json_t             *json;
+    dm_cli_t           *cli;
+    dm_nodes_t          nodes;
+    unsigned char       digest[DM_FLEET_HASH];
+    dm_engine_about_t   about;
 
     cli = rep->cli;
     memset(&nodes, 0, sizeof(dm_nodes_t));
@@ -94,18 +98,23 @@ dm_replicate_status(dm_replicate_t *rep)
     dm_replicate_place(&rep->position.place, here);
     dm_replicate_hash(digest, sum);
 
-    json = json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:{s:I, s:s, s:I, s:s},"
-                     " s:o}",
+    dm_engine_about(rep->engine, &about);
+
+    json = json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:b,"
+                     " s:{s:I, s:s, s:I, s:s, s:s, s:I}, s:o}",
                      "result", "status",
                      "number", (json_int_t) rep->head.place.number,
                      "expect", place,
                      "accounts", (json_int_t) rep->head.accounts,
                      "sum", nodes.sum,
                      "oldest", (json_int_t) rep->octets.oldest,
+                     "standby", about.standby,
                      "here", "number", (json_int_t) rep->position.place.number,
                      "expect", here,
                      "accounts", (json_int_t) rep->position.accounts,
                      "sum", sum,
+                     "state", dm_fleet_state_name(rep->position.state),
+                     "beat", (json_int_t) rep->position.beaten,
                      "nodes", nodes.nodes);
 
     if (nodes.lost) {
@@ -132,6 +141,12 @@ dm_status_look(dm_replicate_t *rep, dm_nodes_t *nodes)
         rc = dm_replicate_open(rep, DM_STORE_READ);
     }
 
+    /* also where the engine cannot be had */
+
+    if (rc == DM_CLI_DONE && !nodes->quiet) {
+        dm_status_here(rep);
+    }
+
     if (rc == DM_CLI_DONE) {
         rc = dm_replicate_connect(rep);
     }
@@ -147,6 +162,44 @@ dm_status_look(dm_replicate_t *rep, dm_nodes_t *nodes)
     rc = dm_engine_nodes(rep->engine, dm_status_node, nodes, &cli->err);
 
     return rc == DM_OK ? DM_CLI_DONE : dm_replicate_refuse(rep, rc);
+}
+
+
+static void
+dm_status_here(const dm_replicate_t *rep)
+{
+    char                        place[DM_PLACE_TEXT], age[48];
+    const dm_fleet_position_t  *is;
+
+    is = &rep->position;
+    dm_replicate_place(&is->place, place);
+
+    (void) snprintf(age, sizeof(age), "no beat yet");
+
+    if (is->beaten != 0) {
+        (void) snprintf(age, sizeof(age), "a beat %lld s ago", (long long)
+                        dm_status_age((int64_t) time(NULL), is->beaten));
+    }
+
+    dm_out_line(stdout, "this store: %llu accounts, at %s; %s, %s",
+                (unsigned long long) is->accounts, place,
+                dm_fleet_state_name(is->state), age);
+}
+
+
+static void
+dm_status_engine(dm_replicate_t *rep)
+{
+    dm_engine_about_t  about;
+
+    dm_engine_about(rep->engine, &about);
+
+    dm_out_line(stdout, "engine: PostgreSQL %d.%d at %s, %s, as \"%s\"; %s",
+                about.version / 10000, about.version % 10000, about.host,
+                about.tls != NULL ? about.tls : "its socket", about.user,
+                about.standby ? "it waits for a standby"
+                : "it waits for no standby: a failover may lose what was told "
+                  "as done");
 }
 
 
@@ -180,15 +233,12 @@ dm_status_head(dm_replicate_t *rep, dm_nodes_t *nodes)
         return DM_CLI_DONE;
     }
 
+    dm_status_engine(rep);
+
     dm_replicate_place(&rep->head.place, place);
 
     dm_out_line(stdout, "log: %llu accounts, at %s",
                 (unsigned long long) rep->head.accounts, place);
-
-    dm_replicate_place(&rep->position.place, place);
-
-    dm_out_line(stdout, "this store: %llu accounts, at %s",
-                (unsigned long long) rep->position.accounts, place);
 
     return DM_CLI_DONE;
 }
