@@ -140,14 +140,14 @@ write_key(const char *dir, const char *name, const dm_keys_t *key, mode_t mode)
         fatal(path);
     }
 
-    fprintf(f, "%s ", key->key[0].id);
+    (void) fprintf(f, "%s ", key->key[0].id);
 
     for (i = 0; i < DM_KEY_SIZE; i++) {
-        fprintf(f, "%02x", key->key[0].key[i]);
+        (void) fprintf(f, "%02x", key->key[0].key[i]);
     }
 
-    fprintf(f, "\n");
-    fclose(f);
+    (void) fprintf(f, "\n");
+    (void) fclose(f);
     (void) chmod(path, mode);
 }
 
@@ -437,9 +437,10 @@ change(unsigned k, int disabled, int gone)
 static void
 swap(unsigned k, unsigned l)
 {
-    unsigned  i;
-    unsigned  of[3] = { k, l, k };
-    unsigned  name[3] = { WRITER_MAX + k, device[k].name, device[l].name };
+    unsigned        i;
+    const unsigned  of[3] = { k, l, k };
+    const unsigned  name[3] = { WRITER_MAX + k, device[k].name,
+                                device[l].name };
 
     lock();
     begin_entry();
@@ -485,11 +486,11 @@ beat(long ago)
 static void
 call(const char *name, const char *rest)
 {
-    unsigned  a, b;
+    char      *end;
+    unsigned   a, b;
 
-    a = 0;
-    b = 0;
-    (void) sscanf(rest, "%u %u", &a, &b);
+    a = (unsigned) strtoul(rest, &end, 10);
+    b = (unsigned) strtoul(end, NULL, 10);
 
     if (strcmp(name, "keys") == 0) {
         write_key(rest, "store.key", &keys, 0600);
@@ -545,7 +546,7 @@ main(void)
 {
     char  line[4096], *rest;
 
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    (void) setvbuf(stdout, NULL, _IOLBF, 0);
     prepare();
 
     while (fgets(line, sizeof(line), stdin) != NULL) {

@@ -270,7 +270,8 @@ dm_follow_beat_judge(dm_follow_t *follow, const dm_fleet_position_t *position,
     if (beat->time > latest) {
         dm_err_set(wrong, "the beat's time is %lld s ahead of this machine's "
                    "clock: set the clocks, here and where beats are written",
-                   (long long) (beat->time - latest + DM_FOLLOW_AHEAD));
+                   (long long) beat->time - (long long) latest
+                   + DM_FOLLOW_AHEAD);
         follow->beat_state = DM_FLEET_FOLLOWING;
         return;
     }
@@ -283,7 +284,7 @@ dm_follow_beat_judge(dm_follow_t *follow, const dm_fleet_position_t *position,
     {
         dm_err_set(wrong, "the beat is %lld s older than one that was here: "
                    "the engine was put back",
-                   (long long) (position->beaten - beat->time));
+                   (long long) position->beaten - (long long) beat->time);
         follow->beat_state = DM_FLEET_ROLLED_BACK;
         return;
     }

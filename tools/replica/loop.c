@@ -14,7 +14,8 @@
 
 #define DM_LOOP_BEAT      5             /* s; a beat is older: it is written */
 #define DM_LOOP_BACK      250           /* ms until the next try, at first */
-#define DM_LOOP_DOUBLED   6             /* so often: 16 s */
+#define DM_LOOP_DOUBLED   4             /* so often: 4 s */
+#define DM_LOOP_GAP       10            /* ms between two looks, at least */
 #define DM_LOOP_RESERVE   (4 * DM_FOLLOW_OCTETS)
 
 
@@ -35,6 +36,7 @@ static void dm_loop_beat(dm_replica_t *replica);
 static int dm_loop_beat_in(const dm_replica_t *replica);
 static void dm_loop_wait(dm_replica_t *replica, int rc);
 static void dm_loop_back_off(dm_replica_t *replica);
+static void dm_loop_sleep(unsigned ms);
 static unsigned dm_loop_random(unsigned below);
 
 
@@ -47,6 +49,7 @@ dm_replica_run(dm_replica_t *replica)
     dm_replica_state(replica, DM_FLEET_STARTING, NULL);
 
     for ( ;; ) {
+        replica->looked = dm_replica_clock();
         rc = dm_loop_round(replica, &err);
 
         dm_loop_judge(replica, rc, &err);
@@ -479,6 +482,15 @@ dm_loop_wait(dm_replica_t *replica, int rc)
     if (dm_engine_wait(replica->engine, -1, ms, &err) == DM_ERROR) {
         dm_loop_hang_up(replica);
         dm_replica_state(replica, DM_FLEET_DISCONNECTED, err.text);
+        return;
+    }
+
+    /* each role of the engine can notify, as often as it likes */
+
+    in = (int) (dm_replica_clock() - replica->looked);
+
+    if (in < DM_LOOP_GAP) {
+        dm_loop_sleep((unsigned) (DM_LOOP_GAP - in));
     }
 }
 
@@ -487,8 +499,7 @@ dm_loop_wait(dm_replica_t *replica, int rc)
 static void
 dm_loop_back_off(dm_replica_t *replica)
 {
-    unsigned         ms;
-    struct timespec  time;
+    unsigned  ms;
 
     ms = (unsigned) DM_LOOP_BACK << replica->fails;
     ms = ms / 2 + dm_loop_random(ms);
@@ -496,6 +507,15 @@ dm_loop_back_off(dm_replica_t *replica)
     if (replica->fails < DM_LOOP_DOUBLED) {
         replica->fails++;
     }
+
+    dm_loop_sleep(ms);
+}
+
+
+static void
+dm_loop_sleep(unsigned ms)
+{
+    struct timespec  time;
 
     time.tv_sec = ms / 1000;
     time.tv_nsec = (long) (ms % 1000) * 1000000;

@@ -41,7 +41,8 @@ typedef struct {
     int64_t               near;             /* when it was at the head last,
                                                on the clock of this machine's
                                                uptime; 0: never */
-    int64_t               told_at;          /* on that clock, in ms */
+    int64_t               looked;           /* on that clock, in ms */
+    int64_t               told_at;          /* the same */
     uint64_t              told_number;
     int64_t               told_beat;
     dm_fleet_state_t      told_state;
