@@ -245,13 +245,52 @@ dm_follow_step(dm_follow_t *follow, dm_engine_t *engine, dm_err_t *err)
     }
 
     follow->state = DM_FLEET_CATCHING_UP;
-    left = follow->head.place.number - from.number;
+    follow->end = follow->head.place.number;
+    left = follow->end - from.number;
 
     memset(&batch, 0, sizeof(batch));
 
     rc = dm_follow_fetch(follow, engine, from.number + 1, left, &batch, err);
 
     if (rc == DM_OK) {
+        rc = dm_follow_put(follow, &from, &batch, err);
+    }
+
+    dm_follow_drop(&batch);
+
+    return rc;
+}
+
+
+int
+dm_follow_ahead(dm_follow_t *follow, dm_engine_t *engine, dm_err_t *err)
+{
+    int                  rc;
+    unsigned             asked;
+    dm_fleet_place_t     from;
+    dm_follow_batch_t    batch;
+    dm_fleet_position_t  position;
+
+    if (dm_follow_position(follow, &position, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    from = position.place;
+    OPENSSL_cleanse(&position, sizeof(position));
+
+    memset(&batch, 0, sizeof(batch));
+    asked = follow->ask;
+
+    rc = dm_follow_fetch(follow, engine, from.number + 1, asked, &batch, err);
+
+    /* of an entry that is not there the head says why */
+
+    if (rc == DM_INVALID) {
+        rc = DM_DECLINED;
+    }
+
+    if (rc == DM_OK) {
+        follow->end = from.number + batch.n + (batch.n == asked || batch.full);
         rc = dm_follow_put(follow, &from, &batch, err);
     }
 
@@ -583,16 +622,21 @@ static int
 dm_follow_mark(dm_follow_t *follow, const dm_fleet_position_t *before,
     const dm_fleet_place_t *place, dm_err_t *err)
 {
-    dm_fleet_state_t  state;
+    dm_fleet_state_t        state;
+    dm_fleet_position_t     is;
+    const dm_fleet_beat_t  *beat;
 
     if (dm_store_set_place(follow->store, place, err) != DM_OK) {
         return DM_ERROR;
     }
 
-    if (follow->has_beat && follow->beat.place.number <= place->number
-        && follow->beat.time != before->beaten
-        && dm_store_set_beat(follow->store, follow->beat.place.number,
-                             follow->beat.time, err)
+    is.place = *place;
+    is.beaten = before->beaten;
+    beat = dm_follow_beat_new(follow, &is);
+
+    if (beat != NULL
+        && dm_store_set_beat(follow->store, beat->place.number, beat->time,
+                             err)
            != DM_OK)
     {
         return DM_ERROR;
@@ -602,8 +646,8 @@ dm_follow_mark(dm_follow_t *follow, const dm_fleet_position_t *before,
         return DM_OK;
     }
 
-    state = place->number < follow->head.place.number ? DM_FLEET_CATCHING_UP
-                                                      : DM_FLEET_FOLLOWING;
+    state = place->number < follow->end ? DM_FLEET_CATCHING_UP
+                                        : DM_FLEET_FOLLOWING;
 
     return dm_store_set_state(follow->store, state, err);
 }

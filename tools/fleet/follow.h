@@ -55,6 +55,13 @@ const dm_fleet_head_t *dm_follow_head(const dm_follow_t *follow);
 const dm_fleet_beat_t *dm_follow_beat(const dm_follow_t *follow);
 
 /*
+ * The same where a store at that position is to take it down, else NULL: it is
+ * there, a newer one is, or the store has not come so far.
+ */
+const dm_fleet_beat_t *dm_follow_beat_new(const dm_follow_t *follow,
+    const dm_fleet_position_t *position);
+
+/*
  * Why not, and the state that this is; NULL: nothing is wrong with it.  Entries
  * are good without it.
  */
@@ -94,6 +101,14 @@ int dm_follow_look(dm_follow_t *follow, dm_engine_t *engine, dm_err_t *err);
  * store is at the head.
  */
 int dm_follow_step(dm_follow_t *follow, dm_engine_t *engine, dm_err_t *err);
+
+/*
+ * Applies whatever follows the store's place, before anybody has looked at the
+ * head: entries are good by themselves, and it saves a way to the engine and
+ * back.  DM_OK; DM_DECLINED: there is nothing, look at the head; DM_INVALID;
+ * DM_ERROR.
+ */
+int dm_follow_ahead(dm_follow_t *follow, dm_engine_t *engine, dm_err_t *err);
 
 /*
  * All of them: in the writer's begin(), after dm_follow_prove().  Then the

@@ -24,6 +24,8 @@ struct dm_follow_s {
     dm_fleet_state_t       beat_state;
 
     unsigned               ask;             /* entries, the next time */
+    uint64_t               end;             /* the log's last, as it is known
+                                               while entries are applied */
     uint64_t               entries;
     uint64_t               changes;
 };

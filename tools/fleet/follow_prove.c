@@ -294,6 +294,26 @@ dm_follow_beat_judge(dm_follow_t *follow, const dm_fleet_position_t *position,
 }
 
 
+const dm_fleet_beat_t *
+dm_follow_beat_new(const dm_follow_t *follow,
+    const dm_fleet_position_t *position)
+{
+    int64_t  latest;
+
+    latest = (int64_t) time(NULL) + DM_FOLLOW_AHEAD;
+
+    if (!follow->has_beat
+        || follow->beat.place.number > position->place.number
+        || (follow->beat.time <= position->beaten
+            && position->beaten <= latest))
+    {
+        return NULL;
+    }
+
+    return &follow->beat;
+}
+
+
 int
 dm_follow_sign_beat(dm_follow_t *follow, dm_engine_t *engine,
     dm_fleet_signer_t *signer, int64_t now, dm_err_t *err)

@@ -230,7 +230,14 @@ dm_loop_follow(dm_replica_t *replica, dm_err_t *err)
         dm_follow_tells(replica->follow);
     }
 
-    rc = dm_follow_look(replica->follow, replica->engine, err);
+    /* mostly an entry is what there is to see */
+
+    rc = replica->state == DM_FLEET_FOLLOWING
+         ? dm_follow_ahead(replica->follow, replica->engine, err) : DM_DECLINED;
+
+    if (rc == DM_OK || rc == DM_DECLINED) {
+        rc = dm_follow_look(replica->follow, replica->engine, err);
+    }
 
     if (rc == DM_OK) {
         rc = dm_loop_steps(replica, err);

@@ -15,13 +15,13 @@
 #include "replica/say.h"
 
 
-#define DM_TELL_SOON   1000             /* ms between two lines, at least */
-#define DM_TELL_OFTEN  30000            /* and at most */
+/* ms after which another number or beat is told; and all, whatever it is */
+#define DM_TELL_SOON   5000
+#define DM_TELL_OFTEN  30000
 #define DM_TELL_NEAR   60000            /* ms; that long it is still ready */
 
 
-static int dm_tell_write(dm_replica_t *replica,
-    const dm_fleet_position_t *position, int64_t beat, uint64_t number,
+static int dm_tell_write(dm_replica_t *replica, const dm_fleet_beat_t *beat,
     dm_err_t *err);
 static int dm_tell_read(dm_replica_t *replica, dm_fleet_position_t *position,
     dm_err_t *err);
@@ -143,8 +143,6 @@ int
 dm_replica_note(dm_replica_t *replica, dm_err_t *err)
 {
     int                     rc;
-    int64_t                 time;
-    uint64_t                number;
     dm_fleet_position_t     position;
     const dm_fleet_beat_t  *beat;
 
@@ -154,19 +152,11 @@ dm_replica_note(dm_replica_t *replica, dm_err_t *err)
         return rc == DM_DECLINED ? DM_OK : rc;
     }
 
-    number = position.beat;
-    time = position.beaten;
-    beat = replica->follow == NULL ? NULL : dm_follow_beat(replica->follow);
+    beat = replica->follow == NULL
+           ? NULL : dm_follow_beat_new(replica->follow, &position);
 
-    if (beat != NULL && beat->place.number <= position.place.number) {
-        number = beat->place.number;
-        time = beat->time;
-    }
-
-    if (time != position.beaten
-        || position.state != (unsigned) replica->state)
-    {
-        rc = dm_tell_write(replica, &position, time, number, err);
+    if (beat != NULL || position.state != (unsigned) replica->state) {
+        rc = dm_tell_write(replica, beat, err);
     }
 
     OPENSSL_cleanse(&position, sizeof(position));
@@ -208,8 +198,8 @@ dm_tell_read(dm_replica_t *replica, dm_fleet_position_t *position,
 
 
 static int
-dm_tell_write(dm_replica_t *replica, const dm_fleet_position_t *position,
-    int64_t beat, uint64_t number, dm_err_t *err)
+dm_tell_write(dm_replica_t *replica, const dm_fleet_beat_t *beat,
+    dm_err_t *err)
 {
     dm_store_t  *store;
 
@@ -220,8 +210,9 @@ dm_tell_write(dm_replica_t *replica, const dm_fleet_position_t *position,
     }
 
     if (dm_store_set_state(store, (unsigned) replica->state, err) != DM_OK
-        || (beat != position->beaten
-            && dm_store_set_beat(store, number, beat, err) != DM_OK))
+        || (beat != NULL
+            && dm_store_set_beat(store, beat->place.number, beat->time, err)
+               != DM_OK))
     {
         dm_store_abort(store);
         return DM_ERROR;
@@ -231,7 +222,9 @@ dm_tell_write(dm_replica_t *replica, const dm_fleet_position_t *position,
         return DM_ERROR;
     }
 
-    replica->beat = beat;
+    if (beat != NULL) {
+        replica->beat = beat->time;
+    }
 
     return DM_OK;
 }
@@ -242,13 +235,16 @@ dm_replica_tell_in(const dm_replica_t *replica)
 {
     int64_t  in;
 
+    if (!replica->told || replica->told_state != replica->state) {
+        return 0;
+    }
+
     in = replica->told_at - dm_replica_clock();
     in += replica->told_number == replica->place.number
-          && replica->told_beat == replica->beat
-          && replica->told_state == replica->state ? DM_TELL_OFTEN
-                                                   : DM_TELL_SOON;
+          && replica->told_beat == replica->beat ? DM_TELL_OFTEN
+                                                 : DM_TELL_SOON;
 
-    return !replica->told || in < 0 ? 0 : (int) in;
+    return in < 0 ? 0 : (int) in;
 }
 
 
