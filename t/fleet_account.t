@@ -15,7 +15,7 @@ BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
 use Test::DmSec::Fleet;
-use Test::DmSec::Process qw/ slurp wait_for /;
+use Test::DmSec::Process qw/ must slurp wait_for /;
 use Test::Postgres qw/ needs_postgres /;
 use Test::Postgres::Relay;
 
@@ -361,6 +361,41 @@ $fleet->done('b', 'replicate init --replace', env => {
 is(scalar(my @none_yet = $fleet->log('b', 0)), 0, 'a log without entries');
 $fleet->done('b', 'disable many62');
 is($fleet->state('b'), $fleet->head('b'), 'init --replace');
+
+# the nodes, as their dm-replica tells
+
+SKIP: {
+    my $replica = $ENV{TEST_DM_REPLICA} || '../build/dm-replica';
+
+    skip('no dm-replica', 3) unless -x $replica;
+
+    $fleet->copy('b', 'c');
+
+    foreach my $name (qw/ one two /) {
+        $pg->psql("CREATE ROLE $name LOGIN IN ROLE \"dm-sec-beat\"");
+        must([ $replica, '--store', $fleet->store('c'), '--key', "$d/store.key",
+            '--authority', "$d/authority.pub", '--beat', "$d/beat.key",
+            '--engine', $pg->conninfo($name), '--once' ], timeout => 120);
+        $fleet->done('b', "add new-$name --name new-$name");
+    }
+
+    # the first one has told before the change that the second one has read
+
+    my %node = map { $_->{node} => $_ } @{ $fleet->status('b')->{nodes} };
+    my $at = $fleet->status('b')->{number};
+
+    is_deeply([ map { $_->{number} } @node{qw/ one two /} ],
+        [ $at - 2, $at - 1 ], 'status: how far each node is');
+    is($node{two}{sum_equal}, undef, 'the sum elsewhere tells nothing');
+
+    must([ $replica, '--store', $fleet->store('c'), '--key', "$d/store.key",
+        '--authority', "$d/authority.pub", '--engine', $pg->conninfo('two'),
+        '--once' ], timeout => 120);
+    like($fleet->done('b', 'replicate status'),
+        qr/^two +$at .* following +equal /m, 'a node that is at the head');
+
+    $fleet->done('b', "replicate prune --forget $_") foreach qw/ one two /;
+}
 
 # prune
 

@@ -254,6 +254,17 @@ foreach my $node (qw/ a b /) {
         "$node: which was done");
 }
 
+# somebody has the log locked, and does not end
+
+my $session = held();
+
+($code, $text) = $fleet->refused('a', 'disable many3');
+close $session;
+
+is($code, 'engine', 'a log that another one has locked');
+like($text, qr/"?writer"?.*; nothing was changed; .*disable ID --here/,
+    'says who has it, and what can be done');
+
 # and those that fought with it
 
 $fleet->catch_up($_) foreach @nodes;

@@ -467,7 +467,7 @@ dm_prune_delete(dm_replicate_t *rep, const dm_nodes_t *nodes)
 
     dm_out_line(stdout, "deleted %llu entries; what is kept begins at %llu",
                 (unsigned long long) n,
-                (unsigned long long) (before > 1 ? before : 1));
+                (unsigned long long) (n != 0 ? before : rep->octets.oldest));
 
     if (nodes->least_name[0] != '\0') {
         dm_out_line(stdout, "the node that is farthest behind is \"%s\", at "
