@@ -21,7 +21,7 @@ static int dm_here_settled(const dm_store_t *store);
 static int dm_here_look(dm_store_t *store, unsigned *kept, dm_err_t *err);
 static int dm_here_one(dm_str_t id, void *data);
 static int dm_here_is_confirmed(dm_store_t *store, dm_str_t id);
-static int dm_here_read(dm_store_t *store, dm_err_t *err);
+static int dm_here_follows(dm_store_t *store, int *follows, dm_err_t *err);
 
 
 int
@@ -138,7 +138,7 @@ dm_store_lift(dm_store_t *store, dm_str_t id, dm_err_t *err)
 {
     int  rc, follows;
 
-    rc = dm_store_follows(store, &follows, err);
+    rc = dm_here_follows(store, &follows, err);
 
     if (rc != DM_OK) {
         return rc;
@@ -150,21 +150,18 @@ dm_store_lift(dm_store_t *store, dm_str_t id, dm_err_t *err)
         return DM_INVALID;
     }
 
-    if (dm_here_read(store, err) != DM_OK) {
-        return DM_ERROR;
-    }
-
     return dm_disabled_has(&store->disabled, id)
            ? dm_disabled_note(store, id, DM_DISABLED_LIFT, err) : DM_DECLINED;
 }
 
 
+/* a look at the position reads the file, too, which may be another one now */
 static int
-dm_here_read(dm_store_t *store, dm_err_t *err)
+dm_here_follows(dm_store_t *store, int *follows, dm_err_t *err)
 {
     dm_disabled_tend(store);
 
-    return dm_disabled_read(store, err);
+    return dm_store_follows(store, follows, err);
 }
 
 
@@ -174,11 +171,7 @@ dm_store_walk_here(dm_store_t *store, int (*fn)(dm_str_t id, void *data),
 {
     int  rc, follows;
 
-    rc = dm_store_follows(store, &follows, err);
-
-    if (rc == DM_OK) {
-        rc = dm_here_read(store, err);
-    }
+    rc = dm_here_follows(store, &follows, err);
 
     return rc == DM_OK && follows ? dm_disabled_walk(store, fn, data) : rc;
 }

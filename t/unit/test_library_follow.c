@@ -277,6 +277,69 @@ test_read(void **state)
 
 
 static int
+note_here(dm_str_t id, void *data)
+{
+    char  *ids;
+
+    ids = data;
+    strncat(ids, (const char *) id.data, id.len);
+
+    return DM_OK;
+}
+
+
+/* whatever fails, A stays disabled here, which is active in the log */
+static void
+test_here(void **state)
+{
+    int       rc;
+    char      ids[16];
+    unsigned  n;
+
+    (void) state;
+
+    put_two(tested);
+    assert_int_equal(dm_store_begin_apply(tested, NULL), DM_OK);
+    assert_int_equal(dm_store_set_state(tested, DM_FLEET_FOLLOWING, NULL),
+                     DM_OK);
+    assert_int_equal(dm_store_commit(tested, NULL), DM_OK);
+    assert_int_equal(dm_store_beside(tested, NULL), DM_OK);
+    assert_int_equal(dm_store_disable(tested, str("A"), NULL), DM_OK);
+    assert_int_equal(dm_store_disable(tested, str("gone"), NULL), DM_OK);
+    assert_int_equal(dm_store_disable_commit(tested, NULL), DM_OK);
+
+    for (n = 1; /* void */ ; n++) {
+        countdown = n;
+        rc = dm_store_begin_apply(tested, NULL);
+
+        if (rc == DM_OK) {
+            (void) dm_store_commit(tested, NULL);
+        }
+
+        if (countdown != 0) {
+            break;
+        }
+
+        assert_true(is_free());
+
+        ids[0] = '\0';
+        assert_int_equal(dm_store_walk_here(tested, note_here, ids, NULL),
+                         DM_OK);
+
+        if (ids[0] != 'A') {
+            fail_msg("%s failed, in call %u: \"%s\"", failed, n, ids);
+        }
+    }
+
+    countdown = 0;
+    assert_int_equal(rc, DM_OK);
+    ids[0] = '\0';
+    assert_int_equal(dm_store_walk_here(tested, note_here, ids, NULL), DM_OK);
+    assert_string_equal(ids, "A");
+}
+
+
+static int
 job_start(void)
 {
     int               rc;
@@ -314,6 +377,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_change, following, closed),
         cmocka_unit_test_setup_teardown(test_apply, following, closed),
         cmocka_unit_test_setup_teardown(test_read, following, closed),
+        cmocka_unit_test_setup_teardown(test_here, following, closed),
         cmocka_unit_test_setup_teardown(test_start, following, closed)
     };
 
