@@ -153,32 +153,29 @@ my %sql = (
 my $append = 'SELECT dm_sec.append(3, \'h\', \'e\', \'{}\', \'{}\')';
 my $nothing = 'SELECT dm_sec.beat(NULL, \'b\')';
 
+my @calls = ($append, 'SELECT dm_sec.lock()', 'SELECT dm_sec.prune(9)',
+    "SELECT dm_sec.forget('node2')");
+
 foreach my $role (qw/ node1 beat1 writer1 stranger /) {
-    foreach my $what (sort keys %sql) {
-        like($pg->refused("BEGIN; $sql{$what}; ROLLBACK", role => $role),
-            qr/^(?:permission denied|must be (?:owner|member)) /,
-            "$role may not $what");
-    }
+    my @what = sort keys %sql;
+
+    may_not($role, qr/^(?:permission denied|must be (?:owner|member)) /,
+        map { [ $_ => $sql{$_} ] } @what);
 }
 
-foreach my $role (qw/ node1 beat1 stranger /) {
-    like($pg->refused("BEGIN; $_; ROLLBACK", role => $role),
-        qr/^permission denied for (?:function|schema) /,
-        "$role may not: $_")
-        foreach $append, 'SELECT dm_sec.lock()', 'SELECT dm_sec.prune(9)',
-            "SELECT dm_sec.forget('node2')";
-}
+may_not($_, qr/^permission denied for (?:function|schema) /,
+    map { [ "say $_" => $_ ] } @calls)
+    foreach qw/ node1 beat1 stranger /;
 
-like($pg->refused("BEGIN; $nothing; ROLLBACK", role => $_),
-    qr/^permission denied for (?:function|schema) /, "$_ may not beat")
+may_not($_, qr/^permission denied for (?:function|schema) /,
+    [ 'beat' => $nothing ])
     foreach qw/ node1 stranger /;
 
-like($pg->refused("SELECT * FROM dm_sec.$_", role => 'stranger'),
-    qr/^permission denied for schema/, "a stranger may not read the $_")
-    foreach qw/ head beat entry "row" node /;
+may_not('stranger', qr/^permission denied for schema/,
+    map { [ "read the $_" => "SELECT * FROM dm_sec.$_" ] }
+    qw/ head beat entry "row" node /);
 
-is($pg->refused("BEGIN; $append; ROLLBACK", role => 'writer1'), '',
-    'a writer may append');
+is(join('', $pg->refusals('writer1', @calls)), '', 'a writer may do his own');
 
 like($node->call('lock'), qr/^INVALID: locking the fleet's log: the engine ref/,
     'what a node is told that would write');
@@ -591,6 +588,15 @@ sub sorted {
     my ($rows) = @_;
 
     return $rows =~ s/ \d+ OK$// ? join(' ', sort split / /, $rows) : $rows;
+}
+
+
+# each of these pairs of name and statement is refused to that role
+sub may_not {
+    my ($role, $like, @tries) = @_;
+    my (@errors) = $pg->refusals($role, map { $_->[1] } @tries);
+
+    like(shift @errors, $like, "$role may not $_->[0]") foreach @tries;
 }
 
 

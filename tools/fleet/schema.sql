@@ -32,7 +32,11 @@ BEGIN
         GRANT "dm-sec-beat" TO "dm-sec-writer";
     END IF;
 
-    IF NOT pg_catalog.pg_has_role('dm-sec-owner', 'MEMBER') THEN
+    -- who has made a role may not become it in PostgreSQL 16, but by this
+
+    IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r
+        WHERE r.rolname = CURRENT_USER)
+    THEN
         GRANT "dm-sec-owner" TO CURRENT_USER;
     END IF;
 END

@@ -254,7 +254,7 @@ sub make_synchronous {
 
     wait_for(BOUND, sub {
         $primary->psql('SELECT sync_state FROM pg_stat_replication',
-            db => 'postgres') =~ /sync/
+            db => 'postgres') =~ /^sync$/m
     }) or die "the standby does not follow\n";
 }
 
@@ -293,7 +293,20 @@ sub psql {
 }
 
 
-# the error of the same, or '' where there was none
+# the errors of statements, each '' where there was none; nothing of them stays
+sub refusals {
+    my ($self, $role, @sql) = @_;
+    my ($in, $errors);
+
+    $in = join '', map { "BEGIN; $_; ROLLBACK;\n\\warn ---\n" } @sql;
+    $errors = (run_command([ "$bin/psql", qw/ -X -q -A -t -d /,
+        $self->conninfo($role) ], timeout => BOUND, stdin => $in))[2];
+
+    return map { /ERROR: +(.*)/ ? $1 : $_ } split /^---\n/m, $errors;
+}
+
+
+# the error of one, which stays where there was none
 sub refused {
     my ($self, $sql, %o) = @_;
 

@@ -50,6 +50,12 @@ sub new {
     die "fork: $!\n" unless defined $self->{pid};
 
     if ($self->{pid} == 0) {
+        # others wait for the end of what the test has open
+
+        foreach my $fd (3 .. 255) {
+            POSIX::close($fd) if $fd != fileno $listen;
+        }
+
         $SIG{PIPE} = 'IGNORE';
         $SIG{TERM} = 'DEFAULT';
         eval { relay($dir, $listen, $to, $parent) };
@@ -123,6 +129,10 @@ sub relay {
         foreach my $fh ($pair{$_[0]} ? @both : ()) {
             $select->remove($fh);
             delete @{$_}{$fh} foreach \%pair, \%queue, \%doomed;
+
+            # Perl itself does not close the number of a file of the test's
+
+            shutdown $fh, 2;
             close $fh;
         }
     };
