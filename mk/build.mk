@@ -13,8 +13,8 @@ UNIT_SRCS    = $(wildcard t/unit/test_*.c)
 
 # the engine of a fleet, where libpq-dev is; without it dm-account says that it
 # was built without, and there is no dm-replica
-LIBPQ       := $(wildcard $(shell pg_config --includedir 2> /dev/null \
-    )/libpq-fe.h)
+LIBPQ       := $(firstword $(wildcard /usr/include/postgresql/libpq-fe.h \
+    $(shell pg_config --includedir 2> /dev/null)/libpq-fe.h))
 ENGINE_SRCS  = $(if $(LIBPQ),$(filter-out \
     %/engine_none.c,$(wildcard tools/fleet/engine*.c)), \
     tools/fleet/engine_none.c) \

@@ -10,8 +10,9 @@ completionsdir = $(prefix)/share/bash-completion/completions
 modulesdir     = $(prefix)/lib/nginx/modules
 modulesconfdir = $(prefix)/share/nginx/modules-available
 legacydir      = $(prefix)/lib/dm-sec
+unitdir        = $(prefix)/lib/systemd/system
 
-PARTS = module tools doc
+PARTS = module tools $(if $(LIBPQ),replica) doc
 
 # MODE:DIRECTORY:FILE[:NAME]
 module_FILES = 644:$(modulesdir):$(BUILD)/ngx_dm_sec_module.so \
@@ -23,8 +24,12 @@ tools_FILES = 755:$(sbindir):$(BUILD)/dm-account \
     $(MAN_8:%=644:$(mandir)/man8:%) \
     644:$(completionsdir):conf/dm-account.bash:dm-account
 
+replica_FILES = 755:$(sbindir):$(BUILD)/dm-replica \
+    $(MAN_REPLICA:%=644:$(mandir)/man8:%) \
+    644:$(unitdir):conf/dm-replica.service
+
 doc_FILES = $(patsubst %,644:$(docdir):%,README.md SECURITY.md CHANGES) \
-    $(foreach file,$(filter-out %/mod-dm-sec.conf %.bash, \
+    $(foreach file,$(filter-out %/mod-dm-sec.conf %.bash %.service, \
         $(shell find conf conf-examples docs -type f \! -name '.*')), \
         644:$(docdir)/$(patsubst %/,%,$(dir $(file))):$(file))
 
@@ -49,6 +54,7 @@ install: $(PARTS:%=install-%)
 
 install-module: $(BUILD)/ngx_dm_sec_module.so
 install-tools: $(BUILD)/dm-account $(BUILD)/dm-probe $(MAN_1) $(MAN_5) $(MAN_8)
+install-replica: $(BUILD)/dm-replica $(MAN_REPLICA)
 install-legacy: legacy
 
 $(PARTS:%=install-%) install-legacy: install-%:
