@@ -19,7 +19,10 @@ static void dm_fleet_entry_bind(dm_str_t *ad, const dm_fleet_t *fleet,
 static int dm_fleet_entry_chain(const unsigned char *before, dm_str_t octets,
     dm_fleet_place_t *place);
 static int dm_fleet_entry_get(dm_fleet_t *fleet,
-    const dm_fleet_place_t *before, unsigned char *data, size_t len,
+    const dm_fleet_place_t *before, const dm_fleet_place_t *place,
+    unsigned char *data, size_t len, dm_fleet_entry_t *entry, dm_err_t *err);
+static int dm_fleet_entry_prove(dm_fleet_t *fleet, uint64_t number,
+    const dm_fleet_place_t *place, dm_str_t octets, dm_wire_t *sign,
     dm_fleet_entry_t *entry, dm_err_t *err);
 static int dm_fleet_entry_judge(const dm_fleet_place_t *before,
     const dm_fleet_entry_t *entry, dm_err_t *err);
@@ -239,14 +242,41 @@ dm_fleet_entry_before(dm_str_t octets, dm_fleet_place_t *before, dm_err_t *err)
 
 
 int
+dm_fleet_entry_place(const dm_fleet_place_t *before, dm_str_t octets,
+    dm_fleet_place_t *place)
+{
+    dm_fleet_place_t  is;
+
+    if (dm_fleet_entry_before(octets, &is, NULL) != DM_OK
+        || !dm_fleet_same_place(&is, before))
+    {
+        return DM_DECLINED;
+    }
+
+    place->number = before->number + 1;
+
+    return dm_fleet_entry_chain(before->chain, octets, place);
+}
+
+
+int
 dm_fleet_entry_read(dm_fleet_t *fleet, const dm_fleet_place_t *before,
     unsigned char *data, size_t len, dm_fleet_entry_t *entry, dm_err_t *err)
+{
+    return dm_fleet_entry_read_at(fleet, before, NULL, data, len, entry, err);
+}
+
+
+int
+dm_fleet_entry_read_at(dm_fleet_t *fleet, const dm_fleet_place_t *before,
+    const dm_fleet_place_t *place, unsigned char *data, size_t len,
+    dm_fleet_entry_t *entry, dm_err_t *err)
 {
     int  rc;
 
     memset(entry, 0, sizeof(dm_fleet_entry_t));
 
-    rc = dm_fleet_entry_get(fleet, before, data, len, entry, err);
+    rc = dm_fleet_entry_get(fleet, before, place, data, len, entry, err);
 
     if (rc != DM_OK && len > 0) {
         OPENSSL_cleanse(data, len);
@@ -256,9 +286,11 @@ dm_fleet_entry_read(dm_fleet_t *fleet, const dm_fleet_place_t *before,
 }
 
 
+/* place NULL: its own signature proves it */
 static int
 dm_fleet_entry_get(dm_fleet_t *fleet, const dm_fleet_place_t *before,
-    unsigned char *data, size_t len, dm_fleet_entry_t *entry, dm_err_t *err)
+    const dm_fleet_place_t *place, unsigned char *data, size_t len,
+    dm_fleet_entry_t *entry, dm_err_t *err)
 {
     int             rc;
     unsigned        version;
@@ -284,35 +316,57 @@ dm_fleet_entry_get(dm_fleet_t *fleet, const dm_fleet_place_t *before,
         return DM_INVALID;
     }
 
-    rc = dm_fleet_get_sign(&w, fleet->authority,
-                           dm_str("dm-sec fleet entry"), data);
-
-    if (rc == DM_DECLINED) {
-        dm_err_set(err, "entry %llu is not signed by the authority whose key "
-                   "this store has", (unsigned long long) before->number + 1);
-        return DM_INVALID;
-    }
-
     entry->before.number = entry->place.number - 1;
     memcpy(entry->before.chain, chain, DM_FLEET_HASH);
     memcpy(entry->digest, digest, DM_FLEET_HASH);
 
+    rc = dm_fleet_entry_prove(fleet, before->number + 1, place,
+                              (dm_str_t) { data, len }, &w, entry, err);
+
+    if (rc == DM_OK) {
+        rc = dm_fleet_entry_judge(before, entry, err);
+    }
+
+    return rc == DM_OK ? dm_fleet_entry_open(fleet, entry, number, sealed, err)
+                       : rc;
+}
+
+
+/* sets the chain of its place, too; number is for messages */
+static int
+dm_fleet_entry_prove(dm_fleet_t *fleet, uint64_t number,
+    const dm_fleet_place_t *place, dm_str_t octets, dm_wire_t *sign,
+    dm_fleet_entry_t *entry, dm_err_t *err)
+{
+    int  rc;
+
+    rc = place != NULL ? DM_OK
+         : dm_fleet_get_sign(sign, fleet->authority,
+                             dm_str("dm-sec fleet entry"),
+                             (unsigned char *) octets.data);
+
+    if (rc == DM_DECLINED) {
+        dm_err_set(err, "entry %llu is not signed by the authority whose key "
+                   "this store has", (unsigned long long) number);
+        return DM_INVALID;
+    }
+
     if (rc != DM_OK
-        || dm_fleet_entry_chain(chain, (dm_str_t) { data, len },
-                                &entry->place)
+        || dm_fleet_entry_chain(entry->before.chain, octets, &entry->place)
            != DM_OK)
     {
         dm_err_set(err, "entry %llu cannot be verified: OpenSSL failed",
-                   (unsigned long long) before->number + 1);
+                   (unsigned long long) number);
         return DM_ERROR;
     }
 
-    rc = dm_fleet_entry_judge(before, entry, err);
-    if (rc != DM_OK) {
-        return rc;
+    if (place != NULL && !dm_fleet_same_place(place, &entry->place)) {
+        dm_err_set(err, "entry %llu is another one than the authority has "
+                   "signed behind it", (unsigned long long) number);
+        return DM_INVALID;
     }
 
-    return dm_fleet_entry_open(fleet, entry, number, sealed, err);
+    return DM_OK;
 }
 
 

@@ -96,5 +96,22 @@ int dm_fleet_entry_before(dm_str_t octets, dm_fleet_place_t *before,
 int dm_fleet_entry_read(dm_fleet_t *fleet, const dm_fleet_place_t *before,
     unsigned char *data, size_t len, dm_fleet_entry_t *entry, dm_err_t *err);
 
+/*
+ * The place of the entry of these octets, which is to follow before.  A
+ * signature of that place, or of one that follows it, is one of the octets.
+ * DM_OK; DM_DECLINED: they say themselves that they follow another place, or
+ * are no entry; DM_ERROR.
+ */
+int dm_fleet_entry_place(const dm_fleet_place_t *before, dm_str_t octets,
+    dm_fleet_place_t *place);
+
+/*
+ * Reads an entry as dm_fleet_entry_read() does, but its own signature is not
+ * looked at: place, which has been proven by a later one, is to be its place.
+ */
+int dm_fleet_entry_read_at(dm_fleet_t *fleet, const dm_fleet_place_t *before,
+    const dm_fleet_place_t *place, unsigned char *data, size_t len,
+    dm_fleet_entry_t *entry, dm_err_t *err);
+
 
 #endif /* DM_FLEET_ENTRY_H */

@@ -172,6 +172,7 @@ typedef struct {
     dm_fleet_verifier_t  *verifier;
     unsigned char         key[DM_FLEET_KEY];
     dm_sealer_t          *sealer;
+    dm_fleet_place_t      place;
 } test_reader_t;
 
 
@@ -185,6 +186,73 @@ read_changed_entry(unsigned char *data, size_t len, void *data2)
 
     return dm_fleet_entry_read(reader->fleet, &reader->before, data, len,
                                &entry, NULL);
+}
+
+
+static int
+read_changed_at(unsigned char *data, size_t len, void *data2)
+{
+    test_reader_t     *reader;
+    dm_fleet_entry_t   entry;
+
+    reader = data2;
+
+    return dm_fleet_entry_read_at(reader->fleet, &reader->before,
+                                  &reader->place, data, len, &entry, NULL);
+}
+
+
+/* of entries whose places are known by the signature of a later one */
+static void
+test_entry_at(void **state)
+{
+    dm_err_t           err;
+    dm_str_t           first, fork;
+    test_reader_t      reader;
+    dm_fleet_entry_t   entry;
+    dm_fleet_place_t   place, branch;
+
+    (void) state;
+
+    reader.fleet = fleet_of(store_id, 1, 2);
+    assert_int_equal(dm_fleet_start(reader.fleet, &reader.before), DM_OK);
+    first = make_entry(reader.fleet, 2, &reader.before, &reader.place);
+    fork = make_entry(reader.fleet, 2, &reader.before, &branch);
+
+    assert_int_equal(dm_fleet_entry_place(&reader.before, first, &place),
+                     DM_OK);
+    assert_int_equal(dm_fleet_same_place(&place, &reader.place), 1);
+
+    assert_int_equal(dm_fleet_entry_place(&branch, first, &place),
+                     DM_DECLINED);
+    first.len = 56;
+    assert_int_equal(dm_fleet_entry_place(&reader.before, first, &place),
+                     DM_DECLINED);
+
+    /* another one that the authority has signed, too */
+
+    assert_int_equal(dm_fleet_entry_read_at(reader.fleet, &reader.before,
+                                            &reader.place,
+                                            (unsigned char *) fork.data,
+                                            fork.len, &entry, &err),
+                     DM_INVALID);
+    assert_non_null(strstr(err.text, "entry 1 is another one than"));
+
+    free((void *) first.data);
+    first = make_entry(reader.fleet, 2, &reader.before, &reader.place);
+    fleet_each_change(first, read_changed_at, &reader);
+
+    assert_int_equal(dm_fleet_entry_read_at(reader.fleet, &reader.before,
+                                            &reader.place,
+                                            (unsigned char *) first.data,
+                                            first.len, &entry, &err),
+                     DM_OK);
+    assert_int_equal(entry.changes.n, 2);
+    assert_int_equal(dm_fleet_same_place(&entry.place, &reader.place), 1);
+
+    free((void *) first.data);
+    free((void *) fork.data);
+    dm_fleet_free(reader.fleet);
 }
 
 
@@ -726,6 +794,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_entry),
+        cmocka_unit_test(test_entry_at),
         cmocka_unit_test(test_entry_changed),
         cmocka_unit_test(test_entry_of_others),
         cmocka_unit_test(test_changes_limits),
