@@ -204,12 +204,13 @@ like($out, qr/^this store: \d+ accounts, at $number:/m, 'says where this is');
 
 like($fleet->done('a', 'disable many31 --here', @away),
     qr/on this node alone/, 'disable --here');
-like($fleet->done('a', 'show many31', @away), qr/^state +disabled$/m,
+like($fleet->done('a', 'show many31', @away),
+    qr/^state +disabled, on this node alone$/m,
     'is in force');
 
 $fleet->done('b', 'enable many31');
 $fleet->catch_up('a');
-like($fleet->done('a', 'show many31'), qr/^state +disabled$/m,
+like($fleet->done('a', 'show many31'), qr/^state +disabled,/m,
     'and stays so, whatever the log says');
 
 my ($said) = ($fleet->run('a', 'enable many31'))[2];
@@ -411,6 +412,10 @@ like($fleet->done('b', 'replicate prune --keep 1'),
     qr/^deleted 1 entries.*"node2"/ms, 'prune leaves what a node lacks');
 like($fleet->done('b', 'replicate status'), qr/^node2 .* following /m,
     'status has the node');
+$pg->psql("UPDATE dm_sec.node SET at = at - interval '5 minutes'"
+    . " WHERE name = 'node2'");
+like($fleet->done('b', 'replicate status'), qr/^node2 .* silent /m,
+    'one that tells nothing any more');
 is(($fleet->refused('b', 'replicate prune --forget nobody'))[0], 'invalid',
     'to forget somebody else');
 $fleet->done('b', 'replicate prune --keep 1 --forget node2');

@@ -23,6 +23,7 @@ static int dm_cli_beside(dm_cli_t *cli);
 static int dm_cli_here(dm_cli_t *cli);
 static void dm_cli_shut(dm_cli_t *cli);
 static void dm_cli_warn_newer(dm_cli_t *cli);
+static int dm_cli_is_id(dm_str_t id, void *data);
 static void dm_cli_fatal(int sig);
 static void dm_cli_fatal_write(const char *text);
 
@@ -460,6 +461,30 @@ dm_cli_change(dm_cli_t *cli, const dm_account_t *account)
     }
 
     return DM_CLI_DONE;
+}
+
+
+int
+dm_cli_is_denied(dm_cli_t *cli)
+{
+    int       follows;
+    dm_err_t  err;
+
+    return dm_store_follows(cli->store, &follows, &err) == DM_OK && follows
+           && dm_store_walk_here(cli->store, dm_cli_is_id, cli, &err)
+              == DM_DECLINED;
+}
+
+
+/* DM_DECLINED: it is the account */
+static int
+dm_cli_is_id(dm_str_t id, void *data)
+{
+    dm_cli_t  *cli;
+
+    cli = data;
+
+    return dm_str_eq(id, cli->id) ? DM_DECLINED : DM_OK;
 }
 
 

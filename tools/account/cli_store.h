@@ -60,6 +60,9 @@ int dm_cli_put(dm_cli_t *cli, const dm_account_t *account);
 /* the same without the end; cli->same is 1 if there was nothing to change */
 int dm_cli_change(dm_cli_t *cli, const dm_account_t *account);
 
+/* 1 if cli->id is disabled on this node alone, by --here; else 0 */
+int dm_cli_is_denied(dm_cli_t *cli);
+
 /* dm_store_put(), or what is done beside a writer; its results */
 int dm_cli_store(dm_cli_t *cli, const dm_account_t *account);
 

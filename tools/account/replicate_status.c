@@ -11,7 +11,10 @@
 #include "common/output.h"
 
 
-#define DM_STATUS_DASH  "-"
+#define DM_STATUS_DASH    "-"
+
+/* seconds after which a node that tells nothing is said to be silent */
+#define DM_STATUS_SILENT  60
 
 
 typedef struct {
@@ -337,7 +340,9 @@ dm_status_print(const dm_nodes_t *nodes, const char *name,
     }
 
     dm_out_line(stdout, "%-20s %12llu %8s %-13s %-9s %-8s %lld s ago", name,
-                (unsigned long long) node->number, age, node->state,
+                (unsigned long long) node->number, age,
+                dm_status_age(nodes->now, at) > DM_STATUS_SILENT
+                ? "silent" : node->state,
                 dm_status_sum(nodes, node), node->version,
                 (long long) dm_status_age(nodes->now, at));
 }
@@ -357,13 +362,15 @@ dm_status_keep(dm_nodes_t *nodes, const char *name, const dm_node_t *node,
     equal = strcmp(sum, DM_STATUS_DASH) == 0 ? json_null()
             : json_boolean(strcmp(sum, "equal") == 0);
 
-    json = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}",
+    json = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I, s:b}",
                      "node", dm_json_text(name),
                      "number", (json_int_t) node->number,
                      "age", age, "state", dm_json_text(node->state),
                      "sum_equal", equal,
                      "version", dm_json_text(node->version),
-                     "told", (json_int_t) dm_status_age(nodes->now, at));
+                     "told", (json_int_t) dm_status_age(nodes->now, at),
+                     "silent", dm_status_age(nodes->now, at)
+                               > DM_STATUS_SILENT);
 
     if (json_array_append_new(nodes->nodes, json) == -1) {
         nodes->lost = 1;

@@ -5,7 +5,6 @@
 
 #include <openssl/crypto.h>
 
-#include "dm_store_follow.h"
 #include "account/bulk.h"
 #include "account/named.h"
 #include "account/verbs.h"
@@ -31,8 +30,6 @@ static int dm_state_change(dm_cli_t *cli, int argc, char **argv,
     void (*change)(dm_account_t *account), const char *result);
 static int dm_state_able(dm_cli_t *cli, int argc, char **argv,
     void (*change)(dm_account_t *account), const char *result);
-static void dm_state_warn_here(dm_cli_t *cli);
-static int dm_state_is_here(dm_str_t id, void *data);
 static int dm_state_one(dm_cli_t *cli, int argc, char **argv,
     void (*change)(dm_account_t *account), const char *result);
 static void dm_state_set_disabled(dm_account_t *account);
@@ -310,41 +307,16 @@ dm_state_one(dm_cli_t *cli, int argc, char **argv,
         return rc;
     }
 
-    if (change == dm_state_set_active && !cli->here) {
-        dm_state_warn_here(cli);
-    }
+    /* of a store that follows, what was denied here stays so */
 
-    return dm_state_done(cli, result);
-}
-
-
-/* of a store that follows, what was denied here stays so */
-static void
-dm_state_warn_here(dm_cli_t *cli)
-{
-    int       follows;
-    dm_err_t  err;
-
-    if (dm_store_follows(cli->store, &follows, &err) == DM_OK && follows
-        && dm_store_walk_here(cli->store, dm_state_is_here, cli, &err)
-           == DM_DECLINED)
+    if (change == dm_state_set_active && !cli->here && dm_cli_is_denied(cli))
     {
         dm_cli_warn(cli, "\"%.*s\" is still refused on this node, by a "
                     "disable --here: enable --here lifts that",
                     dm_cli_arg(cli->id));
     }
-}
 
-
-/* DM_DECLINED: it is the account */
-static int
-dm_state_is_here(dm_str_t id, void *data)
-{
-    dm_cli_t  *cli;
-
-    cli = data;
-
-    return dm_str_eq(id, cli->id) ? DM_DECLINED : DM_OK;
+    return dm_state_done(cli, result);
 }
 
 

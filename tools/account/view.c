@@ -50,7 +50,7 @@ typedef struct {
 
 
 static int dm_view_show(dm_cli_t *cli, int argc, char **argv);
-static void dm_view_text(const dm_account_t *account);
+static void dm_view_text(const dm_account_t *account, int denied);
 static void dm_view_strings(const char *title, const dm_str_t *str,
     unsigned n);
 static void dm_view_digest(const dm_account_t *account);
@@ -151,7 +151,8 @@ const dm_verb_t  dm_verb_list = {
 static int
 dm_view_show(dm_cli_t *cli, int argc, char **argv)
 {
-    int         rc;
+    int         rc, denied;
+    json_t     *json;
     dm_found_t  found;
 
     rc = dm_named_only(cli, argc, argv);
@@ -168,11 +169,19 @@ dm_view_show(dm_cli_t *cli, int argc, char **argv)
 
     rc = dm_named_find(cli, &found);
 
+    denied = (rc == DM_CLI_DONE && dm_cli_is_denied(cli));
+
     if (rc == DM_CLI_DONE && cli->json) {
-        rc = dm_cli_show(cli, dm_json_account(&found.account));
+        json = dm_json_account(&found.account);
+
+        if (denied) {
+            (void) json_object_set_new(json, "here", json_true());
+        }
+
+        rc = dm_cli_show(cli, json);
 
     } else if (rc == DM_CLI_DONE) {
-        dm_view_text(&found.account);
+        dm_view_text(&found.account, denied);
     }
 
     dm_cli_wipe(&found);
@@ -182,7 +191,7 @@ dm_view_show(dm_cli_t *cli, int argc, char **argv)
 
 
 static void
-dm_view_text(const dm_account_t *account)
+dm_view_text(const dm_account_t *account, int denied)
 {
     const char  *scheme;
 
@@ -190,8 +199,9 @@ dm_view_text(const dm_account_t *account)
 
     dm_out_line(stdout, "id          %.*s", dm_cli_arg(account->id));
     dm_out_line(stdout, "name        %.*s", dm_cli_arg(account->name));
-    printf("state       %s\n", account->state == DM_ACTIVE ? "active"
-                                                           : "disabled");
+    printf("state       %s%s\n", account->state == DM_ACTIVE ? "active"
+                                                            : "disabled",
+           denied ? ", on this node alone" : "");
     dm_view_strings("groups", account->group, account->ngroups);
     dm_view_when("not before", account->not_before);
     dm_view_when("not after", account->not_after);
