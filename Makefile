@@ -16,6 +16,9 @@
 ## make demo-stop    ends the demo
 ## make clients      real clients, each with each method and algorithm, against
 ##                   nginx; the tables of docs/digest.md
+## make demo-fleet   two nodes and a PostgreSQL with a standby on this machine:
+##                   what each command says when a device is stolen, a link is
+##                   cut and the engine fails
 ## make demo-fresh   demo and a few tests in a new Debian 12 (root, debootstrap)
 ## make conformance  dm-probe against nginx on this system's OpenSSL and on
 ##                   that of "make legacy": all rows of the standard

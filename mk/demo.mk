@@ -11,6 +11,10 @@ demo-check:
 demo-stop:
 	@demo/stop
 
+.PHONY: demo-fleet
+demo-fleet: all | deps-demo deps-fleet
+	@NGINX_BINARY='$(NGINX_BINARY)' demo/fleet
+
 demo-fresh: | deps-fresh
 	@demo/fresh
 
