@@ -14,7 +14,7 @@ use Test::More;
 BEGIN { use FindBin; chdir($FindBin::Bin); }
 
 use lib 'lib';
-use Test::DmSec::Fleet;
+use Test::Postgres::Fleet;
 use Test::DmSec::Process qw/ must slurp wait_for /;
 use Test::Postgres qw/ needs_postgres /;
 use Test::Postgres::Relay;
@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 needs_postgres();
 
 my $pg = Test::Postgres->new();
-my $fleet = Test::DmSec::Fleet->new($pg);
+my $fleet = Test::Postgres::Fleet->new($pg);
 my $d = $fleet->dir();
 
 # before it is published

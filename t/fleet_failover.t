@@ -17,7 +17,7 @@ use IO::Handle;
 use POSIX ();
 
 use lib 'lib';
-use Test::DmSec::Fleet;
+use Test::Postgres::Fleet;
 use Test::DmSec::Process qw/ slurp wait_for /;
 use Test::Postgres qw/ needs_postgres /;
 
@@ -32,7 +32,7 @@ needs_postgres();
 use constant CHANGES => $ENV{DM_SEC_FULL} ? 200 : 8;
 
 my $first = Test::Postgres->new();
-my $fleet = Test::DmSec::Fleet->new($first);
+my $fleet = Test::Postgres::Fleet->new($first);
 my $d = $fleet->dir();
 
 $fleet->publish();

@@ -17,7 +17,7 @@ use File::Path qw/ remove_tree /;
 use File::Temp qw/ tempdir /;
 
 use lib 'lib';
-use Test::DmSec::Fleet;
+use Test::Postgres::Fleet;
 use Test::DmSec::Process qw/ slurp /;
 use Test::Postgres qw/ needs_postgres /;
 
@@ -29,7 +29,7 @@ select STDOUT; $| = 1;
 needs_postgres();
 
 my $pg = Test::Postgres->new();
-my $fleet = Test::DmSec::Fleet->new($pg);
+my $fleet = Test::Postgres::Fleet->new($pg);
 my $d = $fleet->dir();
 
 $fleet->done('a', "add dev$_ --name dev$_ --generate-password") foreach 1 .. 5;

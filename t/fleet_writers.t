@@ -17,7 +17,7 @@ use IO::Handle;
 use POSIX ();
 
 use lib 'lib';
-use Test::DmSec::Fleet;
+use Test::Postgres::Fleet;
 use Test::DmSec::Preload qw/ preload /;
 use Test::DmSec::Process qw/ slurp wait_for /;
 use Test::Postgres qw/ needs_postgres /;
@@ -33,7 +33,7 @@ needs_postgres();
 use constant ROUNDS => $ENV{DM_SEC_FULL} ? 100 : 10;
 
 my $pg = Test::Postgres->new();
-my $fleet = Test::DmSec::Fleet->new($pg);
+my $fleet = Test::Postgres::Fleet->new($pg);
 my $d = $fleet->dir();
 
 # KILL is WHAT, NUMBER and WHEN: at that call of the kind the process ends, as

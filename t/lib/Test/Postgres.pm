@@ -51,7 +51,8 @@ sub needs_postgres {
 # Test::Postgres->new(options): a running server.
 #
 #   tls      { port, cert, key, ca }: on 127.0.0.1 too, where only TLS and a
-#            client's certificate whose name is the role's let in
+#            client's certificate whose name is the role's let in; with an
+#            address there as well
 #   conf     lines for postgresql.conf
 #   primary  another object, of which this becomes a standby
 #   name     as a standby; "standby" unless given
@@ -124,12 +125,15 @@ sub configure {
             $self->own("$dir/$file.pem", slurp($tls->{$file}));
         }
 
-        $more .= "listen_addresses = '127.0.0.1'\nssl = on\n"
+        my @addresses = ('127.0.0.1', $tls->{address} // ());
+
+        $more .= "listen_addresses = '" . join(',', @addresses) . "'\n"
+            . "ssl = on\n"
             . "ssl_cert_file = '$dir/cert.pem'\n"
             . "ssl_key_file = '$dir/key.pem'\n"
             . "ssl_ca_file = '$dir/ca.pem'\n";
 
-        $hba .= "hostssl all all 127.0.0.1/32 cert\n";
+        $hba .= "hostssl all all samenet cert\n";
     }
 
     $self->own("$dir/data/pg_hba.conf", $hba);
