@@ -377,7 +377,8 @@ sub state_of {
 # changes one after the other, and how long each takes to be seen
 sub visible {
     my (@took);
-    my ($pid) = open2(my $from, my $to, at(1, 'batch'));
+    my ($pid) = open2(my $from, my $to, 'sh', '-c',
+        'exec "$@" 2>/dev/null', 'sh', at(1, 'batch'));
     my ($next) = time();
 
     $to->autoflush(1);
