@@ -16,9 +16,14 @@
 #define DM_VERSION  "0.2.0"
 
 
-/* where dm-account looks that is told of no other place */
-#define DM_DEFAULT_STORE  "/var/lib/dm-sec/store"
-#define DM_DEFAULT_KEY    "/etc/dm-sec/store.key"
+/* where the tools look that are told of no other place */
+#define DM_DEFAULT_STORE      "/var/lib/dm-sec/store"
+#define DM_DEFAULT_KEY        "/etc/dm-sec/store.key"
+#define DM_DEFAULT_AUTHORITY  "/etc/dm-sec/authority.pub"
+
+/* the user of the store in that place, and that of nginx's workers */
+#define DM_DEFAULT_USER       "dm-sec"
+#define DM_DEFAULT_WORKERS    "www-data"
 
 
 /* octets with a length, not NUL-terminated, owned by somebody else */

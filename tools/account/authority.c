@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "account/authority.h"
+#include "common/process.h"
 #include "fleet/writer.h"
 
 
@@ -22,7 +23,6 @@ struct dm_authority_s {
 
 
 static int dm_authority_write(dm_cli_t *cli);
-static const char *dm_authority_env(const char *name, const char *value);
 static int dm_dry_begin(dm_store_t *store, void *data, dm_err_t *err);
 static int dm_dry_change(dm_store_t *store, dm_fleet_kind_t kind, dm_str_t id,
     dm_str_t what, void *data, dm_err_t *err);
@@ -198,44 +198,29 @@ dm_authority_ahead(const dm_cli_t *cli)
 const char *
 dm_authority_key_path(void)
 {
-    return dm_authority_env("DM_SEC_AUTHORITY", DM_AUTHORITY_KEY);
+    return dm_process_env("DM_SEC_AUTHORITY", DM_AUTHORITY_KEY);
 }
 
 
 const char *
 dm_authority_public_path(void)
 {
-    return dm_authority_env("DM_SEC_AUTHORITY_PUBLIC", DM_AUTHORITY_PUBLIC);
+    return dm_process_env("DM_SEC_AUTHORITY_PUBLIC", DM_DEFAULT_AUTHORITY);
 }
 
 
 const char *
 dm_authority_beat_path(void)
 {
-    return dm_authority_env("DM_SEC_BEAT", DM_AUTHORITY_BEAT);
+    return dm_process_env("DM_SEC_BEAT", DM_AUTHORITY_BEAT);
 }
 
 
 const char *
 dm_authority_conninfo(int writes)
 {
-    /* libpq's own name for the file; what it names it says itself */
-
-    (void) setenv("PGSERVICEFILE", DM_AUTHORITY_SERVICES, 0);
-
-    return dm_authority_env("DM_SEC_ENGINE", writes ? DM_AUTHORITY_WRITER
-                                                    : DM_AUTHORITY_NODE);
-}
-
-
-static const char *
-dm_authority_env(const char *name, const char *value)
-{
-    const char  *set;
-
-    set = getenv(name);
-
-    return (set != NULL && *set != '\0') ? set : value;
+    return dm_process_env("DM_SEC_ENGINE", writes ? DM_ENGINE_WRITER
+                                                  : DM_ENGINE_NODE);
 }
 
 

@@ -7,17 +7,11 @@
 #include "fleet/engine.h"
 
 
-/* the authority's key and its public half, unless the environment names them */
-#define DM_AUTHORITY_KEY     "/etc/dm-sec/authority.key"
-#define DM_AUTHORITY_PUBLIC  "/etc/dm-sec/authority.pub"
+/* the authority's key, unless the environment names another */
+#define DM_AUTHORITY_KEY   "/etc/dm-sec/authority.key"
 
 /* the key of beats, of a machine that writes them */
-#define DM_AUTHORITY_BEAT    "/etc/dm-sec/beat.key"
-
-/* the services of libpq, and which of them writers and nodes are */
-#define DM_AUTHORITY_SERVICES  "/etc/dm-sec/pg_service.conf"
-#define DM_AUTHORITY_WRITER    "service=dm-sec-writer"
-#define DM_AUTHORITY_NODE      "service=dm-sec-node"
+#define DM_AUTHORITY_BEAT  "/etc/dm-sec/beat.key"
 
 
 /* for who cannot wait for a log */

@@ -352,7 +352,7 @@ dm_restore_owner(dm_backup_t *backup, const char *path, int exists)
                : dm_cli_usage(cli, "--user needs --owner where a store is");
     }
 
-    rc = dm_user_workers(cli, backup->owner == NULL ? DM_USER_WORKERS
+    rc = dm_user_workers(cli, backup->owner == NULL ? DM_DEFAULT_WORKERS
                                                     : backup->owner,
                          &backup->copy.whose);
 
@@ -404,7 +404,7 @@ dm_restore_readers(dm_cli_t *cli, const char *path)
            : dm_cli_refuse(cli, DM_CODE_USER, "\"%s\" does not say whose "
                            "workers read the store, as it has no directory "
                            "\"readers.UID\": name their user with --owner, as "
-                           "in --owner " DM_USER_WORKERS, cli->store_path);
+                           "in --owner " DM_DEFAULT_WORKERS, cli->store_path);
 }
 
 

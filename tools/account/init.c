@@ -210,7 +210,7 @@ dm_init_options(dm_cli_t *cli, dm_init_t *init, int argc, char **argv)
     int  opt;
 
     init->realm = "";
-    init->owner = DM_USER_WORKERS;
+    init->owner = DM_DEFAULT_WORKERS;
     init->user = NULL;
     init->map_size = DM_STORE_MAP_SIZE;
     init->share_key = 0;

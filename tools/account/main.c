@@ -23,7 +23,6 @@ enum {
 
 
 static int dm_main_run(dm_cli_t *cli, int argc, char **argv);
-static const char *dm_main_env(const char *name, const char *value);
 static int dm_main_options(dm_cli_t *cli, int argc, char **argv);
 static const dm_verb_t *dm_main_verb(const char *name);
 static int dm_main_help_run(dm_cli_t *cli, int argc, char **argv);
@@ -103,8 +102,8 @@ main(int argc, char **argv)
     cli.said = said;
     dm_cli_who(&cli);
 
-    cli.store_path = dm_main_env("DM_SEC_STORE", DM_DEFAULT_STORE);
-    cli.key_path = dm_main_env("DM_SEC_STORE_KEY", DM_DEFAULT_KEY);
+    cli.store_path = dm_process_env("DM_SEC_STORE", DM_DEFAULT_STORE);
+    cli.key_path = dm_process_env("DM_SEC_STORE_KEY", DM_DEFAULT_KEY);
 
     status = dm_main_run(&cli, argc, argv);
 
@@ -129,17 +128,6 @@ main(int argc, char **argv)
     dm_cli_audit_end(&cli, status, argc, argv);
 
     return status;
-}
-
-
-static const char *
-dm_main_env(const char *name, const char *value)
-{
-    const char  *set;
-
-    set = getenv(name);
-
-    return (set != NULL && *set != '\0') ? set : value;
 }
 
 

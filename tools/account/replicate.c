@@ -89,7 +89,7 @@ const dm_verb_t  dm_verb_replicate = {
     "\n"
     "The authority's key is $DM_SEC_AUTHORITY, default\n"
     DM_AUTHORITY_KEY ", its public half, which each node\n"
-    "needs, $DM_SEC_AUTHORITY_PUBLIC, default " DM_AUTHORITY_PUBLIC ".\n"
+    "needs, $DM_SEC_AUTHORITY_PUBLIC, default " DM_DEFAULT_AUTHORITY ".\n"
     "Beats are signed with $DM_SEC_BEAT, default " DM_AUTHORITY_BEAT ".\n"
     "\n"
     "example:\n"
@@ -208,7 +208,6 @@ dm_replicate_option(dm_replicate_t *rep, const dm_step_t *step, int opt)
     switch (opt) {
 
     case DM_OPT_ENGINE:
-        (void) dm_authority_conninfo(1);
         rep->conninfo = optarg;
         return DM_CLI_DONE;
 

@@ -129,7 +129,7 @@ dm_user_is_named(const dm_cli_t *cli, const char *user)
     return user != NULL
            || (geteuid() == 0
                && strcmp(cli->store_path, DM_DEFAULT_STORE) == 0
-               && getpwnam(DM_USER_DEFAULT) != NULL);
+               && getpwnam(DM_DEFAULT_USER) != NULL);
 }
 
 
@@ -146,7 +146,7 @@ dm_user_owner(const dm_cli_t *cli, const char *user, dm_store_owner_t *whose)
     }
 
     if (user == NULL) {
-        user = DM_USER_DEFAULT;
+        user = DM_DEFAULT_USER;
     }
 
     pw = getpwnam(user);

@@ -6,14 +6,6 @@
 #include "account/cli.h"
 
 
-/* the owner of the store in its default place, unless --user names another */
-#define DM_USER_DEFAULT  "dm-sec"
-
-
-/* the user of nginx's workers, unless --owner names another */
-#define DM_USER_WORKERS  "www-data"
-
-
 /*
  * Reads who nginx's workers are, USER or USER:GROUP, of names or numbers, into
  * whose->reader and whose->readers; without a group it is the user's own.

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -108,4 +109,15 @@ dm_process_is(uid_t uid, gid_t gid)
            && getresgid(&rgid, &egid, &sgid) == 0
            && ruid == uid && euid == uid && suid == uid
            && rgid == gid && egid == gid && sgid == gid;
+}
+
+
+const char *
+dm_process_env(const char *name, const char *value)
+{
+    const char  *set;
+
+    set = getenv(name);
+
+    return (set != NULL && *set != '\0') ? set : value;
 }

@@ -21,5 +21,8 @@ int dm_process_prepare(const char *program);
  */
 int dm_process_become(uid_t uid, gid_t gid, gid_t group);
 
+/* the environment's value of that name; of none, or an empty one, value */
+const char *dm_process_env(const char *name, const char *value);
+
 
 #endif /* DM_COMMON_PROCESS_H */

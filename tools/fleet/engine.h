@@ -35,6 +35,11 @@
 #include "dm_fleet_row.h"
 
 
+/* libpq's services, unless PGSERVICEFILE names others; writers and nodes */
+#define DM_ENGINE_SERVICES  "/etc/dm-sec/pg_service.conf"
+#define DM_ENGINE_WRITER    "service=dm-sec-writer"
+#define DM_ENGINE_NODE      "service=dm-sec-node"
+
 #define DM_ENGINE_SAID_MAX  4096        /* octets that a node says of itself */
 #define DM_ENGINE_NAME_MAX  63          /* octets of a role of PostgreSQL */
 

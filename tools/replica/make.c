@@ -84,9 +84,9 @@ dm_make_owner(const dm_replica_options_t *options, dm_store_owner_t *owner,
 
     if (name == NULL && geteuid() == 0
         && strcmp(options->store, DM_DEFAULT_STORE) == 0
-        && getpwnam(DM_REPLICA_USER) != NULL)
+        && getpwnam(DM_DEFAULT_USER) != NULL)
     {
-        name = DM_REPLICA_USER;
+        name = DM_DEFAULT_USER;
     }
 
     if (name == NULL) {

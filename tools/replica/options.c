@@ -9,6 +9,8 @@
 #include "dm_hex.h"
 #include "dm_version.h"
 #include "common/output.h"
+#include "common/process.h"
+#include "fleet/engine.h"
 #include "replica/options.h"
 
 
@@ -37,7 +39,6 @@ enum {
 };
 
 
-static const char *dm_options_env(const char *name, const char *value);
 static int dm_options_set(dm_replica_options_t *options, int opt,
     const char *value);
 static int dm_options_flag(dm_replica_options_t *options, int opt);
@@ -77,11 +78,11 @@ dm_replica_options(dm_replica_options_t *options, int argc, char **argv)
 
     memset(options, 0, sizeof(dm_replica_options_t));
 
-    options->store = dm_options_env("DM_SEC_STORE", DM_DEFAULT_STORE);
-    options->key = dm_options_env("DM_SEC_STORE_KEY", DM_DEFAULT_KEY);
-    options->authority = DM_REPLICA_AUTHORITY;
-    options->engine = dm_options_env("DM_SEC_ENGINE", DM_REPLICA_ENGINE);
-    options->owner = DM_REPLICA_WORKERS;
+    options->store = dm_process_env("DM_SEC_STORE", DM_DEFAULT_STORE);
+    options->key = dm_process_env("DM_SEC_STORE_KEY", DM_DEFAULT_KEY);
+    options->authority = DM_DEFAULT_AUTHORITY;
+    options->engine = dm_process_env("DM_SEC_ENGINE", DM_ENGINE_NODE);
+    options->owner = DM_DEFAULT_WORKERS;
     options->poll = DM_OPTIONS_POLL;
 
     while ((opt = getopt_long(argc, argv, ":", dm_options, NULL)) != -1) {
@@ -103,17 +104,6 @@ dm_replica_options(dm_replica_options_t *options, int argc, char **argv)
     }
 
     return DM_REPLICA_DONE;
-}
-
-
-static const char *
-dm_options_env(const char *name, const char *value)
-{
-    const char  *set;
-
-    set = getenv(name);
-
-    return (set != NULL && *set != '\0') ? set : value;
 }
 
 
@@ -286,8 +276,8 @@ dm_options_help(void)
            "                    $DM_SEC_ENGINE or \"%s\",\n"
            "                    which $PGSERVICEFILE defines, default\n"
            "                    %s\n",
-           DM_DEFAULT_STORE, DM_DEFAULT_KEY, DM_REPLICA_AUTHORITY,
-           DM_REPLICA_ENGINE, DM_REPLICA_SERVICES);
+           DM_DEFAULT_STORE, DM_DEFAULT_KEY, DM_DEFAULT_AUTHORITY,
+           DM_ENGINE_NODE, DM_ENGINE_SERVICES);
 
     printf("  --beat FILE       the key of beats: writes one where the last\n"
            "                    is older than 5 seconds\n"

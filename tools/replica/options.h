@@ -7,12 +7,6 @@
 #include "dm_fleet.h"
 
 
-#define DM_REPLICA_ENGINE     "service=dm-sec-node"
-#define DM_REPLICA_SERVICES   "/etc/dm-sec/pg_service.conf"
-#define DM_REPLICA_AUTHORITY  "/etc/dm-sec/authority.pub"
-#define DM_REPLICA_USER       "dm-sec"
-#define DM_REPLICA_WORKERS    "www-data"
-
 /* exit statuses */
 #define DM_REPLICA_DONE       0
 #define DM_REPLICA_REFUSED    1
