@@ -66,6 +66,13 @@ dm_hex_write(dm_str_t octets, unsigned char *out)
 }
 
 
+void
+dm_hex_text(dm_str_t octets, char *text)
+{
+    text[dm_hex_write(octets, (unsigned char *) text)] = '\0';
+}
+
+
 /* the digits of an octet in each 16 bits, the lowest first */
 static uint64_t
 dm_hex_digits(uint64_t octets)

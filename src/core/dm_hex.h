@@ -13,6 +13,9 @@ unsigned char dm_hex_digit(unsigned value);
 /* writes two lower-case digits an octet into out, no end; their number */
 size_t dm_hex_write(dm_str_t octets, unsigned char *out);
 
+/* the same with a NUL behind them */
+void dm_hex_text(dm_str_t octets, char *text);
+
 /* the value of two digits of any case; -1: they are none */
 int dm_hex_octet(const unsigned char *digits);
 

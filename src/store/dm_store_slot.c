@@ -348,7 +348,6 @@ dm_slot_make(dm_store_slot_t *slot, const char *path, const char *slots,
 static int
 dm_slot_create(dm_store_slot_t *slot)
 {
-    size_t         len;
     unsigned char  random[DM_SLOT_RANDOM];
 
     if (RAND_bytes(random, sizeof(random)) != 1) {
@@ -356,9 +355,7 @@ dm_slot_create(dm_store_slot_t *slot)
         return DM_ERROR;
     }
 
-    len = dm_hex_write((dm_str_t) { random, sizeof(random) },
-                       (unsigned char *) slot->name);
-    slot->name[len] = '\0';
+    dm_hex_text((dm_str_t) { random, sizeof(random) }, slot->name);
 
     slot->fd = openat(slot->dir, slot->name,
                       O_RDWR|O_CREAT|O_EXCL|DM_SLOT_FLAGS, 0600);

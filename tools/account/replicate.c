@@ -405,9 +405,5 @@ dm_replicate_place(const dm_fleet_place_t *place, char *text)
 void
 dm_replicate_hash(const unsigned char *hash, char *text)
 {
-    size_t  n;
-
-    n = dm_hex_write((dm_str_t) { hash, DM_FLEET_HASH },
-                     (unsigned char *) text);
-    text[n] = '\0';
+    dm_hex_text((dm_str_t) { hash, DM_FLEET_HASH }, text);
 }

@@ -210,11 +210,7 @@ dm_secret_make_psk(dm_secret_t *secret, dm_err_t *err)
 void
 dm_secret_psk_hex(const dm_secret_t *secret, char *out)
 {
-    size_t  len;
-
-    len = dm_hex_write((dm_str_t) { secret->data, secret->len },
-                       (unsigned char *) out);
-    out[len] = '\0';
+    dm_hex_text((dm_str_t) { secret->data, secret->len }, out);
 }
 
 

@@ -275,16 +275,13 @@ dm_auth_wrong(dm_secret_t *password)
 static int
 dm_auth_random(char *out)
 {
-    size_t         len;
     unsigned char  octets[DM_AUTH_CNONCE];
 
     if (RAND_bytes(octets, sizeof(octets)) != 1) {
         return DM_ERROR;
     }
 
-    len = dm_hex_write((dm_str_t) { octets, sizeof(octets) },
-                       (unsigned char *) out);
-    out[len] = '\0';
+    dm_hex_text((dm_str_t) { octets, sizeof(octets) }, out);
 
     return DM_OK;
 }

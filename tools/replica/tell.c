@@ -30,7 +30,6 @@ static int dm_tell_is_ready(const dm_replica_t *replica);
 static json_t *dm_tell_json(const dm_replica_t *replica);
 static int dm_tell_print(const dm_replica_t *replica, uint64_t entries,
     uint64_t changes);
-static void dm_tell_hex(const unsigned char *octets, char *out);
 
 
 int64_t
@@ -296,8 +295,8 @@ dm_tell_json(const dm_replica_t *replica)
 {
     char  chain[2 * DM_FLEET_HASH + 1], sum[2 * DM_FLEET_HASH + 1];
 
-    dm_tell_hex(replica->place.chain, chain);
-    dm_tell_hex(replica->digest, sum);
+    dm_hex_text((dm_str_t) { replica->place.chain, DM_FLEET_HASH }, chain);
+    dm_hex_text((dm_str_t) { replica->digest, DM_FLEET_HASH }, sum);
 
     return json_pack("{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:s}",
                      "state", dm_fleet_state_name(replica->state),
@@ -308,17 +307,6 @@ dm_tell_json(const dm_replica_t *replica)
                      "beat", (json_int_t) replica->beat,
                      "since", (json_int_t) replica->since,
                      "version", DM_VERSION);
-}
-
-
-static void
-dm_tell_hex(const unsigned char *octets, char *out)
-{
-    size_t  n;
-
-    n = dm_hex_write((dm_str_t) { octets, DM_FLEET_HASH },
-                     (unsigned char *) out);
-    out[n] = '\0';
 }
 
 
@@ -346,7 +334,7 @@ dm_replica_print(const dm_replica_t *replica)
         return DM_OK;
     }
 
-    dm_tell_hex(replica->place.chain, chain);
+    dm_hex_text((dm_str_t) { replica->place.chain, DM_FLEET_HASH }, chain);
 
     dm_out_line(stdout, "at entry %llu, chain %s: %llu accounts; applied %llu "
                 "changes of %llu entries",
