@@ -361,6 +361,17 @@ dm_replicate_connect(dm_replicate_t *rep)
 
 
 int
+dm_replicate_look(dm_replicate_t *rep)
+{
+    int  rc;
+
+    rc = dm_engine_head(rep->engine, &rep->octets, &rep->cli->err);
+
+    return rc == DM_OK ? dm_replicate_prove(rep) : dm_replicate_refuse(rep, rc);
+}
+
+
+int
 dm_replicate_prove(dm_replicate_t *rep)
 {
     int        rc;

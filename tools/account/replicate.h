@@ -57,6 +57,9 @@ int dm_replicate_open(dm_replicate_t *rep, dm_store_mode_t mode);
 
 int dm_replicate_connect(dm_replicate_t *rep);
 
+/* reads octets from the engine, and verifies them into head */
+int dm_replicate_look(dm_replicate_t *rep);
+
 /* verifies octets into head */
 int dm_replicate_prove(dm_replicate_t *rep);
 

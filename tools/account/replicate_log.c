@@ -60,13 +60,7 @@ dm_replicate_log(dm_replicate_t *rep)
         return rc;
     }
 
-    rc = dm_engine_head(rep->engine, &rep->octets, &cli->err);
-
-    if (rc != DM_OK) {
-        return dm_replicate_refuse(rep, rc);
-    }
-
-    rc = dm_replicate_prove(rep);
+    rc = dm_replicate_look(rep);
 
     if (rc != DM_CLI_DONE) {
         return rc;

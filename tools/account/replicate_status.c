@@ -209,19 +209,10 @@ dm_status_engine(dm_replicate_t *rep)
 static int
 dm_status_head(dm_replicate_t *rep, dm_nodes_t *nodes)
 {
-    int        rc;
-    char       place[DM_PLACE_TEXT];
-    dm_cli_t  *cli;
+    int   rc;
+    char  place[DM_PLACE_TEXT];
 
-    cli = rep->cli;
-
-    rc = dm_engine_head(rep->engine, &rep->octets, &cli->err);
-
-    if (rc != DM_OK) {
-        return dm_replicate_refuse(rep, rc);
-    }
-
-    rc = dm_replicate_prove(rep);
+    rc = dm_replicate_look(rep);
 
     if (rc != DM_CLI_DONE) {
         return rc;

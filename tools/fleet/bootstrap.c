@@ -36,6 +36,9 @@ typedef struct {
 } dm_bootstrap_run_t;
 
 
+static int dm_bootstrap_look(dm_engine_t *engine, const dm_keys_t *keys,
+    const dm_keys_t *authority, dm_fleet_t **fleet, dm_fleet_head_t *head,
+    dm_err_t *err);
 static dm_fleet_t *dm_bootstrap_fleet(const dm_keys_t *keys,
     const dm_keys_t *authority, const dm_engine_head_t *octets,
     dm_err_t *err);
@@ -68,21 +71,11 @@ int
 dm_bootstrap_new(dm_engine_t *engine, const dm_keys_t *keys,
     const dm_keys_t *authority, dm_bootstrap_new_t *new, dm_err_t *err)
 {
-    int               rc;
-    dm_fleet_t       *fleet;
-    dm_fleet_head_t   head;
-    dm_engine_head_t  octets;
+    int              rc;
+    dm_fleet_t      *fleet;
+    dm_fleet_head_t  head;
 
-    if (dm_engine_head(engine, &octets, err) != DM_OK) {
-        return DM_ERROR;
-    }
-
-    fleet = dm_bootstrap_fleet(keys, authority, &octets, err);
-    if (fleet == NULL) {
-        return DM_INVALID;
-    }
-
-    rc = dm_bootstrap_read_head(fleet, &octets, &head, err);
+    rc = dm_bootstrap_look(engine, keys, authority, &fleet, &head, err);
 
     if (rc == DM_OK) {
         memcpy(new->id, fleet->store_id, DM_FLEET_ID);
@@ -94,6 +87,30 @@ dm_bootstrap_new(dm_engine_t *engine, const dm_keys_t *keys,
     dm_fleet_free(fleet);
 
     return rc;
+}
+
+
+/*
+ * Reads the engine's head, and makes the fleet that it names: both are to be
+ * given up, whatever comes of it.  DM_OK, DM_INVALID or DM_ERROR.
+ */
+static int
+dm_bootstrap_look(dm_engine_t *engine, const dm_keys_t *keys,
+    const dm_keys_t *authority, dm_fleet_t **fleet, dm_fleet_head_t *head,
+    dm_err_t *err)
+{
+    dm_engine_head_t  octets;
+
+    *fleet = NULL;
+
+    if (dm_engine_head(engine, &octets, err) != DM_OK) {
+        return DM_ERROR;
+    }
+
+    *fleet = dm_bootstrap_fleet(keys, authority, &octets, err);
+
+    return *fleet == NULL ? DM_INVALID
+                          : dm_bootstrap_read_head(*fleet, &octets, head, err);
 }
 
 
@@ -139,23 +156,13 @@ dm_bootstrap_expect(dm_engine_t *engine, const dm_keys_t *keys,
     const dm_keys_t *authority, const dm_fleet_place_t *place,
     dm_fleet_state_t *state, dm_err_t *err)
 {
-    int               rc;
-    dm_fleet_t       *fleet;
-    dm_fleet_head_t   head;
-    dm_engine_head_t  octets;
-
-    if (dm_engine_head(engine, &octets, err) != DM_OK) {
-        return DM_ERROR;
-    }
+    int              rc;
+    dm_fleet_t      *fleet;
+    dm_fleet_head_t  head;
 
     *state = DM_FLEET_BAD_ENTRY;
 
-    fleet = dm_bootstrap_fleet(keys, authority, &octets, err);
-    if (fleet == NULL) {
-        return DM_INVALID;
-    }
-
-    rc = dm_bootstrap_read_head(fleet, &octets, &head, err);
+    rc = dm_bootstrap_look(engine, keys, authority, &fleet, &head, err);
 
     if (rc == DM_OK) {
         rc = dm_bootstrap_has(engine, fleet, &head, place, state, err);
