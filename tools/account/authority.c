@@ -219,6 +219,10 @@ dm_authority_beat_path(void)
 const char *
 dm_authority_conninfo(int writes)
 {
+    /* libpq's own name for the file; what it names it says itself */
+
+    (void) setenv("PGSERVICEFILE", DM_ENGINE_SERVICES, 0);
+
     return dm_process_env("DM_SEC_ENGINE", writes ? DM_ENGINE_WRITER
                                                   : DM_ENGINE_NODE);
 }

@@ -208,6 +208,7 @@ dm_replicate_option(dm_replicate_t *rep, const dm_step_t *step, int opt)
     switch (opt) {
 
     case DM_OPT_ENGINE:
+        (void) dm_authority_conninfo(1);
         rep->conninfo = optarg;
         return DM_CLI_DONE;
 

@@ -65,10 +65,6 @@ dm_engine_open(dm_engine_t **out, const char *conninfo, const char *name,
 
     *out = NULL;
 
-    /* libpq's own default is a file of the user's */
-
-    (void) setenv("PGSERVICEFILE", DM_ENGINE_SERVICES, 0);
-
     engine = calloc(1, sizeof(dm_engine_t));
 
     if (engine == NULL || (engine->conninfo = strdup(conninfo)) == NULL

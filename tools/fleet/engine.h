@@ -35,7 +35,7 @@
 #include "dm_fleet_row.h"
 
 
-/* libpq's services, unless PGSERVICEFILE names others; writers and nodes */
+/* libpq's services, for the programs; which of them writers and nodes are */
 #define DM_ENGINE_SERVICES  "/etc/dm-sec/pg_service.conf"
 #define DM_ENGINE_WRITER    "service=dm-sec-writer"
 #define DM_ENGINE_NODE      "service=dm-sec-node"

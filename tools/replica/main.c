@@ -71,6 +71,10 @@ dm_main_run(dm_replica_t *replica)
     int       rc;
     dm_err_t  err;
 
+    /* libpq's own default is a file of the user whom this will be */
+
+    (void) setenv("PGSERVICEFILE", DM_ENGINE_SERVICES, 0);
+
     if (dm_main_keys(replica) != DM_OK) {
         return DM_REPLICA_REFUSED;
     }
